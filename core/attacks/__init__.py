@@ -1,0 +1,1 @@
+"""Making a photo be seen as something else by changing it less than an eye can tell."""

@@ -1,0 +1,68 @@
+"""What an attack wants the network to say, and how far it is from that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from core import predictions
+from core.problem import N_, Problem
+from core.zoo.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Towards a class, or away from one.
+
+    Attributes:
+        class_id: the class.
+        targeted: True: the picture is to be seen as this class; False: as any other.
+    """
+
+    class_id: int
+    targeted: bool
+
+    def loss(self, logits: torch.Tensor) -> torch.Tensor:
+        """Give what the attack brings down, per picture.
+
+        The cross-entropy of the class: as it is towards the class, negated away from it
+        (Kurakin, Goodfellow and Bengio, "Adversarial examples in the physical world", 2017).
+
+        Args:
+            logits: (N, classes).
+
+        Returns:
+            (N,), in nats.
+        """
+        classes = torch.full((len(logits),), self.class_id, device=logits.device)
+        cross_entropy = F.cross_entropy(logits, classes, reduction="none")
+        return cross_entropy if self.targeted else -cross_entropy
+
+    def reached(self, logits: torch.Tensor) -> torch.Tensor:
+        """Say per picture, (N,) booleans, whether logits (N, classes) are what was wanted."""
+        return (logits.argmax(dim=-1) == self.class_id) == self.targeted
+
+
+def goal_for(classifier: Classifier, photo: Image.Image, target: int | None) -> Goal:
+    """Give the goal for a photo.
+
+    Args:
+        classifier: the network to fool.
+        photo: an RGB photo.
+        target: the class to be seen as, or None for "anything but what it is seen as now".
+
+    Raises:
+        Problem: the network sees the target already.
+    """
+    seen = predictions.top(classifier, photo, count=1)[0]
+    if target is None:
+        return Goal(seen.class_id, targeted=False)
+    if target == seen.class_id:
+        raise Problem(
+            N_("The network already takes this photo for {name}. Choose another class or photo."),
+            name=seen.class_name,
+        )
+    return Goal(target, targeted=True)

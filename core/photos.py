@@ -1,0 +1,279 @@
+"""From untrusted bytes to RGB and back: decoding, sample photos, 8-bit truth, PNG with a recipe.
+
+Pictures are floats in [0, 1] from decode to encode. What is shown, saved and claimed is the
+8-bit picture.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageOps, PngImagePlugin
+
+from core.problem import N_, Problem
+from core.steps import Pixels
+
+if TYPE_CHECKING:
+    import torch
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+EXTENSIONS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
+MAX_BYTES = 30_000_000
+MAX_PIXELS = 50_000_000
+"""A 48-megapixel phone photo passes: JPEG is decoded at a fraction of its size."""
+MAX_PIXELS_UNSCALED = 25_000_000
+"""The limit for formats that can only be decoded whole."""
+LONGEST_SIDE = 1024
+"""No network here looks at more; keeping less bounds the memory of thirty students."""
+
+
+@dataclass(frozen=True)
+class SamplePhoto:
+    """A photo that comes with a package the app needs anyway.
+
+    Attributes:
+        id: its name in links and on the command line.
+        title: what it shows, translatable.
+        package: the package that carries it.
+        file: its path inside that package.
+        credit: where it comes from and under which terms.
+    """
+
+    id: str
+    title: str
+    package: str
+    file: str
+    credit: str
+
+
+_IMAGENET = "ImageNet, as redistributed by foolbox (MIT) for tests"
+_NASA = "NASA, public domain"
+
+SAMPLES = (
+    SamplePhoto("cat", N_("Cat"), "skimage", "data/chelsea.png", "Stéfan van der Walt, CC0"),
+    SamplePhoto(
+        "dalmatian", N_("Dalmatian"), "foolbox", "data/imagenet_16_251.jpg", _IMAGENET
+    ),
+    SamplePhoto(
+        "bull_mastiff", N_("Bull mastiff"), "foolbox", "data/imagenet_00_243.jpg", _IMAGENET
+    ),
+    SamplePhoto("geese", N_("Geese"), "foolbox", "data/imagenet_15_99.jpg", _IMAGENET),
+    SamplePhoto("eagle", N_("Bald eagle"), "foolbox", "data/imagenet_17_22.jpg", _IMAGENET),
+    SamplePhoto(
+        "leafhopper", N_("Leafhopper"), "foolbox", "data/imagenet_18_317.jpg", _IMAGENET
+    ),
+    SamplePhoto(
+        "strawberries", N_("Strawberries"), "foolbox", "data/imagenet_04_949.jpg", _IMAGENET
+    ),
+    SamplePhoto("car", N_("Car"), "foolbox", "data/imagenet_07_609.jpg", _IMAGENET),
+    SamplePhoto("drum", N_("Drum"), "foolbox", "data/imagenet_10_541.jpg", _IMAGENET),
+    SamplePhoto("coffee", N_("Coffee"), "skimage", "data/coffee.png", "Rachel Michetti, CC0"),
+    SamplePhoto("astronaut", N_("Astronaut"), "skimage", "data/astronaut.png", _NASA),
+    SamplePhoto("rocket", N_("Rocket"), "skimage", "data/rocket.jpg", "SpaceX, CC0"),
+)
+
+
+def decode(data: bytes, name: str) -> Image.Image:
+    """Decode a picture that may come from anyone.
+
+    The first frame of an animation is taken, the EXIF orientation applied, transparency laid on
+    white, and the longest side brought down to `LONGEST_SIDE`.
+
+    Args:
+        data: the bytes of the file.
+        name: what to call it in an error; never used as a path.
+
+    Returns:
+        An RGB picture whose longest side is at most `LONGEST_SIDE` pixels, without metadata.
+
+    Raises:
+        Problem: the bytes are not a whole picture of a known format, or are too large.
+    """
+    if not data:
+        raise Problem(N_("{file} is empty. Choose another photo."), file=name)
+    if len(data) > MAX_BYTES:
+        raise Problem(
+            N_("{file} has {megabytes} MB; at most {limit} MB fit. Choose a smaller photo."),
+            file=name,
+            megabytes=round(len(data) / 1e6),
+            limit=MAX_BYTES // 10**6,
+        )
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            # Pillow's warnings about odd metadata would end up in the server's log.
+            warnings.simplefilter("ignore")
+            _refuse_giants(opened, name)
+            return _to_rgb(opened)
+    except Problem:
+        raise
+    except Image.UnidentifiedImageError:
+        raise Problem(
+            N_("{file} is not a picture that can be read here. Use JPEG, PNG, WebP, GIF, BMP or TIFF."),
+            file=name,
+        ) from None
+    except Image.DecompressionBombError:
+        raise _too_many_pixels(name) from None
+    except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes
+        raise Problem(
+            N_("{file} is damaged or cut off and could not be read. Choose another photo."),
+            file=name,
+        ) from error
+
+
+def _refuse_giants(opened: Image.Image, name: str) -> None:
+    width, height = opened.size
+    limit = MAX_PIXELS if opened.format == "JPEG" else MAX_PIXELS_UNSCALED
+    if width * height > limit:
+        raise _too_many_pixels(name)
+
+
+def _too_many_pixels(name: str) -> Problem:
+    return Problem(
+        N_("{file} has too many pixels: at most {limit} million fit. Make it smaller first."),
+        file=name,
+        limit=MAX_PIXELS_UNSCALED // 10**6,
+    )
+
+
+def _to_rgb(opened: Image.Image) -> Image.Image:
+    opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+    picture: Image.Image = ImageOps.exif_transpose(opened)
+    if picture.mode.startswith("I"):  # 16 bits a pixel: keep the upper eight
+        values = np.asarray(picture, dtype=np.float64)
+        picture = Image.fromarray((values / 257).clip(0, 255).round().astype(np.uint8))
+    # Shrink before the conversions, so that they touch a megapixel rather than fifty.
+    if max(picture.size) > LONGEST_SIDE and picture.mode not in ("P", "1"):
+        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    if picture.has_transparency_data:
+        rgba = picture.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        picture = Image.alpha_composite(white, rgba)
+    picture = picture.convert("RGB")
+    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    # A fresh picture carries no metadata: where a photo was taken is nobody's business.
+    return Image.fromarray(np.asarray(picture))
+
+
+def sample(sample_id: str) -> SamplePhoto:
+    """Look up a sample photo by its id.
+
+    Raises:
+        Problem: there is none of that name.
+    """
+    for photo in SAMPLES:
+        if photo.id == sample_id:
+            return photo
+    raise Problem(
+        N_("There is no sample photo called {name}. There are: {names}."),
+        name=sample_id,
+        names=", ".join(photo.id for photo in SAMPLES),
+    )
+
+
+@lru_cache(maxsize=len(SAMPLES))
+def read_sample(sample_id: str) -> Image.Image:
+    """Read a sample photo from the package that carries it, as RGB.
+
+    The package is only located, not imported: foolbox and scikit-image would take seconds.
+
+    Raises:
+        Problem: there is no such sample, or its package is not installed.
+    """
+    photo = sample(sample_id)
+    spec = importlib.util.find_spec(photo.package)
+    if spec is None or not spec.submodule_search_locations:
+        raise Problem(
+            N_("The sample photo {name} comes with the package {package}, which is not installed."),
+            name=photo.id,
+            package=photo.package,
+        )
+    path = Path(next(iter(spec.submodule_search_locations))) / photo.file
+    return decode(path.read_bytes(), photo.id)
+
+
+def centre_square(photo: Image.Image, size: int) -> Image.Image:
+    """Cut the middle square out of a photo and bring it to `size` pixels.
+
+    A picture of exactly that size is returned as it is, so that a result saved at the network's
+    own size is seen again, pixel for pixel, when it is loaded back.
+
+    Args:
+        photo: any RGB picture.
+        size: the side of the square in pixels.
+    """
+    if photo.size == (size, size):
+        return photo
+    # Photos an odd few pixels wide survive too: `fit` never rounds a side to zero.
+    return ImageOps.fit(photo, (size, size), Image.Resampling.BICUBIC)
+
+
+def to_tensor(photo: Image.Image) -> torch.Tensor:
+    """Turn an RGB picture into a float tensor (1, 3, H, W) in [0, 1]."""
+    import torch
+
+    pixels = np.array(photo.convert("RGB"))
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+
+
+def prepare(photo: Image.Image, size: int) -> torch.Tensor:
+    """Make a photo what a network of input size `size` sees.
+
+    Returns:
+        A float tensor (1, 3, size, size) in [0, 1]; see `centre_square`.
+    """
+    return to_tensor(centre_square(photo, size))
+
+
+def to_pixels(picture: torch.Tensor) -> Pixels:
+    """Round a float picture to 8 bits.
+
+    Args:
+        picture: (1, 3, H, W) or (3, H, W) in [0, 1]; values outside are clamped.
+
+    Returns:
+        (H, W, 3) unsigned bytes.
+    """
+    if picture.ndim == 4:
+        picture = picture[0]
+    rounded = picture.detach().mul(255).round_().clamp_(0, 255).byte()
+    pixels: Pixels = rounded.permute(1, 2, 0).contiguous().cpu().numpy()
+    return pixels
+
+
+def from_pixels(pixels: Pixels) -> torch.Tensor:
+    """Turn an 8-bit picture (H, W, 3) into a float tensor (1, 3, H, W) in [0, 1]."""
+    return to_tensor(Image.fromarray(pixels))
+
+
+RECIPE_KEY = "idealcat"
+
+
+def encode_png(pixels: Pixels, recipe: Mapping[str, Any] | None = None) -> bytes:
+    """Encode an 8-bit picture (H, W, 3) as PNG.
+
+    Args:
+        pixels: the picture.
+        recipe: how it was made (JSON-able); written into the PNG's text under `RECIPE_KEY`.
+    """
+    info = PngImagePlugin.PngInfo()
+    if recipe is not None:
+        info.add_itxt(RECIPE_KEY, json.dumps(recipe, ensure_ascii=False))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def encode_jpeg(pixels: Pixels, quality: int = 85) -> bytes:
+    """Encode an 8-bit picture (H, W, 3) as JPEG of the given quality (1 to 95)."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()

@@ -1,0 +1,77 @@
+"""What a network says of a picture, and what others say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from PIL import Image
+
+from core import photos
+from core.steps import Pixels
+from core.zoo.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class with its probability in [0, 1]."""
+
+    class_id: int
+    class_name: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a network says of a picture that was made to be of a certain class.
+
+    Attributes:
+        model: the network's name.
+        class_id, class_name: what it takes the picture for.
+        probability: how sure it is of that, in [0, 1].
+        target_probability: how sure it is of the intended class; None where it has no such class.
+    """
+
+    model: str
+    class_id: int
+    class_name: str
+    probability: float
+    target_probability: float | None
+
+
+def top(classifier: Classifier, photo: Image.Image, count: int = 5) -> tuple[Prediction, ...]:
+    """Give the `count` most probable classes of an RGB photo, the most probable first."""
+    probabilities = classifier.probabilities(photos.prepare(photo, classifier.input_size))[0]
+    values, indices = probabilities.topk(min(count, len(classifier.labels)))
+    return tuple(
+        Prediction(i, classifier.labels[i], p)
+        for i, p in zip(indices.tolist(), values.tolist(), strict=True)
+    )
+
+
+def opinion(classifier: Classifier, pixels: Pixels, target: str) -> Opinion:
+    """Ask a network what it sees in an 8-bit picture (H, W, 3).
+
+    Args:
+        classifier: the network to ask.
+        pixels: the picture as it would be saved.
+        target: name of the class that the picture is meant to show.
+    """
+    photo = Image.fromarray(pixels)
+    probabilities = classifier.probabilities(photos.prepare(photo, classifier.input_size))[0]
+    best = int(probabilities.argmax())
+    known = target in classifier.labels
+    return Opinion(
+        model=classifier.name,
+        class_id=best,
+        class_name=classifier.labels[best],
+        probability=float(probabilities[best]),
+        target_probability=float(probabilities[classifier.labels.index(target)]) if known else None,
+    )
+
+
+def opinions(
+    classifiers: Iterable[Classifier], pixels: Pixels, target: str
+) -> tuple[Opinion, ...]:
+    """Ask several networks; see `opinion`."""
+    return tuple(opinion(classifier, pixels, target) for classifier in classifiers)

@@ -1,0 +1,40 @@
+"""What every long computation yields, one step after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Result = TypeVar("Result")
+Pixels: TypeAlias = NDArray[np.uint8]
+"""An 8-bit RGB picture, (H, W, 3): what is shown, saved and claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[Result]):
+    """One immutable step of a long computation.
+
+    Attributes:
+        index: how many of the `total` units of work are done, from 1.
+        total: how many there are.
+        scalars: the numbers worth a curve, by name (losses in the unit of their dials,
+            probabilities in [0, 1]).
+        phase: what is being done, as a translatable text; empty where it goes without saying.
+        picture: the state as an 8-bit picture, where there is one to show.
+        result: the best result so far. Closing the generator after any step leaves this one;
+            None as long as there is nothing to keep.
+    """
+
+    index: int
+    total: int
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    phase: str = ""
+    picture: Pixels | None = None
+    result: Result | None = None
+
+
+Steps: TypeAlias = Generator[Step[Result], None, None]

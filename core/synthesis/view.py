@@ -1,0 +1,70 @@
+"""How the network sees the canvas: each step from a slightly different place.
+
+What survives being enlarged, turned and shifted is a shape rather than noise that fits one exact
+grid of pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+
+@dataclass(frozen=True)
+class View:
+    """A range of places from which to look at a canvas.
+
+    Attributes:
+        scale: least and greatest enlargement; at 1 the whole canvas fills the view, at 2 half
+            of its width does, below 1 its mirrored surroundings show.
+        rotation: greatest angle either way, in degrees.
+        shift: whether the enlarged view is put anywhere on the canvas, or in its middle.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.0)
+    rotation: float = 0.0
+    shift: bool = False
+
+    @property
+    def is_still(self) -> bool:
+        """Whether there is only one place to look from: straight at the whole canvas."""
+        return self.scale == (1.0, 1.0) and self.rotation == 0
+
+    def look(self, picture: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
+        """See a picture from a random place of this range, differentiably.
+
+        Args:
+            picture: (1, 3, H, W).
+            size: side of the square that the network sees.
+            generator: where the randomness comes from.
+
+        Returns:
+            (1, 3, size, size).
+        """
+        if self.is_still:
+            return straight(picture, size)
+        enlarge, turn, right, down = torch.rand(4, generator=generator).tolist()
+        smallest, greatest = self.scale
+        half_width = 1 / (smallest + (greatest - smallest) * enlarge)
+        angle = math.radians(self.rotation) * (2 * turn - 1)
+        room = max(0.0, 1 - half_width) if self.shift else 0.0
+        cosine, sine = half_width * math.cos(angle), half_width * math.sin(angle)
+        placement = torch.tensor(
+            [[[cosine, -sine, room * (2 * right - 1)], [sine, cosine, room * (2 * down - 1)]]]
+        )
+        grid = F.affine_grid(placement, [1, 3, size, size], align_corners=False)
+        return F.grid_sample(
+            picture, grid.to(picture.device), padding_mode="reflection", align_corners=False
+        )
+
+
+def straight(picture: torch.Tensor, size: int) -> torch.Tensor:
+    """See the whole picture (1, 3, H, W) at `size` pixels."""
+    if picture.shape[-2:] == (size, size):
+        return picture
+    return F.interpolate(
+        picture, size=(size, size), mode="bilinear", antialias=True, align_corners=False
+    )

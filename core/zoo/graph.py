@@ -1,0 +1,233 @@
+"""A network as a graph: tracing it, folding its batch norms, measuring and tapping its layers.
+
+Working on the traced graph instead of on hooks has two gains: nothing is ever left behind on a
+network that many share, and a tap computes no further than the layer it wants.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from timm.layers import BatchNormAct2d
+from torch import fx, nn
+from torch.fx.passes.shape_prop import ShapeProp
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One place in a network at which one can look.
+
+    Attributes:
+        name: its module path, as in timm and torchvision.
+        node: the graph's node whose output it is.
+        stage: how many times the picture has been halved before it.
+        channels: how many feature maps it gives.
+        stride: how many pixels of the photo lie between two neighbouring values.
+        receptive_field: side of the square of pixels that one value can depend on, by the
+            arithmetic of convolutions (squeeze-and-excitation, which sees all, left aside).
+        size: side of its maps in values, for a photo of the network's input size.
+    """
+
+    name: str
+    node: str
+    stage: int
+    channels: int
+    stride: int
+    receptive_field: int
+    size: int
+
+
+class _LeafTracer(fx.Tracer):
+    """Keeps layers whole whose Python code cannot be traced: timm's norms and "same" padding."""
+
+    def is_leaf_module(self, module: nn.Module, qualified_name: str) -> bool:
+        childless = next(module.children(), None) is None
+        return childless or isinstance(module, BatchNormAct2d)
+
+
+def trace(network: nn.Module) -> fx.GraphModule:
+    """Turn a network into its graph; in-place activations become ordinary ones.
+
+    In-place ones would overwrite the very maps that the app wants to show.
+    """
+    for module in network.modules():
+        if hasattr(module, "inplace"):
+            module.inplace = False
+    return fx.GraphModule(network, _LeafTracer().trace(network))
+
+
+def fold_batch_norms(body: fx.GraphModule) -> None:
+    """Fold every batch norm that follows a convolution into it, and drop identities.
+
+    Exact up to rounding for a network in evaluation mode: a convolution and an affine map per
+    channel are one convolution. Changes `body`.
+    """
+    for node in list(body.graph.nodes):
+        if node.op != "call_module":
+            continue
+        module = body.get_submodule(node.target)
+        source = node.args[0]
+        if isinstance(module, nn.BatchNorm2d) and _is_only_use_of_convolution(body, source):
+            _fold(body.get_submodule(source.target), module)
+            module = module.act if isinstance(module, BatchNormAct2d) else nn.Identity()
+            body.set_submodule(node.target, module)
+        if isinstance(module, nn.Identity):
+            node.replace_all_uses_with(source)
+            body.graph.erase_node(node)
+    body.recompile()
+    body.delete_all_unused_submodules()
+
+
+def _is_only_use_of_convolution(body: fx.GraphModule, node: fx.Node) -> bool:
+    return (
+        node.op == "call_module"
+        and isinstance(body.get_submodule(str(node.target)), nn.Conv2d)
+        and len(node.users) == 1
+    )
+
+
+def _fold(convolution: nn.Module, norm: nn.BatchNorm2d) -> None:
+    assert isinstance(convolution, nn.Conv2d)
+    assert norm.running_mean is not None and norm.running_var is not None
+    convolution.weight, convolution.bias = fuse_conv_bn_weights(
+        convolution.weight,
+        convolution.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
+    )
+
+
+def cut_head(body: fx.GraphModule) -> nn.Linear:
+    """Take the last linear layer off, so that `body` gives what this layer was fed.
+
+    Returns:
+        The layer. Changes `body`.
+
+    Raises:
+        ValueError: the network does not end in a linear layer.
+    """
+    last = next(node for node in reversed(body.graph.nodes) if node.op == "output").args[0]
+    head = body.get_submodule(str(last.target)) if last.op == "call_module" else None
+    if not isinstance(head, nn.Linear):
+        raise ValueError(f"the network ends in {last.format_node()}, not in a linear layer")
+    last.replace_all_uses_with(last.args[0])
+    body.graph.erase_node(last)
+    body.recompile()
+    body.delete_all_unused_submodules()
+    return head
+
+
+def tap(body: fx.GraphModule, nodes: Sequence[str]) -> fx.GraphModule:
+    """Give a network that shares `body`'s weights and returns the outputs of some of its nodes.
+
+    Args:
+        body: a traced network.
+        nodes: names of nodes; what lies behind the last of them is not computed.
+
+    Returns:
+        A module from (N, 3, H, W) to a dict of tensors by node name.
+
+    Raises:
+        KeyError: a name is unknown.
+    """
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    graph.graph_copy(body.graph, copies)
+    by_name = {original.name: copy for original, copy in copies.items()}
+    graph.output({name: by_name[name] for name in nodes})
+    tapped = fx.GraphModule(body, graph)
+    tapped.graph.eliminate_dead_code()
+    tapped.recompile()
+    return tapped
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    """Receptive field and stride, in pixels of the photo."""
+
+    field: int = 1
+    stride: int = 1
+
+
+def measure_layers(body: fx.GraphModule, blocks: str, input_size: int) -> tuple[Layer, ...]:
+    """Find the layers of a network and measure them.
+
+    Args:
+        body: a traced network.
+        blocks: pattern of the module paths that begin a layer; see `catalogue.Entry.blocks`.
+        input_size: side of the square photo that sizes are given for.
+    """
+    with torch.no_grad():
+        ShapeProp(body).propagate(torch.zeros(1, 3, input_size, input_size))
+    geometry: dict[fx.Node, _Geometry | None] = {}
+    last_of: dict[str, fx.Node] = {}
+    current = ""
+    for node in body.graph.nodes:
+        geometry[node] = _geometry(body, node, geometry)
+        if match := re.match(blocks, _module_path(node)):
+            current = match.group(0)
+        if current and geometry[node] is not None:
+            last_of[current] = node
+    return tuple(_layer(name, node, geometry[node]) for name, node in last_of.items())
+
+
+def _module_path(node: fx.Node) -> str:
+    """The module a node calls or, for a function, the one whose code calls it."""
+    if node.op == "call_module":
+        return str(node.target)
+    return next(reversed(node.meta.get("nn_module_stack") or {}), "")
+
+
+def _layer(name: str, node: fx.Node, geometry: _Geometry | None) -> Layer:
+    assert geometry is not None
+    _, channels, size, _ = node.meta["tensor_meta"].shape
+    return Layer(
+        name=name,
+        node=node.name,
+        stage=round(math.log2(geometry.stride)),
+        channels=channels,
+        stride=geometry.stride,
+        receptive_field=geometry.field,
+        size=size,
+    )
+
+
+def _geometry(
+    body: fx.GraphModule, node: fx.Node, known: dict[fx.Node, _Geometry | None]
+) -> _Geometry | None:
+    """Receptive field of a node from those of its inputs; None once nothing is spatial.
+
+    Where branches meet, the widest counts (Araujo, Norris and Sim, "Computing Receptive Fields
+    of Convolutional Neural Networks", Distill 2019).
+    """
+    if node.op == "placeholder":
+        return _Geometry()
+    if node.op == "output" or len(getattr(node.meta.get("tensor_meta"), "shape", ())) != 4:
+        return None
+    inputs = [g for g in (known[source] for source in node.all_input_nodes) if g is not None]
+    if not inputs:
+        return None
+    widest = max(inputs, key=lambda g: g.field)
+    module = body.get_submodule(str(node.target)) if node.op == "call_module" else None
+    if isinstance(module, nn.AdaptiveAvgPool2d):
+        return None
+    if not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+        return widest
+    dilation = _first(module.dilation) if not isinstance(module, nn.AvgPool2d) else 1
+    reach = dilation * (_first(module.kernel_size) - 1)
+    return _Geometry(
+        field=widest.field + reach * widest.stride,
+        stride=widest.stride * _first(module.stride),
+    )
+
+
+def _first(value: int | tuple[int, ...]) -> int:
+    return value if isinstance(value, int) else value[0]

@@ -1,0 +1,116 @@
+"""The names of a network's classes, and finding one by what a person typed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from core.problem import N_, Problem
+
+_MOST_SUGGESTIONS = 8
+
+_TOLD_APART = {
+    134: "crane (bird)",
+    264: "Cardigan Welsh corgi",
+    517: "crane (machine)",
+    639: "tank suit",
+}
+"""ImageNet's classes whose first name another class has too."""
+
+
+class Labels(Sequence[str]):
+    """Unique names of classes, each with the other names it is known by.
+
+    Behaves as a sequence of the names: `labels[284] == "Siamese cat"`.
+    """
+
+    def __init__(self, names: Sequence[str], synonyms: Sequence[Sequence[str]] = ()) -> None:
+        """Take the names, and per class the other names it is known by.
+
+        Raises:
+            ValueError: two classes have the same name.
+        """
+        self._names = tuple(names)
+        self._synonyms = tuple(tuple(s) for s in synonyms) or ((),) * len(self._names)
+        if len(set(self._names)) != len(self._names):
+            raise ValueError("two classes have the same name")
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # as Sequence[str] has it
+        return self._names[index]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def described(self, index: int) -> str:
+        """Give a class's name followed by its other names: "tabby (tabby cat)"."""
+        others = [name for name in self._synonyms[index] if name != self._names[index]]
+        return self._names[index] + (f" ({', '.join(others)})" if others else "")
+
+    def find(self, query: str) -> int:
+        """Find the class that a person means by a name or a number.
+
+        Args:
+            query: a class's number, its name, one of its other names, or a word or beginning
+                that only one class has; upper and lower case are the same.
+
+        Raises:
+            Problem: none or several fit; the nearest are listed.
+        """
+        wanted = " ".join(query.split()).lower()
+        if wanted.isdecimal() and int(wanted) < len(self):
+            return int(wanted)
+        # From the strictest reading to the loosest, so that "tabby" is no riddle.
+        readings = (
+            [i for i, name in enumerate(self._names) if wanted == name.lower()],
+            [i for i in range(len(self)) if wanted in self._all_names(i)],
+            [i for i in range(len(self)) if wanted and self._contains(i, wanted)],
+        )
+        matches = next((found for found in readings if found), [])
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise Problem(
+                N_("Several classes are called {name}: {names}. Which one?"),
+                name=query,
+                names=self._listed(matches),
+            )
+        raise Problem(
+            N_("There is no class called {name}. The nearest are: {names}."),
+            name=query,
+            names=self._listed(self._nearest(wanted)),
+        )
+
+    def _all_names(self, index: int) -> list[str]:
+        return [name.lower() for name in (self._names[index], *self._synonyms[index])]
+
+    def _contains(self, index: int, wanted: str) -> bool:
+        return any(f" {wanted} " in f" {name} " for name in self._all_names(index))
+
+    def _nearest(self, wanted: str) -> list[int]:
+        owners = {name: i for i in range(len(self)) for name in self._all_names(i)}
+        inside = [i for name, i in owners.items() if wanted and wanted in name]
+        similar = difflib.get_close_matches(wanted, owners, n=_MOST_SUGGESTIONS, cutoff=0.5)
+        nearest = list(dict.fromkeys(inside + [owners[name] for name in similar]))
+        return nearest or list(range(min(len(self), _MOST_SUGGESTIONS)))
+
+    def _listed(self, indices: Sequence[int]) -> str:
+        shown = "; ".join(f"{i} {self._names[i]}" for i in indices[:_MOST_SUGGESTIONS])
+        return shown + ("; …" if len(indices) > _MOST_SUGGESTIONS else "")
+
+
+@lru_cache(maxsize=1)
+def imagenet() -> Labels:
+    """The 1000 classes of ImageNet, from timm's metadata.
+
+    The first of a class's names is its label, but for those that share it with another.
+    """
+    from timm.data import ImageNetInfo
+
+    info = ImageNetInfo()
+    synonyms = [info.index_to_description(i).split(", ") for i in range(info.num_classes())]
+    names = [_TOLD_APART.get(i, others[0]) for i, others in enumerate(synonyms)]
+    return Labels(names, synonyms)

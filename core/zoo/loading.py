@@ -1,0 +1,114 @@
+"""From a name to a classifier."""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+
+import torch
+from torch import nn
+
+from core.problem import N_, Problem
+from core.zoo import catalogue, weights
+from core.zoo.catalogue import Entry
+from core.zoo.classifier import Classifier, Provenance
+from core.zoo.graph import cut_head, fold_batch_norms, measure_layers, trace
+from core.zoo.labels import imagenet
+
+_SHARED_AT_ONCE = 5
+_loading = threading.Lock()
+
+
+def shared(name: str) -> Classifier:
+    """Give the fast classifier of that name, the same one to everybody who asks.
+
+    A few are kept in memory, the least recently used goes first. See `load`.
+    """
+    with _loading:  # two who ask at once must not load it twice
+        return _shared(catalogue.entry(name).name)
+
+
+@lru_cache(maxsize=_SHARED_AT_ONCE)
+def _shared(name: str) -> Classifier:
+    return load(name)
+
+
+def load(name: str, *, trainable: bool = False) -> Classifier:
+    """Load a network of the catalogue.
+
+    Args:
+        name: see `catalogue.entry`.
+        trainable: False for the fast form (batch norms folded into the convolutions,
+            channels-last, frozen, outputs equal to about 1e-5), which is made to be shared;
+            True for the plain one, with batch norms and gradients, to be trained by its owner.
+
+    Raises:
+        WeightsMissing: its weights are not on this machine; see `weights.download`.
+        Problem: there is no such network, or the file of its weights is damaged.
+    """
+    entry = catalogue.entry(name)
+    if not weights.present(entry):
+        raise weights.missing(entry)
+    network = _build(entry)
+    network.load_state_dict(_read(entry, network))
+    body = trace(network.eval())
+    if not trainable:
+        body.requires_grad_(False)
+        fold_batch_norms(body)
+        body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # nn.Module's stub lacks it
+    head = cut_head(body)
+    layers = measure_layers(body, entry.blocks, entry.input_size)
+    classifier = Classifier(
+        name=entry.name,
+        title=entry.title,
+        body=body,
+        head=head,
+        labels=imagenet(),
+        input_size=entry.input_size,
+        mean=entry.mean,
+        std=entry.std,
+        layers=layers,
+        provenance=Provenance(entry.name, f"ImageNet, {entry.weights_file}", entry.licence),
+    )
+    return classifier.eval().to(best_device())
+
+
+def best_device() -> torch.device:
+    """The graphics card where there is one, else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _build(entry: Entry) -> nn.Module:
+    if entry.source == "package":
+        import timm
+
+        network: nn.Module = timm.create_model(entry.architecture)
+        return network
+    import torchvision
+
+    network = torchvision.models.get_model(entry.architecture, weights=None)
+    return network
+
+
+def _read(entry: Entry, network: nn.Module) -> dict[str, torch.Tensor]:
+    """Read an entry's weights, under the names that `network` has for them.
+
+    The packages' files name the same tensors differently, but in the same order.
+    """
+    own = network.state_dict()
+    try:
+        stored = torch.load(weights.path(entry), map_location="cpu", weights_only=True)
+        if entry.source == "package":
+            stored = dict(zip(own, stored.values(), strict=True))
+        for key, tensor in own.items():
+            if key.endswith("num_batches_tracked"):  # older files lack this counter
+                stored.setdefault(key, tensor)
+            if stored[key].shape != tensor.shape:
+                raise ValueError(f"{key} has the shape {tuple(stored[key].shape)}")
+        return {key: stored[key] for key in own}
+    except Exception as error:  # unpickling a damaged file can raise anything
+        raise Problem(
+            N_("The file {file} does not hold the weights of {network}. Delete it and try again."),
+            file=weights.path(entry),
+            network=entry.title,
+        ) from error

@@ -1,0 +1,142 @@
+"""Where the weights of a network are, and downloading those that are not there yet."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from core.problem import N_, Problem
+from core.steps import Step, Steps
+from core.zoo.catalogue import Entry
+
+MIRROR_VARIABLE = "IDEALCAT_WEIGHTS_MIRROR"
+_CHUNK = 1 << 20
+_TIMEOUT_SECONDS = 20
+
+
+class WeightsMissing(Problem):
+    """The weights of a network are not on this machine."""
+
+
+def cache_folder() -> Path:
+    """The folder in which torch keeps downloaded weights; `TORCH_HOME` moves it.
+
+    Sharing it with torch means that a network a student has used before is not downloaded again.
+    """
+    home = os.environ.get("TORCH_HOME")
+    if home is None:
+        cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+        home = os.path.join(cache, "torch")
+    return Path(home).expanduser() / "hub" / "checkpoints"
+
+
+def path(entry: Entry) -> Path:
+    """Where the weights of a network are, or would be once they are there."""
+    if entry.source == "torchvision":
+        return cache_folder() / entry.weights_file
+    spec = importlib.util.find_spec(entry.package)
+    if spec is None or not spec.submodule_search_locations:
+        raise WeightsMissing(
+            N_("The weights of {network} come with the package {package}, which is not installed."),
+            network=entry.title,
+            package=entry.package.replace("_", "-"),
+        )
+    return Path(next(iter(spec.submodule_search_locations))) / "models" / entry.weights_file
+
+
+def present(entry: Entry) -> bool:
+    """Whether the weights of a network are on this machine."""
+    try:
+        return path(entry).is_file()
+    except WeightsMissing:
+        return False
+
+
+def missing(entry: Entry) -> WeightsMissing:
+    """The sentence to say where a network's weights are wanted and not there."""
+    return WeightsMissing(
+        N_("The weights of {network} are not on this machine. Put the file {file} into the folder {folder}."),
+        network=entry.title,
+        file=entry.weights_file,
+        folder=cache_folder(),
+    )
+
+
+def download(entry: Entry) -> Steps[Path]:
+    """Download the weights of a network into the cache, megabyte by megabyte.
+
+    The file appears under its name only when it is whole and its SHA-256 begins as the name
+    says; closing the generator leaves nothing behind. `IDEALCAT_WEIGHTS_MIRROR` names another
+    place (an address of a folder) to take the files from, such as a school's own server.
+
+    Yields:
+        Steps counted in megabytes; the last one's result is the path of the file.
+
+    Raises:
+        Problem: the download failed or the file is not the expected one.
+    """
+    target = path(entry)
+    if target.is_file():
+        yield Step(1, 1, result=target)
+        return
+    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield from _fetch(entry, partial)
+        partial.replace(target)
+    except (OSError, urllib.error.URLError) as error:
+        raise Problem(
+            N_(
+                "{network} could not be downloaded ({reason}). Put the file {file} into the folder "
+                "{folder}, or go on with the built-in network."
+            ),
+            network=entry.title,
+            reason=getattr(error, "reason", None) or error,
+            file=entry.weights_file,
+            folder=target.parent,
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    megabytes = _megabytes(target.stat().st_size)
+    yield Step(megabytes, megabytes, result=target)
+
+
+def _fetch(entry: Entry, partial: Path) -> Steps[Path]:
+    digest = hashlib.sha256()
+    done = 0
+    with (
+        urllib.request.urlopen(_address(entry), timeout=_TIMEOUT_SECONDS) as response,
+        partial.open("wb") as file,
+    ):
+        size = int(response.headers.get("Content-Length") or entry.weights_bytes)
+        while chunk := response.read(_CHUNK):
+            file.write(chunk)
+            digest.update(chunk)
+            done += len(chunk)
+            # The last megabyte is reported once the file has been verified.
+            yield Step(
+                min(_megabytes(done), _megabytes(size) - 1),
+                _megabytes(size),
+                phase=N_("downloading"),
+            )
+    if done != size or not digest.hexdigest().startswith(_expected_digest(entry)):
+        raise OSError("the file is cut off or not the expected one")
+
+
+def _address(entry: Entry) -> str:
+    mirror = os.environ.get(MIRROR_VARIABLE)
+    return f"{mirror.rstrip('/')}/{entry.weights_file}" if mirror else entry.url
+
+
+def _expected_digest(entry: Entry) -> str:
+    match = re.search(r"-([0-9a-f]{8,})\.", entry.weights_file)
+    return match.group(1) if match else ""
+
+
+def _megabytes(size: int) -> int:
+    return max(1, round(size / 1e6))
