@@ -21,9 +21,7 @@ Order = Literal["network", "strength"]
 Scale = Literal["own", "common"]
 
 # Ten anchors of viridis (Smith and van der Walt, CC0): even steps look even, in grey print too.
-_VIRIDIS = (
-    "440154 482878 3e4a89 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725"  # fmt: skip
-)
+_VIRIDIS = "440154 482878 3e4a89 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725"  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ This module knows generators and nothing of networks, pictures or pages.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -17,6 +18,7 @@ from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from core.problem import N_, Problem
@@ -34,11 +36,16 @@ class JobStep(Protocol):
     """What a job's generator must yield; `core.steps.Step` does."""
 
     @property
-    def index(self) -> int: ...
+    def index(self) -> int:
+        """How many of `total` units of work are done."""
+
     @property
-    def total(self) -> int: ...
+    def total(self) -> int:
+        """How many there are."""
+
     @property
-    def scalars(self) -> Mapping[str, float]: ...
+    def scalars(self) -> Mapping[str, float]:
+        """The numbers worth a curve, by name."""
 
 
 JobGenerator = Generator[Any, None, None]
@@ -87,6 +94,10 @@ class Snapshot:
     problem: Problem | None
 
 
+def _nothing() -> JobGenerator:
+    yield from ()
+
+
 class Job:
     """One long computation; see `Scheduler.submit`. All methods are safe from any thread."""
 
@@ -101,7 +112,7 @@ class Job:
         """Used by `Scheduler` only."""
         self.owner = owner
         self.name = name
-        self._make: Callable[[], JobGenerator] | None = make
+        self._make = make
         self._conclude = conclude
         self._changed = changed  # the scheduler's own condition: one lock for all
         self._generator: JobGenerator | None = None
@@ -168,10 +179,9 @@ class Job:
     def _advance(self, until: float, interrupted: Callable[[], bool]) -> None:
         """Make steps until a moment, or until someone needs the thread or the job's end."""
         try:
-            if self._make is not None:
-                self._generator, self._make = self._make(), None
-            assert self._generator is not None
             while not self._stop_wanted and not self._pause_wanted:
+                if self._generator is None:
+                    self._generator = self._make()
                 step = next(self._generator, None)
                 if step is None:
                     self._finish(State.DONE)
@@ -180,14 +190,19 @@ class Job:
                 if time.monotonic() >= until or interrupted():
                     return
             if self._stop_wanted:
-                self._generator.close()
+                if self._generator is not None:
+                    self._generator.close()
                 self._finish(State.STOPPED)
         except Problem as problem:
             self._fail(problem)
         except Exception:  # a job must never take its thread down with it
             _log.exception("job %s failed", self.name)
             self._fail(
-                Problem(N_("The computation failed unexpectedly. Nothing else was lost; start it again."))
+                Problem(
+                    N_(
+                        "The computation failed unexpectedly. Nothing else was lost; start it again."
+                    )
+                )
             )
 
     def _record(self, step: JobStep) -> None:
@@ -216,7 +231,9 @@ class Job:
 
     def _end(self, state: State) -> None:
         self._ended = time.monotonic()
-        self._generator = self._conclude = None  # they may hold networks and photos
+        # The generator and its makers may hold networks and photos.
+        self._generator = self._conclude = None
+        self._make = _nothing
         self._set(state)
 
     def _set(self, state: State) -> None:
@@ -364,7 +381,8 @@ class Scheduler:
         while True:
             with self._changed:
                 self._sweep()
-                if not self._has_work():
+                self._wake_resumed()
+                if not (self._urgent or self._ready):
                     if self._closing:
                         return
                     self._changed.wait(timeout=self._seconds_to_next_expiry())
@@ -378,11 +396,9 @@ class Scheduler:
             elif job:
                 self._take_turn(job)
 
-    def _has_work(self) -> bool:
-        for job in [job for job in self._paused if not job._pause_wanted]:
-            self._paused.remove(job)
-            self._ready.append(job)
-        return bool(self._urgent or self._ready)
+    def _wake_resumed(self) -> None:
+        self._ready.extend(job for job in self._paused if not job._pause_wanted)
+        self._paused = [job for job in self._paused if job._pause_wanted]
 
     def _take_turn(self, job: Job) -> None:
         job._sharing = self.active
@@ -416,3 +432,9 @@ def _fulfil(work: Callable[[], Any], future: Future[Any]) -> None:
         future.set_result(work())
     except BaseException as error:
         future.set_exception(error)
+
+
+@lru_cache(maxsize=1)
+def scheduler() -> Scheduler:
+    """The process's one scheduler; `IDEALCAT_COMPUTE_THREADS` sets its threads."""
+    return Scheduler(threads=max(1, int(os.environ.get("IDEALCAT_COMPUTE_THREADS", "1"))))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from core.problem import N_, Problem
 from core.steps import Pixels
@@ -60,17 +60,13 @@ _NASA = "NASA, public domain"
 
 SAMPLES = (
     SamplePhoto("cat", N_("Cat"), "skimage", "data/chelsea.png", "Stéfan van der Walt, CC0"),
-    SamplePhoto(
-        "dalmatian", N_("Dalmatian"), "foolbox", "data/imagenet_16_251.jpg", _IMAGENET
-    ),
+    SamplePhoto("dalmatian", N_("Dalmatian"), "foolbox", "data/imagenet_16_251.jpg", _IMAGENET),
     SamplePhoto(
         "bull_mastiff", N_("Bull mastiff"), "foolbox", "data/imagenet_00_243.jpg", _IMAGENET
     ),
     SamplePhoto("geese", N_("Geese"), "foolbox", "data/imagenet_15_99.jpg", _IMAGENET),
     SamplePhoto("eagle", N_("Bald eagle"), "foolbox", "data/imagenet_17_22.jpg", _IMAGENET),
-    SamplePhoto(
-        "leafhopper", N_("Leafhopper"), "foolbox", "data/imagenet_18_317.jpg", _IMAGENET
-    ),
+    SamplePhoto("leafhopper", N_("Leafhopper"), "foolbox", "data/imagenet_18_317.jpg", _IMAGENET),
     SamplePhoto(
         "strawberries", N_("Strawberries"), "foolbox", "data/imagenet_04_949.jpg", _IMAGENET
     ),
@@ -115,9 +111,11 @@ def decode(data: bytes, name: str) -> Image.Image:
             return _to_rgb(opened)
     except Problem:
         raise
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise Problem(
-            N_("{file} is not a picture that can be read here. Use JPEG, PNG, WebP, GIF, BMP or TIFF."),
+            N_(
+                "{file} is not a picture that can be read here. Use JPEG, PNG, WebP, GIF, BMP or TIFF."
+            ),
             file=name,
         ) from None
     except Image.DecompressionBombError:

@@ -70,8 +70,6 @@ def opinion(classifier: Classifier, pixels: Pixels, target: str) -> Opinion:
     )
 
 
-def opinions(
-    classifiers: Iterable[Classifier], pixels: Pixels, target: str
-) -> tuple[Opinion, ...]:
+def opinions(classifiers: Iterable[Classifier], pixels: Pixels, target: str) -> tuple[Opinion, ...]:
     """Ask several networks; see `opinion`."""
     return tuple(opinion(classifier, pixels, target) for classifier in classifiers)

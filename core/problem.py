@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - it is what people meet, not a programmer's error
     """Something a person did or met that has a clear sentence for an answer.
 
     The template is an English sentence with named fields, and it is also the key under which

@@ -41,12 +41,15 @@ class LInf:
     unit_name = "/255"
 
     def steepest(self, gradient: torch.Tensor) -> torch.Tensor:
+        """Every pixel moves by 1, up or down."""
         return gradient.sign()
 
     def project(self, perturbation: torch.Tensor, radius: float) -> torch.Tensor:
+        """Cut every pixel's change off at the radius."""
         return perturbation.clamp(-radius, radius)
 
     def measure(self, perturbation: torch.Tensor) -> torch.Tensor:
+        """The greatest change of a pixel, (N,)."""
         return perturbation.abs().flatten(1).amax(dim=1)
 
 
@@ -57,14 +60,17 @@ class L2:
     unit_name = ""
 
     def steepest(self, gradient: torch.Tensor) -> torch.Tensor:
+        """The gradient itself, brought to length 1."""
         return gradient / _per_picture(self.measure(gradient)).clamp_min(_TINY)
 
     def project(self, perturbation: torch.Tensor, radius: float) -> torch.Tensor:
+        """Shorten what is too long."""
         length = _per_picture(self.measure(perturbation))
         return perturbation * (radius / length.clamp_min(_TINY)).clamp(max=1)
 
     def measure(self, perturbation: torch.Tensor) -> torch.Tensor:
-        return perturbation.flatten(1).norm(dim=1)
+        """The Euclidean length, (N,)."""
+        return torch.linalg.vector_norm(perturbation.flatten(1), dim=1)
 
 
 def _per_picture(values: torch.Tensor) -> torch.Tensor:

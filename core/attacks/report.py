@@ -76,7 +76,8 @@ def amplify(original: Pixels, adversarial: Pixels) -> tuple[Pixels, int]:
     """Show what was changed, around mid-grey, large enough to be seen.
 
     Args:
-        original, adversarial: 8-bit pictures (H, W, 3).
+        original: the photo before, 8-bit (H, W, 3).
+        adversarial: the photo after, likewise.
 
     Returns:
         The amplified difference, 8-bit, and the factor: the greatest power of two (at most 64)

@@ -26,7 +26,7 @@ class Canvas(ABC):
     def picture(self) -> torch.Tensor:
         """Render the picture, (1, 3, size, size) in [0, 1], differentiably."""
 
-    def constrain(self) -> None:
+    def constrain(self) -> None:  # noqa: B027 - most canvases need nothing
         """Bring the parameters back to where they mean a picture; called after each step."""
 
 
@@ -44,9 +44,11 @@ class PixelCanvas(Canvas):
         self.parameters = (0.5 + self.START_NOISE * noise).clamp_(0, 1)
 
     def picture(self) -> torch.Tensor:
+        """The pixels themselves."""
         return self.parameters
 
     def constrain(self) -> None:
+        """Cut pixels to [0, 1]."""
         with torch.no_grad():
             self.parameters.clamp_(0, 1)
 
@@ -81,6 +83,7 @@ class FourierCanvas(Canvas):
         self._colours = colours / colours.norm(dim=0).max()
 
     def picture(self) -> torch.Tensor:
+        """Sum the waves, mix the colours, squash to [0, 1]."""
         spectrum = torch.view_as_complex(self.parameters) * self._scale.to(self.parameters.device)
         components = torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho")
         colours = self._colours.to(components.device)

@@ -1,14 +1,14 @@
 """The loop that lets gradient descent draw.
 
-    for step in synthesise(classifier, ClassLogit(284), AT_ITS_BEST):
-        ...                          # step.picture grows out of noise
-    step.result.pixels               # the picture
+for step in synthesise(classifier, ClassLogit(284), AT_ITS_BEST):
+    ...                          # step.picture grows out of noise
+step.result.pixels               # the picture
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import torch
 
@@ -23,6 +23,7 @@ from core.zoo.classifier import Classifier
 
 SIZES = (64, 512)
 STEPS = (1, 5000)
+_FROM_ANYWHERE = View(scale=(0.9, 1.6), rotation=8.0, shift=True)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Settings:
     steps: int = 192
     learning_rate: float = 0.05
     tv: float = 0.0
-    view: View = View(scale=(0.9, 1.6), rotation=8.0, shift=True)
+    view: View = _FROM_ANYWHERE
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -87,6 +88,17 @@ class Synthesis:
     objective: Objective
     settings: Settings
     steps_done: int
+
+    def recipe(self) -> dict[str, Any]:
+        """Give all that made the picture, for its PNG."""
+        return {
+            "kind": "ideal",
+            "model": self.model,
+            "objective": {"name": type(self.objective).__name__, **asdict(self.objective)},
+            "settings": asdict(self.settings),
+            "steps_done": self.steps_done,
+            "versions": {"torch": torch.__version__},
+        }
 
 
 def synthesise(

@@ -92,9 +92,7 @@ class Classifier(nn.Module):
         """Give the probabilities (N, classes) of pictures (N, 3, H, W) in [0, 1]."""
         return self(pictures.to(self.device)).softmax(dim=-1)
 
-    def activations(
-        self, pictures: torch.Tensor, names: Sequence[str]
-    ) -> dict[str, torch.Tensor]:
+    def activations(self, pictures: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
         """Give the feature maps of some layers, computing no further than the last of them.
 
         Args:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from timm.layers import BatchNormAct2d
+from timm.layers.norm_act import BatchNormAct2d
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn.utils.fusion import fuse_conv_bn_weights
@@ -57,7 +57,7 @@ def trace(network: nn.Module) -> fx.GraphModule:
     """
     for module in network.modules():
         if hasattr(module, "inplace"):
-            module.inplace = False
+            setattr(module, "inplace", False)  # noqa: B010 - not every module declares it
     return fx.GraphModule(network, _LeafTracer().trace(network))
 
 
@@ -93,7 +93,8 @@ def _is_only_use_of_convolution(body: fx.GraphModule, node: fx.Node) -> bool:
 
 def _fold(convolution: nn.Module, norm: nn.BatchNorm2d) -> None:
     assert isinstance(convolution, nn.Conv2d)
-    assert norm.running_mean is not None and norm.running_var is not None
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     convolution.weight, convolution.bias = fuse_conv_bn_weights(
         convolution.weight,
         convolution.bias,

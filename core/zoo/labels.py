@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import overload
 
 from core.problem import N_, Problem
 
@@ -39,7 +40,11 @@ class Labels(Sequence[str]):
     def __len__(self) -> int:
         return len(self._names)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # as Sequence[str] has it
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
         return self._names[index]
 
     def __iter__(self) -> Iterator[str]:
@@ -108,9 +113,9 @@ def imagenet() -> Labels:
 
     The first of a class's names is its label, but for those that share it with another.
     """
-    from timm.data import ImageNetInfo
+    from timm.data.imagenet_info import ImageNetInfo
 
     info = ImageNetInfo()
-    synonyms = [info.index_to_description(i).split(", ") for i in range(info.num_classes())]
+    synonyms = [info.index_to_description(i).split(", ") for i in range(1000)]
     names = [_TOLD_APART.get(i, others[0]) for i, others in enumerate(synonyms)]
     return Labels(names, synonyms)

@@ -55,7 +55,7 @@ def load(name: str, *, trainable: bool = False) -> Classifier:
     if not trainable:
         body.requires_grad_(False)
         fold_batch_norms(body)
-        body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # nn.Module's stub lacks it
+        body.to(memory_format=torch.channels_last)
     head = cut_head(body)
     layers = measure_layers(body, entry.blocks, entry.input_size)
     classifier = Classifier(
@@ -82,12 +82,10 @@ def _build(entry: Entry) -> nn.Module:
     if entry.source == "package":
         import timm
 
-        network: nn.Module = timm.create_model(entry.architecture)
-        return network
+        return timm.create_model(entry.architecture)
     import torchvision
 
-    network = torchvision.models.get_model(entry.architecture, weights=None)
-    return network
+    return torchvision.models.get_model(entry.architecture, weights=None)
 
 
 def _read(entry: Entry, network: nn.Module) -> dict[str, torch.Tensor]:

@@ -31,7 +31,7 @@ def cache_folder() -> Path:
     home = os.environ.get("TORCH_HOME")
     if home is None:
         cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-        home = os.path.join(cache, "torch")
+        home = f"{cache}/torch"
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
@@ -60,7 +60,9 @@ def present(entry: Entry) -> bool:
 def missing(entry: Entry) -> WeightsMissing:
     """The sentence to say where a network's weights are wanted and not there."""
     return WeightsMissing(
-        N_("The weights of {network} are not on this machine. Put the file {file} into the folder {folder}."),
+        N_(
+            "The weights of {network} are not on this machine. Put the file {file} into the folder {folder}."
+        ),
         network=entry.title,
         file=entry.weights_file,
         folder=cache_folder(),

@@ -1,0 +1,33 @@
+# `make run` and `make test` are all a fresh machine with Python 3.11+ needs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint translations clean
+
+run: .venv/app
+	$(BIN)/streamlit run app.py
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+translations: .venv/dev  # collect new texts into the catalogues
+	$(BIN)/pybabel extract -F assets/locale/babel.cfg -k t -k Problem -k N_ --no-location --sort-output -o assets/locale/messages.pot .
+	$(BIN)/pybabel update -i assets/locale/messages.pot -d assets/locale --no-fuzzy-matching
+
+.venv/app: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	touch $@
+
+.venv/dev: .venv/app requirements-dev.txt
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,304 @@
+"""The command line: the same core, for teachers who prepare material and for scripts.
+
+    python -m core ideal --class "Siamese cat" --out cat.png --json
+
+Each verb prints one JSON object with --json; progress goes to stderr; bad input ends with exit
+code 2 and one line on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core import photos
+from core.problem import Problem
+from core.steps import Steps
+from core.zoo import catalogue, weights
+from core.zoo.classifier import Classifier
+
+Answer = dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and give the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        answer: Answer = options.verb(options)
+    except Problem as problem:
+        print(f"core: {' '.join(str(problem).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("core: interrupted", file=sys.stderr)
+        return 130
+    if options.json:
+        print(json.dumps(answer, ensure_ascii=False, default=str))
+    else:
+        _print_for_people(answer)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m core", description=__doc__.split("\n")[0])
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, run: Callable[[argparse.Namespace], Answer], help: str) -> Any:
+        added = verbs.add_parser(name, help=help, description=help)
+        added.set_defaults(verb=run)
+        added.add_argument("--json", action="store_true", help="print one JSON object")
+        return added
+
+    def network(added: Any) -> None:
+        added.add_argument(
+            "--model", default=catalogue.DEFAULT, help="a network, or a trained folder"
+        )
+
+    verb("models", _models, "list every network")
+
+    added = verb("classify", _classify, "say what a network sees in a photo")
+    added.add_argument("photo", type=Path)
+    added.add_argument("--top", type=int, default=5, help="how many classes (default: 5)")
+    network(added)
+
+    added = verb("features", _features, "save the feature maps of a layer as one mosaic")
+    added.add_argument("photo", type=Path)
+    added.add_argument("--out", type=Path, required=True)
+    added.add_argument("--layer", help="default: one where the photo is still recognisable")
+    added.add_argument("--channels", type=int, default=64, help="at most (default: 64)")
+    network(added)
+
+    added = verb("ideal", _ideal, "draw a network's ideal picture of a class")
+    added.add_argument("--class", dest="class_name", required=True, metavar="NAME_OR_ID")
+    added.add_argument("--out", type=Path, required=True)
+    added.add_argument("--steps", type=int)
+    added.add_argument("--tv", type=float, metavar="WEIGHT", help="weight of the total variation")
+    added.add_argument("--size", type=int, help="side in pixels")
+    added.add_argument("--seed", type=int, default=0)
+    added.add_argument("--preset", choices=["best", "lesson"], default="best")
+    network(added)
+
+    added = verb("attack", _attack, "change a photo until it is seen as something else")
+    added.add_argument("photo", type=Path)
+    added.add_argument("--target", required=True, metavar="NAME_OR_ID|none")
+    added.add_argument("--out", type=Path, required=True)
+    added.add_argument("--eps", type=float, default=4, help="in 1/255 for linf, absolute for l2")
+    added.add_argument("--steps", type=int, default=40)
+    added.add_argument("--norm", choices=["linf", "l2"], default="linf")
+    added.add_argument("--seed", type=int, default=0)
+    network(added)
+
+    added = verb("train", _train, "train a new head on a folder of photos, one sub-folder a class")
+    added.add_argument("folder", type=Path)
+    added.add_argument("--out", type=Path, required=True)
+    added.add_argument("--per-class", type=int, help="photos to learn from; default: four in five")
+    added.add_argument("--epochs", type=int)
+    added.add_argument("--seed", type=int, default=0)
+    network(added)
+    return parser
+
+
+def _models(options: argparse.Namespace) -> Answer:
+    return {
+        "models": [
+            {
+                "name": entry.name,
+                "title": entry.title,
+                "source": entry.source,
+                "parameters": entry.parameters,
+                "weights_bytes": entry.weights_bytes,
+                "licence": entry.licence,
+                "present": weights.present(entry),
+                "file": str(weights.path(entry)),
+            }
+            for entry in catalogue.ENTRIES
+        ]
+    }
+
+
+def _classify(options: argparse.Namespace) -> Answer:
+    from core import predictions
+
+    photo = _read_photo(options.photo)
+    classifier = _network(options.model)
+    return {
+        "model": classifier.name,
+        "predictions": [asdict(p) for p in predictions.top(classifier, photo, max(1, options.top))],
+    }
+
+
+def _features(options: argparse.Namespace) -> Answer:
+    from core import features
+
+    photo = _read_photo(options.photo)
+    classifier = _network(options.model)
+    layer = features.find_layer(classifier, options.layer)
+    maps = features.feature_maps(classifier, photo, layer)
+    channels = features.ranked(maps, "strength")[: max(1, options.channels)]
+    _write(options.out, photos.encode_png(features.mosaic(maps, channels)))
+    return {
+        "model": classifier.name,
+        "layer": layer.name,
+        "shape": list(maps.maps.shape),
+        "channels": channels,
+        "file": str(options.out),
+    }
+
+
+def _ideal(options: argparse.Namespace) -> Answer:
+    from core.synthesis import presets
+    from core.synthesis.loop import synthesise
+    from core.synthesis.verdict import judge
+
+    preset = presets.PRESETS[options.preset]
+    settings = preset.changed(
+        steps=options.steps, tv=options.tv, size=options.size, seed=options.seed
+    )
+    classifier = _network(options.model)
+    target = classifier.labels.find(options.class_name)
+    started = time.perf_counter()
+    synthesis = _last(synthesise(classifier, preset.objective(target), settings), "drawing")
+    seconds = time.perf_counter() - started
+    verdict = judge(classifier, synthesis)
+    _write(options.out, photos.encode_png(synthesis.pixels, synthesis.recipe()))
+    return {
+        "model": classifier.name,
+        "class_id": target,
+        "class_name": classifier.labels[target],
+        "probability": verdict.own.target_probability,
+        "opinions": [asdict(opinion) for opinion in verdict.others],
+        "seconds": round(seconds, 3),
+        "ms_per_step": round(1000 * seconds / synthesis.steps_done, 2),
+        "file": str(options.out),
+    }
+
+
+def _attack(options: argparse.Namespace) -> Answer:
+    from core.attacks.goal import goal_for
+    from core.attacks.loop import Settings, attack
+    from core.attacks.report import report
+
+    settings = Settings(
+        norm=options.norm, epsilon=options.eps, steps=options.steps, seed=options.seed
+    )
+    photo = _read_photo(options.photo)
+    classifier = _network(options.model)
+    untargeted = options.target.lower() == "none"
+    target = None if untargeted else classifier.labels.find(options.target)
+    goal = goal_for(classifier, photo, target)
+    prepared = photos.prepare(photo, classifier.input_size)
+    started = time.perf_counter()
+    attempt = _last(attack(classifier, prepared, goal, settings), "attacking")
+    seconds = time.perf_counter() - started
+    found = report(classifier, attempt)
+    _write(options.out, photos.encode_png(found.adversarial))
+    return {
+        "model": classifier.name,
+        "target": None if untargeted else classifier.labels[goal.class_id],
+        "before": [asdict(p) for p in found.before],
+        "after": [asdict(p) for p in found.after],
+        "success": found.success,
+        "success_after_png": found.success_after_png,
+        "linf": found.linf,
+        "l2": round(found.l2, 4),
+        "seconds": round(seconds, 3),
+        "file": str(options.out),
+    }
+
+
+def _train(options: argparse.Namespace) -> Answer:
+    from core.training import data, loop, store
+    from core.training.embeddings import EmbeddingCache
+    from core.training.head import HeadSettings
+
+    chosen = {} if options.epochs is None else {"epochs": options.epochs}
+    settings = loop.Settings(
+        per_class=options.per_class,
+        head=HeadSettings(seed=options.seed, **chosen),
+        seed=options.seed,
+    )
+    dataset = data.from_folder(options.folder)
+    base = _network(options.model)
+    started = time.perf_counter()
+    training = _last(loop.train(base, dataset, settings, EmbeddingCache()), "training")
+    seconds = time.perf_counter() - started
+    store.save(training, options.out)
+    return {
+        "model": base.name,
+        "classes": list(dataset.classes),
+        "n_train": training.n_train,
+        "n_val": training.n_val,
+        "val_accuracy": training.accuracy,
+        "val_interval_95": training.interval,
+        "seconds": round(seconds, 3),
+        "skipped": [{"file": s.file, "reason": str(s.reason)} for s in training.skipped],
+        "folder": str(options.out),
+    }
+
+
+def _network(name: str) -> Classifier:
+    """Load a network of the catalogue, downloading it if need be, or a trained one's folder."""
+    from core.training import store
+    from core.zoo import loading
+
+    if Path(name).is_dir():
+        return store.load(Path(name))
+    entry = catalogue.entry(name)
+    if not weights.present(entry):
+        _last(weights.download(entry), f"downloading {entry.title}")
+    return loading.load(entry.name)
+
+
+def _read_photo(path: Path) -> Any:
+    try:
+        return photos.decode(path.read_bytes(), path.name)
+    except OSError as error:
+        raise Problem(
+            "{file} cannot be read: {reason}.", file=path, reason=error.strerror
+        ) from None
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise Problem(
+            "{file} cannot be written: {reason}.", file=path, reason=error.strerror
+        ) from None
+
+
+def _last(steps: Steps[Any], doing: str) -> Any:
+    """Run a computation to its end, telling stderr how far it is, and give its result."""
+    told = 0.0
+    step = None
+    for step in steps:
+        if sys.stderr.isatty() and time.monotonic() - told > 0.2:
+            told = time.monotonic()
+            print(f"\r{step.phase or doing}: {step.index}/{step.total} ", end="", file=sys.stderr)
+    if told:
+        print(file=sys.stderr)
+    assert step is not None, "a computation makes at least one step"
+    return step.result
+
+
+def _print_for_people(answer: Answer) -> None:
+    for key, value in answer.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            print(f"{key}:")
+            for row in value:
+                print("  " + "  ".join(f"{name}={_short(item)}" for name, item in row.items()))
+        else:
+            print(f"{key}: {_short(value)}")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

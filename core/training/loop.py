@@ -1,0 +1,189 @@
+"""From a data set to a classifier: split, look at every photo once, train the head."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.problem import N_, Problem
+from core.steps import Step, Steps
+from core.training.data import Dataset, Photo, Skipped, Split, split
+from core.training.embeddings import Embedded, EmbeddingCache, embed
+from core.training.evidence import confusion_matrix, wilson
+from core.training.head import HeadSettings, TrainedHead, fit_head
+from core.zoo.classifier import Classifier
+from core.zoo.labels import Labels
+
+OWN_NETWORK = "own"
+"""The name of the network that a person has trained in a session."""
+_CLASSES_IN_TITLE = 3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a classifier is trained.
+
+    Attributes:
+        per_class: photos to learn from, per class; None for four in five.
+        validation_per_class: photos to be examined on, per class at most; None for all others.
+        head: how the head is trained.
+        seed: of the split.
+    """
+
+    per_class: int | None = None
+    validation_per_class: int | None = None
+    head: HeadSettings = field(default_factory=HeadSettings)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a number of photos with which nothing can be learned.
+
+        Raises:
+            Problem: it is less than one.
+        """
+        if self.per_class is not None and self.per_class < 1:
+            raise Problem(
+                N_("It takes at least 1 photo per class to learn from, not {value}."),
+                value=self.per_class,
+            )
+
+
+@dataclass(frozen=True)
+class Training:
+    """A trained classifier with the evidence for it.
+
+    Attributes:
+        classifier: ready for use, on the shared frozen body.
+        trained: its head, with its answers for the validation photos.
+        validation: the photos it was examined on, in the order of these answers.
+        n_train: how many photos it learned from.
+        skipped: files that could not be read.
+    """
+
+    classifier: Classifier
+    trained: TrainedHead
+    validation: tuple[Photo, ...]
+    n_train: int
+    skipped: tuple[Skipped, ...]
+
+    @property
+    def n_val(self) -> int:
+        """How many photos it was examined on."""
+        return len(self.validation)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of validation photos that it gets right."""
+        return self.trained.examination.accuracy
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy (Wilson)."""
+        return wilson(round(self.accuracy * self.n_val), self.n_val)
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """Validation photos by true class (rows) and predicted class (columns)."""
+        truth = np.array([photo.label for photo in self.validation])
+        predicted = self.trained.examination.predicted.numpy()
+        return confusion_matrix(truth, predicted, len(self.classifier.labels))
+
+
+def train(
+    base: Classifier, dataset: Dataset, settings: Settings, cache: EmbeddingCache
+) -> Steps[Training]:
+    """Train a new head on a frozen network, and examine it.
+
+    Args:
+        base: the network whose body is used; it is not changed.
+        dataset: the photos.
+        settings: how.
+        cache: of embeddings.
+
+    Yields:
+        Steps counted in photos looked at and then in epochs. From the first epoch on the result
+        is the best classifier so far.
+
+    Raises:
+        Problem: there are not enough readable photos.
+    """
+    parts = split(
+        dataset,
+        per_class=settings.per_class,
+        validation_per_class=settings.validation_per_class,
+        seed=settings.seed,
+    )
+    embedded = yield from _embed_all(base, parts, settings, cache)
+    _check_readable(dataset, parts, embedded)
+    learned = set(map(id, parts.train))
+    is_train = np.array([id(photo) in learned for photo in embedded.photos])
+    n_train = int(is_train.sum())
+    validation = tuple(p for p, t in zip(embedded.photos, is_train, strict=True) if not t)
+    looked_at = len(parts.train) + len(parts.validation)
+
+    for step in fit_head(
+        (embedded.features[is_train], embedded.labels[is_train]),
+        (embedded.features[~is_train], embedded.labels[~is_train]),
+        len(dataset.classes),
+        settings.head,
+    ):
+        assert step.result is not None
+        yield Step(
+            looked_at + step.index,
+            looked_at + step.total,
+            scalars=step.scalars,
+            phase=step.phase,
+            result=_training(base, dataset, step.result, validation, n_train, embedded.skipped),
+        )
+
+
+def _embed_all(
+    base: Classifier, parts: Split, settings: Settings, cache: EmbeddingCache
+) -> Generator[Step[Training], None, Embedded]:
+    looking = embed(base, parts.train + parts.validation, cache)
+    while True:
+        try:
+            step = next(looking)
+        except StopIteration as end:
+            embedded: Embedded = end.value
+            return embedded
+        yield Step(step.index, step.total + settings.head.epochs, phase=step.phase)
+
+
+def _check_readable(dataset: Dataset, parts: Split, embedded: Embedded) -> None:
+    readable = set(map(id, embedded.photos))
+    learned_from = {photo.label for photo in parts.train if id(photo) in readable}
+    for label, name in enumerate(dataset.classes):
+        if label not in learned_from:
+            raise Problem(
+                N_("No photo of the class {name} could be read to learn from. Add photos to it."),
+                name=name,
+            )
+    if not any(id(photo) in readable for photo in parts.validation):
+        raise Problem(N_("No photo is left to be examined on. Add photos, at least two per class."))
+
+
+def _training(
+    base: Classifier,
+    dataset: Dataset,
+    trained: TrainedHead,
+    validation: tuple[Photo, ...],
+    n_train: int,
+    skipped: tuple[Skipped, ...],
+) -> Training:
+    classifier = base.with_head(
+        trained.head.module(),
+        name=OWN_NETWORK,
+        title=_title(dataset.classes),
+        labels=Labels(dataset.classes),
+        accuracy=trained.examination.accuracy,
+    )
+    return Training(classifier, trained, validation, n_train, skipped)
+
+
+def _title(classes: tuple[str, ...]) -> str:
+    shown = " · ".join(classes[:_CLASSES_IN_TITLE])
+    return shown if len(classes) <= _CLASSES_IN_TITLE else f"{shown} …"

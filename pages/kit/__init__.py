@@ -1,0 +1,1 @@
+"""What the pages share: language, session, pickers, the live panel, plots."""
