@@ -38,3 +38,17 @@ class Step(Generic[Result]):
 
 
 Steps: TypeAlias = Generator[Step[Result], None, None]
+
+
+def finish(steps: Steps[Result]) -> Result:
+    """Run a computation to its end and give its result.
+
+    Raises:
+        ValueError: it came to none.
+    """
+    result = None
+    for step in steps:
+        result = step.result
+    if result is None:
+        raise ValueError("the computation came to no result")
+    return result

@@ -18,6 +18,7 @@ from core.problem import N_, Problem
 from core.steps import Step, Steps
 from core.zoo.classifier import Classifier
 
+NormName = Literal["linf", "l2"]
 MAX_STEPS = 1000
 MAX_EPSILON = {"linf": 255.0, "l2": 500.0}
 
@@ -36,7 +37,7 @@ class Settings:
         seed: of that place.
     """
 
-    norm: Literal["linf", "l2"] = "linf"
+    norm: NormName = "linf"
     epsilon: float = 4.0
     steps: int = 40
     step_size: float | None = None

@@ -1,0 +1,60 @@
+"""The start page: the lesson in four pictures, each leading into its page."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.problem import N_
+from pages.kit import layout, registry
+from pages.kit.language import t
+
+PICTURES = Path(__file__).parents[1] / "assets" / "home"
+CHAPTERS = (
+    (
+        registry.MAPS,
+        "maps.jpg",
+        N_("1 · From edges to cat"),
+        N_(
+            "A network looks at a photo in layers: first edges and colours, then textures, then eyes and ears. Walk through them."
+        ),
+    ),
+    (
+        registry.TRAINING,
+        "train.jpg",
+        N_("2 · Taught in seconds"),
+        N_(
+            "What it has learned from a million photos can be used again. A new head learns your classes from a few photos each."
+        ),
+    ),
+    (
+        registry.IDEAL,
+        "ideal.jpg",
+        N_("3 · The ideal cat"),
+        N_(
+            "Ask not “what is this?” but “what would be most a cat to you?” – and let the network draw it out of noise."
+        ),
+    ),
+    (
+        registry.ATTACK,
+        "attack.jpg",
+        N_("4 · The dog that is a cat"),
+        N_(
+            "The same trick, made tiny: a change that no eye can tell, and the network is sure that the dog is a cat."
+        ),
+    ),
+)
+
+layout.heading("Ideal Cat", t(registry.HOME.promise))
+for row in (CHAPTERS[:2], CHAPTERS[2:]):
+    for column, (page, file, title, text) in zip(st.columns(2, gap="large"), row, strict=True):
+        with column, st.container(border=True):
+            st.image(PICTURES / file, width="stretch", alt=t(title))
+            st.markdown(f"#### {t(title)}")
+            st.markdown(t(text))
+            st.page_link(page.file, label=t("Try it: {page}", page=t(page.title)), icon=page.icon)
+st.sidebar.caption(
+    t(
+        "The live form of the lesson “Pre-trained Networks and Transfer Learning”. Everything runs "
+        "on this server's processor; your photos stay in memory and go when you leave."
+    )
+)

@@ -1,0 +1,75 @@
+"""The look that all pages share."""
+
+from __future__ import annotations
+
+import html
+import inspect
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from core.steps import Pixels
+from pages.kit.language import percent, plain, t
+from pages.kit.live import data_uri
+
+if TYPE_CHECKING:
+    from core.predictions import Prediction
+    from core.zoo.classifier import Classifier
+
+_STYLE = Path(__file__).parents[2] / "assets" / "style.css"
+
+
+def style() -> None:
+    """Load the app's style sheet."""
+    st.html(_STYLE)
+
+
+def heading(title: str, promise: str) -> None:
+    """Show a page's title and, in one sentence, what will be seen."""
+    st.title(title, anchor=False)
+    st.html(f'<p class="promise">{html.escape(promise)}</p>')
+
+
+def picture(pixels: Pixels, caption: str, alt: str) -> None:
+    """Show a picture as wide as its place."""
+    st.image(data_uri(pixels, quality=92), caption=caption, width="stretch", alt=alt)
+
+
+def prediction_bars(predictions: Sequence[Prediction], highlight: int | None = None) -> None:
+    """Show classes with bars for their probabilities.
+
+    Args:
+        predictions: the most probable first.
+        highlight: class to be marked.
+    """
+    rows = "".join(
+        f'<li class="{"marked" if p.class_id == highlight else ""}">'
+        f'<span class="name">{html.escape(p.class_name)}</span>'
+        f'<span class="share">{percent(p.probability, 1)}</span>'
+        f'<span class="bar"><span style="width:{100 * p.probability:.1f}%"></span></span></li>'
+        for p in predictions
+    )
+    st.html(f'<ol class="predictions">{rows}</ol>')
+
+
+def network_line(classifier: Classifier) -> None:
+    """Say which network is used, and where to change it."""
+    st.caption(
+        t(
+            "Network: **{network}**, {classes} classes · change network and photo in the side bar",
+            network=plain(classifier.title),
+            classes=len(classifier.labels),
+        )
+    )
+
+
+def why(title: str, explanation: str, formula: str, code: Sequence[Callable[..., Any]]) -> None:
+    """Show the page's one expander for the curious: the idea, the formula, the loop itself."""
+    with st.expander(title, icon=":material/school:"):
+        st.markdown(explanation)
+        if formula:
+            st.latex(formula)
+        for function in code:
+            st.code(inspect.getsource(function), language="python")

@@ -1,0 +1,120 @@
+"""Watching a job: the one panel that shows a long run on every page.
+
+Pages lay everything out first and call `watch` last. It draws the newest snapshot a few times a
+second until the run ends or the visitor does something else; the run itself does not care.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.jobs import Job, Snapshot, State
+from core.photos import encode_jpeg
+from core.steps import Pixels
+from pages.kit.language import number, say, sentence, t
+
+_MOST_FRAMES_PER_SECOND = 8
+_FRAMES_FOR_ALL = 24
+"""Shared among everybody who computes, so that a class's Wi-Fi carries it."""
+
+
+def is_running(job: Job | None) -> bool:
+    """Whether a job is there and has not ended."""
+    return job is not None and not job.snapshot().state.is_end
+
+
+def data_uri(pixels: Pixels, quality: int = 88) -> str:
+    """A picture as an address that carries it: no file on the server, no request."""
+    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(pixels, quality)).decode()
+
+
+def watch(
+    job: Job,
+    draw: Callable[[Snapshot], None],
+    *,
+    place: DeltaGenerator | None = None,
+    rerun: bool = True,
+    unit: str = "",
+) -> None:
+    """Follow a job until it ends, drawing how far it is.
+
+    Args:
+        job: the job.
+        draw: shows a snapshot; called several times a second.
+        place: where the progress line goes; here, if None.
+        rerun: whether to run the page again at the end, so that its buttons and results show.
+        unit: what the steps are counted in, if not in steps.
+    """
+    line = (place or st).empty()
+    snapshot = job.snapshot()
+    watched = not snapshot.state.is_end
+    while True:
+        began = time.monotonic()
+        progress(line, snapshot, unit)
+        draw(snapshot)
+        if snapshot.state.is_end:
+            break
+        frames = max(1.0, min(_MOST_FRAMES_PER_SECOND, _FRAMES_FOR_ALL / max(1, snapshot.sharing)))
+        time.sleep(max(0.0, 1 / frames - (time.monotonic() - began)))
+        # The timeout keeps a waiting or paused job's page answering.
+        snapshot = job.wait(snapshot.version, timeout=0.5)
+    if watched and rerun:
+        st.rerun()
+
+
+def progress(line: DeltaGenerator, snapshot: Snapshot, unit: str = "") -> None:
+    """Show in one line what a job is doing, how far it is, and how long it will take."""
+    if snapshot.state is State.FAILED and snapshot.problem is not None:
+        line.error(say(snapshot.problem), icon=":material/error:")
+        return
+    step = snapshot.step
+    if step is None:
+        line.progress(
+            0.0, t("Waiting for a turn …") if not snapshot.state.is_end else t(snapshot.state)
+        )
+        return
+    parts = [
+        sentence(t(step.phase)) if step.phase else "",
+        t("{done} of {total} {unit}", done=step.index, total=step.total, unit=unit or t("steps")),
+    ]
+    if snapshot.state.is_end:
+        parts.append(t(snapshot.state))
+        parts.append(t("{seconds} s", seconds=number(snapshot.seconds, 1)))
+    elif snapshot.seconds_left is not None:
+        parts.append(t("{seconds} s left", seconds=number(snapshot.seconds_left + 0.5)))
+    if snapshot.sharing > 1 and not snapshot.state.is_end:
+        parts.append(t("{count} runs share this computer", count=snapshot.sharing))
+    line.progress(min(1.0, step.index / step.total), " · ".join(part for part in parts if part))
+
+
+def start_and_stop(
+    key: str, job: Job | None, start: Callable[[], None], label: str, *, disabled: bool = False
+) -> None:
+    """Show the one button that matters, and the one that ends what it began.
+
+    Both sit outside any fragment and use callbacks, so they answer while a run is watched.
+    """
+    running = is_running(job)
+    with st.container(horizontal=True, key=f"{key}_buttons"):
+        st.button(
+            label,
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=start,
+            disabled=running or disabled,
+            shortcut="Ctrl+Enter",
+            key=f"{key}_start",
+        )
+        st.button(
+            t("Stop run"),
+            icon=":material/stop:",
+            on_click=job.stop if job else None,
+            disabled=not running,
+            shortcut="Esc",
+            key=f"{key}_stop",
+        )

@@ -1,0 +1,167 @@
+"""Choosing: the network, the photo, a class."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image
+
+from core import photos
+from core.problem import Problem
+from core.zoo import catalogue, weights
+from core.zoo.labels import Labels
+from pages.kit import session
+from pages.kit.language import plain, say, t
+
+_ASSETS = Path(__file__).parents[2] / "assets" / "components"
+_THUMBNAIL = 96
+
+_gallery = st.components.v2.component(
+    "photo_gallery",
+    css=(_ASSETS / "photo_gallery.css").read_text("utf-8"),
+    js=(_ASSETS / "photo_gallery.js").read_text("utf-8"),
+)
+
+
+def network() -> None:
+    """Show the choice of networks: built in, downloadable, and the visitor's own."""
+    names = [entry.name for entry in catalogue.ENTRIES]
+    if session.training():
+        names.insert(0, session.OWN)
+    st.selectbox(
+        t("Network"),
+        names,
+        # Language-free labels: the browser sends them back.
+        format_func=_network_label,
+        index=names.index(catalogue.DEFAULT),
+        key=session.NETWORK,
+        persist_state="session",
+        help=t(
+            "EfficientNet-Lite is built in. The others are the networks of the lesson; their "
+            "weights are downloaded once when first used (↓)."
+        ),
+    )
+
+
+def _network_label(name: str) -> str:
+    if name == session.OWN:
+        trained = session.training()
+        return f"★ {trained.classifier.title}" if trained else "★"
+    entry = catalogue.entry(name)
+    size = f" ↓ {entry.weights_bytes / 1e6:.0f} MB" if not weights.present(entry) else ""
+    return entry.title + size
+
+
+def photo(default: str) -> None:
+    """Show the choice of photos: samples, an upload, the camera."""
+    chosen = session.photo_id(default)
+    tiles = [
+        {"id": sample.id, "title": t(sample.title), "src": _thumbnail(sample.id)}
+        for sample in photos.SAMPLES
+    ]
+    tiles += [
+        {"id": name, "title": t("Your photo"), "src": _data_uri(image)}
+        for name, image in session.own_photos().items()
+    ]
+    st.markdown(f"**{t('Photo')}**")
+    _gallery(
+        key="photo_gallery",
+        data={"photos": tiles, "selected": chosen, "label": t("Photo")},
+        on_choice_change=_choose,
+    )
+    st.file_uploader(
+        t("Your own photo"),
+        type=list(photos.EXTENSIONS),
+        key="photo_upload",
+        on_change=_receive,
+        args=("upload", "photo_upload"),
+        max_upload_size=photos.MAX_BYTES // 10**6,
+        help=t("It stays in memory, is shown to nobody else, and goes when you leave."),
+    )
+    if st.toggle(t("Use the camera"), key="photo_camera_on"):
+        st.camera_input(
+            t("Take a photo"),
+            key="photo_camera",
+            on_change=_receive,
+            args=("camera", "photo_camera"),
+            resolution="480p",
+            label_visibility="collapsed",
+        )
+    if problem := st.session_state.pop("photo_problem", None):
+        st.error(say(problem))
+
+
+def _choose() -> None:
+    choice = st.session_state["photo_gallery"].get("choice")
+    if choice:
+        st.session_state[session.PHOTO] = str(choice)
+
+
+def _receive(name: str, key: str) -> None:
+    """Take a photo over from an upload or the camera; a bad one changes nothing."""
+    file = st.session_state[key]
+    if file is None:
+        return
+    try:
+        session.own_photos()[name] = photos.decode(file.getvalue(), file.name)
+        st.session_state[session.PHOTO] = name
+    except Problem as problem:
+        st.session_state["photo_problem"] = problem
+
+
+@lru_cache(maxsize=len(photos.SAMPLES))
+def _thumbnail(sample_id: str) -> str:
+    return _data_uri(photos.read_sample(sample_id))
+
+
+def _data_uri(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    photos.centre_square(image, _THUMBNAIL).save(buffer, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def class_id(label: str, labels: Labels, key: str, favourites: Sequence[str]) -> int:
+    """Show a search box over a network's classes, with quick picks above it.
+
+    Args:
+        label: what the class is for.
+        labels: the network's.
+        key: under which the choice is kept, for each set of labels.
+        favourites: names of classes to offer as quick picks, where the network has them; the
+            first is the choice to begin with.
+
+    Returns:
+        The number of the chosen class.
+    """
+    known = [labels.index(name) for name in favourites if name in labels]
+    # Another network, other classes: a choice is kept for each number of them.
+    key = f"{key}_{len(labels)}"
+    chosen: int = st.selectbox(
+        label,
+        range(len(labels)),
+        index=known[0] if known else 0,
+        format_func=labels.described,
+        key=key,
+        persist_state="session",
+        help=t("Type to search among the {count} classes.", count=len(labels)),
+    )
+    if len(known) > 1:
+        with st.container(horizontal=True, gap="xsmall"):
+            for favourite in known:
+                st.button(
+                    plain(labels[favourite]),
+                    key=f"{key}_pick_{favourite}",
+                    type="tertiary" if favourite != chosen else "secondary",
+                    on_click=_pick,
+                    args=(key, favourite),
+                )
+    return chosen
+
+
+def _pick(key: str, value: int) -> None:
+    st.session_state[key] = value

@@ -1,0 +1,74 @@
+"""The pages there are: to add one, add a line here and a script beside the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.problem import N_
+
+
+@dataclass(frozen=True)
+class PageInfo:
+    """One page.
+
+    Attributes:
+        file: its script.
+        address: its path in the address bar. It must differ from the file's stem: Streamlit
+            would otherwise serve that address without `app.py` on a fresh server.
+        title: its name in the navigation, translatable.
+        icon: a Material symbol.
+        promise: what one will see, in one sentence, translatable.
+        default_photo: the sample shown until a photo is chosen; empty where none is used.
+        uses_network: whether the choice of networks is shown.
+    """
+
+    file: str
+    address: str
+    title: str
+    icon: str
+    promise: str
+    default_photo: str = ""
+    uses_network: bool = True
+
+
+HOME = PageInfo(
+    "pages/home.py",
+    "",
+    N_("Start"),
+    ":material/home:",
+    N_("Open a real neural network and look inside."),
+    uses_network=False,
+)
+MAPS = PageInfo(
+    "pages/feature_maps.py",
+    "maps",
+    N_("Feature maps"),
+    ":material/grid_view:",
+    N_("See what each layer of the network makes of your photo."),
+    default_photo="cat",
+)
+TRAINING = PageInfo(
+    "pages/fine_tuning.py",
+    "train",
+    N_("Fine-tuning"),
+    ":material/model_training:",
+    N_("Teach the network new classes in seconds, with a handful of photos."),
+    default_photo="cat",
+)
+IDEAL = PageInfo(
+    "pages/ideal_class.py",
+    "ideal",
+    N_("Ideal class"),
+    ":material/palette:",
+    N_("Watch the network draw what it takes for the ideal cat – or anything else it knows."),
+)
+ATTACK = PageInfo(
+    "pages/adversarial_attack.py",
+    "attack",
+    N_("Adversarial attack"),
+    ":material/theater_comedy:",
+    N_("Turn a dog into a cat for the network, with a change no eye can tell."),
+    default_photo="dalmatian",
+)
+
+PAGES = (HOME, MAPS, TRAINING, IDEAL, ATTACK)

@@ -1,0 +1,130 @@
+"""One visitor: who owns the jobs, which network and photo are chosen."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import streamlit as st
+from PIL import Image
+
+from core import photos
+from core.jobs import Job, scheduler
+from core.problem import Problem
+from core.zoo import catalogue, weights
+from pages.kit import live
+from pages.kit.language import say, t
+
+if TYPE_CHECKING:
+    from core.training.loop import Training
+    from core.zoo.classifier import Classifier
+
+T = TypeVar("T")
+NETWORK = "network"
+PHOTO = "photo"
+OWN = "own"
+
+
+def owner() -> str:
+    """The unguessable id under which this session's jobs run; they end when it goes."""
+    if "owner" not in st.session_state:
+        st.session_state.owner = uuid.uuid4().hex
+    _lease(st.session_state.owner)
+    return str(st.session_state.owner)
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=lambda o: scheduler().release(o))
+def _lease(owner: str) -> str:
+    return owner  # Streamlit drops this when the browser has gone, which releases the jobs
+
+
+@st.cache_resource(scope="session", show_spinner=False)
+def own_photos() -> dict[str, Image.Image]:
+    """This session's uploaded and taken photos; only in memory, gone with the session."""
+    return {}
+
+
+def job(name: str) -> Job | None:
+    """This session's job of that name, running or ended."""
+    return scheduler().get(owner(), name)
+
+
+def compute(work: Callable[[], T]) -> T:
+    """Do something short on the compute thread, ahead of the long runs."""
+    return scheduler().call(work)
+
+
+def training() -> Training | None:
+    """The result of this session's latest training, if there is one."""
+    trained = job("train")
+    return trained.snapshot().result if trained else None
+
+
+def photo(default: str) -> Image.Image:
+    """The chosen photo as RGB; the page's own default as long as nothing was chosen."""
+    chosen = photo_id(default)
+    return own_photos().get(chosen) or photos.read_sample(chosen)
+
+
+def photo_id(default: str) -> str:
+    """Which photo is chosen: a sample's id, "upload" or "camera"."""
+    chosen = str(st.session_state.get(PHOTO, default))
+    known = {sample.id for sample in photos.SAMPLES} | set(own_photos())
+    return chosen if chosen in known else default
+
+
+def classifier() -> Classifier:
+    """The chosen network, ready for use.
+
+    Where its weights have to be downloaded first, this shows the download and ends the run of
+    the page; where that fails, it says so and gives the built-in network.
+    """
+    name = st.session_state.get(NETWORK, catalogue.DEFAULT)
+    if name == OWN and (trained := training()):
+        return trained.classifier
+    return _loaded(name)
+
+
+def base_classifier() -> Classifier:
+    """The chosen network of the catalogue; for the visitor's own one, the one it grew out of."""
+    name = st.session_state.get(NETWORK, catalogue.DEFAULT)
+    if name == OWN:
+        trained = training()
+        name = trained.classifier.provenance.network if trained else catalogue.DEFAULT
+    return _loaded(name)
+
+
+def _loaded(name: str) -> Classifier:
+    from core.zoo import loading
+
+    try:
+        entry = catalogue.entry(name)
+        if not weights.present(entry):
+            _download(entry)
+        return compute(lambda: loading.shared(entry.name))
+    except Problem as problem:
+        st.warning(say(problem), icon=":material/cloud_off:")
+        st.caption(t("Going on with the built-in network."))
+        return compute(lambda: loading.shared(catalogue.DEFAULT))
+
+
+def _download(entry: catalogue.Entry) -> None:
+    """Download an entry's weights as a job, watching it.
+
+    Raises:
+        Problem: it failed; asking again tries again.
+    """
+    running = job("download")
+    if running is None or running.snapshot().state.is_end:
+        running = scheduler().submit(owner(), "download", lambda: weights.download(entry))
+    box = st.container(border=True)
+    box.markdown(
+        t("**Downloading {network}** – only once, then it stays here.", network=entry.title)
+    )
+    live.watch(running, lambda snapshot: None, place=box, rerun=False, unit=t("MB"))
+    ended = running.snapshot()
+    scheduler().discard(owner(), "download")
+    if ended.problem:
+        raise ended.problem
+    box.empty()

@@ -1,0 +1,201 @@
+"""Feature maps equal the original networks' own, and the mosaic shows them all."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import timm
+import torch
+import torchvision
+from PIL import Image
+
+from core import photos
+from core.features import FeatureMaps, feature_maps, find_layer, grid, mosaic, ranked
+from core.problem import Problem
+from core.zoo import catalogue, loading, weights
+from core.zoo.graph import Layer
+
+SOMEWHERE = Layer("here", "here", 1, 4, 2, 3, 8)
+DARKEST, BRIGHTEST = [0x44, 0x01, 0x54], [0xFD, 0xE7, 0x25]
+
+
+def maps_of(*rows) -> FeatureMaps:
+    """Feature maps given as nested lists."""
+    return FeatureMaps(SOMEWHERE, np.array(rows, np.float32))
+
+
+def some_maps(count: int, side: int = 4) -> FeatureMaps:
+    values = np.random.default_rng(0).normal(size=(count, side, side))
+    return FeatureMaps(SOMEWHERE, values.astype(np.float32))
+
+
+# The maps
+
+
+def hooked(network, module_path: str, picture: torch.Tensor) -> torch.Tensor:
+    """What a module of the original network puts out, listened to with a hook."""
+    heard = []
+    network.get_submodule(module_path).register_forward_hook(
+        lambda module, given, output: heard.append(output)
+    )
+    with torch.no_grad():
+        network(picture)
+    return heard[0][0]
+
+
+def test_the_built_in_networks_maps_are_timms(lite0, dalmatian):
+    entry = catalogue.entry("lite0")
+    plain = timm.create_model(entry.architecture).eval()
+    stored = torch.load(weights.path(entry), weights_only=True)
+    # The file names the same tensors in the same order, as its package's own code does.
+    plain.load_state_dict(dict(zip(plain.state_dict(), stored.values(), strict=True)))
+    normalised = (photos.prepare(dalmatian, 224) - 0.5) / 0.5
+    for layer in lite0.layers:
+        theirs = hooked(
+            plain, layer.name.replace("conv_stem", "bn1").replace("conv_head", "bn2"), normalised
+        )
+        ours = feature_maps(lite0, dalmatian, layer).maps
+        assert ours.shape == (layer.channels, layer.size, layer.size)
+        assert np.abs(ours - theirs.numpy()).max() < 1e-3, layer.name
+
+
+@pytest.mark.parametrize(
+    ("name", "module_paths"),
+    [
+        ("resnet18", {"conv1": "relu", "maxpool": "maxpool", "layer1.0": "layer1.0"}),
+        ("mobilenet_v3_large", {"features.0": "features.0", "features.7": "features.7"}),
+    ],
+)
+def test_a_torchvision_networks_maps_are_torchvisions(name, module_paths, dalmatian):
+    entry = catalogue.entry(name)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        plain = torchvision.models.get_model(name, weights=None).eval()
+    weights.path(entry).parent.mkdir(parents=True)
+    torch.save(plain.state_dict(), weights.path(entry))
+    network = loading.load(name)
+    normalised = torchvision.transforms.functional.normalize(
+        photos.prepare(dalmatian, 224), entry.mean, entry.std
+    )
+    for layer_name, module_path in module_paths.items():
+        # One run a hook: torchvision's activations work in place and would change what was heard.
+        theirs = hooked(plain, module_path, normalised).numpy()
+        ours = feature_maps(network, dalmatian, network.layer(layer_name)).maps
+        assert theirs.std() > 0
+        assert np.abs(ours - theirs).max() < 1e-4 * np.abs(theirs).max()
+
+
+def test_any_photo_is_seen_in_its_middle_square(lite0):
+    layer = lite0.layers[0]
+    wide = Image.new("RGB", (900, 300), "black")
+    wide.paste("white", (300, 0, 600, 300))
+    white = feature_maps(lite0, Image.new("RGB", (50, 50), "white"), layer).maps
+    # The stem sees three pixels: only the outermost feel where the square was cut.
+    inside = (slice(None), slice(3, -3), slice(3, -3))
+    assert np.allclose(feature_maps(lite0, wide, layer).maps[inside], white[inside], atol=1e-5)
+
+
+def test_a_layer_is_found_by_name_and_the_default_is_an_early_one(lite0):
+    assert find_layer(lite0, "blocks.3.0").name == "blocks.3.0"
+    assert find_layer(lite0, None).stage == 2
+
+
+def test_an_unknown_layer_lists_those_that_exist(lite0):
+    with pytest.raises(Problem, match=r"has no layer called unicorn.*conv_stem, blocks\.0\.0"):
+        find_layer(lite0, "unicorn")
+
+
+# Ranking
+
+
+def test_channels_keep_the_networks_order_or_go_by_strength():
+    features = maps_of([[0.1, -0.1]], [[-3.0, 3.0]], [[1.0, 1.0]])
+    assert ranked(features, "network") == [0, 1, 2]
+    assert ranked(features, "strength") == [1, 2, 0]
+
+
+def test_equally_strong_channels_keep_the_networks_order():
+    assert ranked(maps_of([[1.0]], [[2.0]], [[1.0]], [[1.0]]), "strength") == [1, 0, 2, 3]
+
+
+# The mosaic
+
+
+def tiles(picture: np.ndarray, columns: int, rows: int, gap: int) -> list[np.ndarray]:
+    """Cut a mosaic into its tiles, by the geometry that its docstring promises."""
+    cell = (picture.shape[1] - gap) // columns - gap
+    assert picture.shape == (rows * (cell + gap) + gap, columns * (cell + gap) + gap, 3)
+    return [
+        picture[top : top + cell, left : left + cell]
+        for top in range(gap, picture.shape[0] - gap, cell + gap)
+        for left in range(gap, picture.shape[1] - gap, cell + gap)
+    ]
+
+
+@pytest.mark.parametrize("count", range(1, 300))
+def test_the_grid_holds_all_and_its_last_row_is_full_where_it_can_be(count):
+    columns, rows = grid(count)
+    assert (rows - 1) * columns < count <= rows * columns
+    shapes = [
+        n for n in range(1, count + 1) if n**2 >= count and n <= math.ceil((3 * count) ** 0.5)
+    ]
+    assert columns in shapes
+    assert -count % columns == min(-count % n for n in shapes)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(1, (1, 1)), (2, (2, 1)), (32, (8, 4)), (64, (8, 8)), (1280, (40, 32))]
+)
+def test_usual_numbers_of_channels_fill_a_rectangle(count, expected):
+    assert grid(count) == expected
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 40, 112])
+@pytest.mark.parametrize("gap", [0, 3])
+def test_maps_lie_in_rows_with_white_gaps_between(count, gap):
+    features = some_maps(count)
+    columns, rows = grid(count)
+    picture = mosaic(features, list(range(count)), width=600, gap=gap)
+    assert picture.shape[1] <= 600
+    cut = tiles(picture, columns, rows, gap)
+    for tile, values in zip(cut, features.maps, strict=False):
+        peak = np.unravel_index(values.argmax(), values.shape)
+        place = [int((at + 0.5) * len(tile) / len(values)) for at in peak]
+        assert tile[tuple(place)].tolist() == BRIGHTEST
+    assert all((tile == 255).all() for tile in cut[count:])
+    inked = sum(tile.shape[0] * tile.shape[1] for tile in cut[:count])
+    assert (picture != 255).any(axis=2).sum() == inked
+
+
+def test_the_mosaic_shows_the_channels_it_was_given_in_their_order():
+    features = maps_of([[0.0, 1.0]], [[1.0, 0.0]], [[0.0, 0.0]])
+    first, second = tiles(mosaic(features, [1, 0]), 2, 1, 3)
+    assert first[0, 0].tolist() == second[0, -1].tolist() == BRIGHTEST
+    assert first[0, -1].tolist() == second[0, 0].tolist() == DARKEST
+
+
+def test_own_scale_stretches_each_map_and_common_scale_lets_them_be_compared():
+    features = maps_of([[0.0, 1.0]], [[0.0, 4.0]])
+    own = tiles(mosaic(features, [0, 1], scale="own"), 2, 1, 3)
+    assert np.array_equal(own[0], own[1])
+    weak, strong = tiles(mosaic(features, [0, 1], scale="common"), 2, 1, 3)
+    assert strong[0, -1].tolist() == BRIGHTEST
+    assert DARKEST != weak[0, -1].tolist() != BRIGHTEST
+
+
+@pytest.mark.parametrize("scale", ["own", "common"])
+@pytest.mark.parametrize("value", [0.0, 7.0, -7.0])
+def test_flat_maps_are_dark_and_not_nan(scale, value):
+    features = FeatureMaps(SOMEWHERE, np.full((2, 4, 4), value, np.float32))
+    with np.errstate(all="raise"):
+        picture = mosaic(features, [0, 1], scale=scale)
+    assert {tuple(colour) for colour in picture.reshape(-1, 3)} == {tuple(DARKEST), (255,) * 3}
+
+
+def test_brighter_means_more():
+    features = FeatureMaps(SOMEWHERE, np.linspace(-5, 5, 64, dtype=np.float32).reshape(1, 8, 8))
+    (tile,) = tiles(mosaic(features, [0], width=166), 1, 1, 3)
+    luminance = tile[10::20, 10::20].reshape(64, 3) @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(luminance) > 0).all()
