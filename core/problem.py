@@ -23,6 +23,12 @@ class Problem(Exception):  # noqa: N818 - it is what people meet, not a programm
         super().__init__(template.format(**fields))
 
 
-def N_(text: str) -> str:  # noqa: N802 - the name that gettext's tools look for
+class Text(str):
+    """An English text that has translations, as opposed to a name that somebody chose."""
+
+    __slots__ = ()
+
+
+def N_(text: str) -> Text:  # noqa: N802 - the name that gettext's tools look for
     """Mark a text for translation without translating it here."""
-    return text
+    return Text(text)

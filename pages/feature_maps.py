@@ -62,7 +62,7 @@ left, right = st.columns([1, 3], gap="medium")
 with left:
     seen = photos.to_pixels(photos.prepare(photo, classifier.input_size))
     layout.picture(seen, t("What the network sees"), t("The photo"))
-    st.markdown(f"**{t('What it says')}**")
+    layout.label(t("What it says"))
     layout.prediction_bars(predictions)
 with right:
     layer = maps.layer

@@ -183,7 +183,7 @@ def show_training(training: loop.Training) -> None:
     with left:
         plots.confusion(training.confusion, list(training.classifier.labels), "train_confusion")
     with right:
-        st.markdown(f"**{t('Your photo, seen by your network')}**")
+        layout.label(t("Your photo, seen by your network"))
         photo = session.photo(TRAINING.default_photo)
         inner = st.columns(2)
         with inner[0]:
@@ -206,7 +206,7 @@ def show_examples(training: loop.Training) -> None:
     truth = np.array([photo.label for photo in training.validation])
     wrong = answers.predicted.numpy() != truth
     order = np.lexsort((-answers.confidence.numpy(), ~wrong))[:EXAMPLES]
-    st.markdown(f"**{t('Examined on photos it had never seen – mistakes first')}**")
+    layout.label(t("Examined on photos it had never seen – mistakes first"))
     columns = st.columns(6)
     labels = training.classifier.labels
     for place, i in enumerate(order):

@@ -49,7 +49,7 @@ for row in (CHAPTERS[:2], CHAPTERS[2:]):
     for column, (page, file, title, text) in zip(st.columns(2, gap="large"), row, strict=True):
         with column, st.container(border=True):
             st.image(PICTURES / file, width="stretch", alt=t(title))
-            st.markdown(f"#### {t(title)}")
+            st.subheader(t(title), anchor=False)
             st.markdown(t(text))
             st.page_link(page.file, label=t("Try it: {page}", page=t(page.title)), icon=page.icon)
 st.sidebar.caption(

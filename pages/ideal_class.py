@@ -150,8 +150,9 @@ def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
     )
     for column, opinion in zip(st.columns(len(asked)), asked, strict=True):
         own = opinion is verdict.own
+        network = catalogue_title(opinion.model)
         column.metric(
-            catalogue_title(opinion.model) + (f" · {t('drew it')}" if own else ""),
+            t("{network} · drew it", network=network) if own else network,
             percent(opinion.target_probability or 0, 1),
             delta=t("sees: {name}", name=plain(opinion.class_name)),
             delta_color="off",

@@ -1,11 +1,11 @@
-"""The sentences for people."""
+"""The sentences for people, and the steps of long computations."""
 
 from __future__ import annotations
 
 import pytest
 
 from core.problem import Problem
-from core.steps import Step
+from core.steps import Step, finish
 
 
 def test_a_problem_reads_as_its_filled_in_sentence():
@@ -28,3 +28,12 @@ def test_a_step_cannot_be_changed_after_it_was_made():
     step = Step(1, 2)
     with pytest.raises(AttributeError):
         step.index = 2
+
+
+def test_finishing_a_computation_gives_its_last_result():
+    assert finish(Step(i, 3, result=f"after {i}") for i in (1, 2, 3)) == "after 3"
+
+
+def test_a_computation_without_a_result_cannot_be_finished():
+    with pytest.raises(ValueError, match="no result"):
+        finish(iter([Step(1, 1)]))

@@ -9,7 +9,7 @@ import streamlit as st
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
-from core.problem import Problem
+from core.problem import Problem, Text
 
 LOCALE_FOLDER = Path(__file__).parents[2] / "assets" / "locale"
 LOCALES = {"EN": "en", "PT": "pt_BR"}
@@ -72,8 +72,10 @@ def plain(text: str) -> str:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, (int, float)):
+        return value
     # Problems are shown by elements that read Markdown, and carry names of people's files.
-    return plain(str(value)) if not isinstance(value, (int, float)) else value
+    return t(value) if isinstance(value, Text) else plain(str(value))
 
 
 def _preferred() -> str:

@@ -32,6 +32,11 @@ def heading(title: str, promise: str) -> None:
     st.html(f'<p class="promise">{html.escape(promise)}</p>')
 
 
+def label(text: str) -> None:
+    """Show a small heading above something that has none of its own."""
+    st.markdown(f"**{text}**")
+
+
 def picture(pixels: Pixels, caption: str, alt: str) -> None:
     """Show a picture as wide as its place."""
     st.image(data_uri(pixels, quality=92), caption=caption, width="stretch", alt=alt)

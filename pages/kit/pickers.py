@@ -15,7 +15,7 @@ from core import photos
 from core.problem import Problem
 from core.zoo import catalogue, weights
 from core.zoo.labels import Labels
-from pages.kit import session
+from pages.kit import layout, session
 from pages.kit.language import plain, say, t
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
@@ -68,7 +68,7 @@ def photo(default: str) -> None:
         {"id": name, "title": t("Your photo"), "src": _data_uri(image)}
         for name, image in session.own_photos().items()
     ]
-    st.markdown(f"**{t('Photo')}**")
+    layout.label(t("Photo"))
     _gallery(
         key="photo_gallery",
         data={"photos": tiles, "selected": chosen, "label": t("Photo")},
