@@ -14,7 +14,6 @@ by_page = {
         page.file,
         title=t(page.title),
         icon=page.icon,
-        url_path=page.address or None,
         default=page is HOME,
     ): page
     for page in PAGES

@@ -10,9 +10,11 @@ from core.attacks.report import Report, amplify, report
 from core.jobs import Snapshot, scheduler
 from core.problem import N_
 from core.steps import Pixels, Steps
-from pages.kit import layout, live, pickers, plots, session
+from pages.kit import entry, layout, live, pickers, plots, session
 from pages.kit.language import number, percent, plain, remember_choice, t
 from pages.kit.registry import ATTACK
+
+entry.only_through_app()
 
 JOB = "attack"
 FAVOURITES = ("tabby", "Siamese cat", "zebra")

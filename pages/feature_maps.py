@@ -5,9 +5,11 @@ import streamlit as st
 from core import features, photos
 from core.predictions import top
 from core.problem import N_
-from pages.kit import layout, session
+from pages.kit import entry, layout, session
 from pages.kit.language import remember_choice, t
 from pages.kit.registry import MAPS
+
+entry.only_through_app()
 
 MOST_CHANNELS = 128
 ORDERS: dict[features.Order, str] = {

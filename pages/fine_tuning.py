@@ -13,9 +13,11 @@ from core.steps import Steps
 from core.training import data, loop
 from core.training.embeddings import shared_cache
 from core.training.head import HeadSettings, fit_head
-from pages.kit import layout, live, plots, session
+from pages.kit import entry, layout, live, plots, session
 from pages.kit.language import number, percent, plain, remember_choice, say, sentence, t
 from pages.kit.registry import TRAINING
+
+entry.only_through_app()
 
 JOB = "train"
 SOURCES = {

@@ -5,8 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 from core.problem import N_
-from pages.kit import layout, registry
+from pages.kit import entry, layout, registry
 from pages.kit.language import t
+
+entry.only_through_app()
 
 PICTURES = Path(__file__).parents[1] / "assets" / "home"
 CHAPTERS = (

@@ -11,9 +11,11 @@ from core.synthesis import loop
 from core.synthesis.presets import LESSON_TV, PRESETS
 from core.synthesis.verdict import Verdict, judge
 from core.zoo import catalogue
-from pages.kit import layout, live, pickers, plots, session
+from pages.kit import entry, layout, live, pickers, plots, session
 from pages.kit.language import number, percent, plain, remember_choice, sentence, t
 from pages.kit.registry import IDEAL
+
+entry.only_through_app()
 
 JOB = "ideal"
 FAVOURITES = ("Siamese cat", "tabby", "zebra", "golden retriever")

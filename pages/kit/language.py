@@ -79,8 +79,9 @@ def _plain(value: object) -> object:
 
 
 def _preferred() -> str:
-    locale = (st.context.locale or "").lower()
-    return "PT" if locale.startswith("pt") else "EN"
+    browser = (st.context.locale or "").lower()
+    matching = (shown for shown in LOCALES if browser.startswith(shown.lower()))
+    return next(matching, "EN")
 
 
 @lru_cache(maxsize=len(LOCALES))

@@ -12,9 +12,7 @@ class PageInfo:
     """One page.
 
     Attributes:
-        file: its script.
-        address: its path in the address bar. It must differ from the file's stem: Streamlit
-            would otherwise serve that address without `app.py` on a fresh server.
+        file: its script; its name is also the page's address.
         title: its name in the navigation, translatable.
         icon: a Material symbol.
         promise: what one will see, in one sentence, translatable.
@@ -23,7 +21,6 @@ class PageInfo:
     """
 
     file: str
-    address: str
     title: str
     icon: str
     promise: str
@@ -33,7 +30,6 @@ class PageInfo:
 
 HOME = PageInfo(
     "pages/home.py",
-    "",
     N_("Start"),
     ":material/home:",
     N_("Open a real neural network and look inside."),
@@ -41,7 +37,6 @@ HOME = PageInfo(
 )
 MAPS = PageInfo(
     "pages/feature_maps.py",
-    "maps",
     N_("Feature maps"),
     ":material/grid_view:",
     N_("See what each layer of the network makes of your photo."),
@@ -49,7 +44,6 @@ MAPS = PageInfo(
 )
 TRAINING = PageInfo(
     "pages/fine_tuning.py",
-    "train",
     N_("Fine-tuning"),
     ":material/model_training:",
     N_("Teach the network new classes in seconds, with a handful of photos."),
@@ -57,14 +51,12 @@ TRAINING = PageInfo(
 )
 IDEAL = PageInfo(
     "pages/ideal_class.py",
-    "ideal",
     N_("Ideal class"),
     ":material/palette:",
     N_("Watch the network draw what it takes for the ideal cat – or anything else it knows."),
 )
 ATTACK = PageInfo(
     "pages/adversarial_attack.py",
-    "attack",
     N_("Adversarial attack"),
     ":material/theater_comedy:",
     N_("Turn a dog into a cat for the network, with a change no eye can tell."),

@@ -1,0 +1,511 @@
+"""Jobs take turns: fairly, stoppably, and without harming each other.
+
+Nothing here waits for a length of time but where a grace has to pass. Threads meet at events; the
+time limits only turn a hang into a failure.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from core.jobs import Scheduler, State, scheduler
+from core.problem import Problem
+from core.steps import Step
+
+LIMIT = 20.0
+ENDLESS = 10**9
+
+
+@pytest.fixture
+def make_scheduler():
+    made = []
+
+    def make(**settings) -> Scheduler:
+        # Without a slice, a job makes one step per turn.
+        made.append(Scheduler(**{"slice_seconds": 0.0, **settings}))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def turns(make_scheduler) -> Scheduler:
+    return make_scheduler()
+
+
+def counting(total: int, log: list | None = None, name: str = ""):
+    """Make a generator function that counts, and writes its name down at each step."""
+
+    def count():
+        for index in range(1, total + 1):
+            if log is not None:
+                log.append(name)
+            yield Step(index, total, scalars={"square": float(index**2)}, result=index)
+
+    return count
+
+
+class Gate:
+    """A job that holds its compute thread until it is opened."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._closed_behind = threading.Event()
+        self._open = threading.Event()
+        scheduler.submit("gate", "gate", self._hold)
+        assert self._closed_behind.wait(LIMIT)
+
+    def _hold(self):
+        self._closed_behind.set()
+        assert self._open.wait(LIMIT)
+        yield Step(1, 1)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+def ended(job):
+    snapshot = job.wait(timeout=LIMIT)
+    assert snapshot.state.is_end, "the job hangs"
+    return snapshot
+
+
+def stepped(job, count: int = 1):
+    """Wait until a job has made some more steps."""
+    snapshot = job.snapshot()
+    target = (snapshot.step.index if snapshot.step else 0) + count
+    while snapshot.step is None or snapshot.step.index < target:
+        before = snapshot.version
+        snapshot = job.wait(before, timeout=LIMIT)
+        assert snapshot.version > before, "the job hangs"
+    return snapshot
+
+
+def reached(job, state: State):
+    snapshot = job.snapshot()
+    while snapshot.state != state:
+        before = snapshot.version
+        snapshot = job.wait(before, timeout=LIMIT)
+        assert snapshot.version > before, f"the job never gets to {state}"
+    return snapshot
+
+
+# Taking turns
+
+
+def test_jobs_take_turns_step_by_step(turns):
+    gate, log = Gate(turns), []
+    jobs = [turns.submit(name, "page", counting(4, log, name)) for name in "abc"]
+    gate.open()
+    for job in jobs:
+        ended(job)
+    assert log == list("abc" * 4)
+
+
+def test_a_short_job_does_not_wait_for_a_long_one_to_end(turns):
+    long = turns.submit("a", "page", counting(ENDLESS))
+    stepped(long)
+    assert ended(turns.submit("b", "page", counting(3))).state == State.DONE
+    assert not long.snapshot().state.is_end
+
+
+def test_a_slice_is_many_steps_where_there_is_time(make_scheduler):
+    turns, log = make_scheduler(slice_seconds=LIMIT), []
+    gate = Gate(turns)
+    jobs = [turns.submit(name, "page", counting(4, log, name)) for name in "ab"]
+    gate.open()
+    for job in jobs:
+        ended(job)
+    assert log == list("aaaabbbb")
+
+
+def test_a_call_interrupts_a_slice_and_goes_ahead_of_waiting_jobs(make_scheduler):
+    turns = make_scheduler(slice_seconds=1000)
+    endless = turns.submit("a", "page", counting(ENDLESS))
+    stepped(endless)
+    with ThreadPoolExecutor(1) as caller:
+        assert caller.submit(turns.call, lambda: 42).result(LIMIT) == 42
+    assert not endless.snapshot().state.is_end
+
+
+def test_a_call_runs_before_the_next_step_of_any_job(turns):
+    gate, log = Gate(turns), []
+    jobs = [turns.submit(name, "page", counting(2, log, name)) for name in "ab"]
+    with ThreadPoolExecutor(1) as caller:
+        answer = caller.submit(turns.call, lambda: log.append("call"))
+        while not turns._urgent:  # the call has to stand in line before the gate opens
+            assert not answer.done()
+        gate.open()
+        answer.result(LIMIT)
+    for job in jobs:
+        ended(job)
+    assert log == ["call", *"abab"]
+
+
+def test_a_call_gives_its_error_to_the_caller_and_the_thread_lives_on(turns):
+    with pytest.raises(ZeroDivisionError):
+        turns.call(lambda: 1 / 0)
+    assert turns.call(lambda: "alive") == "alive"
+
+
+def test_a_call_from_a_job_is_done_at_once(turns):
+    def asks():
+        yield Step(1, 1, result=turns.call(lambda: "inside"))
+
+    assert ended(turns.submit("a", "page", asks)).step.result == "inside"
+
+
+def test_all_computing_happens_on_the_compute_threads(turns):
+    def where():
+        yield Step(1, 1, result=threading.current_thread().name)
+
+    assert ended(turns.submit("a", "page", where)).step.result == "compute-0"
+    assert turns.call(lambda: threading.current_thread().name) == "compute-0"
+
+
+def test_two_threads_compute_two_jobs_at_once(make_scheduler):
+    turns = make_scheduler(threads=2)
+    both = threading.Barrier(2, timeout=LIMIT)
+
+    def meets():
+        both.wait()
+        yield Step(1, 1)
+
+    jobs = [turns.submit(name, "page", meets) for name in "ab"]
+    assert [ended(job).state for job in jobs] == [State.DONE, State.DONE]
+
+
+def test_jobs_know_how_many_share_the_thread(turns):
+    gate = Gate(turns)
+    jobs = [turns.submit(name, "page", counting(2)) for name in "abc"]
+    assert turns.active == 4
+    gate.open()
+    assert max(ended(job).sharing for job in jobs) >= 2
+    assert ended(turns.submit("d", "page", counting(1))).sharing == 1
+
+
+# The end of a job
+
+
+def test_a_finished_job_has_its_concluded_result(turns):
+    job = turns.submit("a", "page", counting(3), conclude=lambda last: f"after {last.index}")
+    snapshot = ended(job)
+    assert (snapshot.state, snapshot.result) == (State.DONE, "after 3")
+    assert snapshot.problem is None
+
+
+def test_stopping_comes_between_steps_and_concludes_what_was_reached(turns):
+    closed = []
+
+    def work():
+        try:
+            yield from counting(ENDLESS)()
+        finally:
+            closed.append(True)
+
+    job = turns.submit("a", "page", work, conclude=lambda last: last.result)
+    stepped(job, 3)
+    job.stop()
+    snapshot = ended(job)
+    assert snapshot.state == State.STOPPED
+    assert snapshot.result == snapshot.step.index >= 3
+    assert closed == [True]
+
+
+def test_a_job_stopped_before_its_first_step_never_begins(turns):
+    gate, log = Gate(turns), []
+    job = turns.submit("a", "page", counting(3, log), conclude=lambda last: log.append("end"))
+    job.stop()
+    gate.open()
+    snapshot = ended(job)
+    assert (snapshot.state, snapshot.step, snapshot.result) == (State.STOPPED, None, None)
+    assert log == []
+
+
+def test_a_job_without_steps_is_done_without_a_result(turns):
+    snapshot = ended(turns.submit("a", "page", counting(0), conclude=lambda last: "never"))
+    assert (snapshot.state, snapshot.step, snapshot.result) == (State.DONE, None, None)
+
+
+def test_submitting_again_replaces_the_job(turns):
+    first = turns.submit("a", "page", counting(ENDLESS))
+    stepped(first)
+    second = turns.submit("a", "page", counting(3))
+    assert ended(first).state == State.STOPPED
+    assert ended(second).state == State.DONE
+    assert turns.get("a", "page") is second
+
+
+def test_other_pages_and_other_sessions_are_not_replaced(turns):
+    jobs = [
+        turns.submit(owner, name, counting(ENDLESS))
+        for owner, name in [("a", "page"), ("a", "other"), ("b", "page")]
+    ]
+    for job in jobs:
+        stepped(job)
+        assert job.snapshot().state == State.RUNNING
+
+
+def test_a_discarded_job_is_stopped_and_forgotten(turns):
+    job = turns.submit("a", "page", counting(ENDLESS))
+    turns.discard("a", "page")
+    assert ended(job).state == State.STOPPED
+    assert turns.get("a", "page") is None
+    turns.discard("a", "page")
+    turns.discard("nobody", "page")
+
+
+def test_an_ended_job_lets_go_of_what_it_worked_with(turns):
+    class Photo:
+        pass
+
+    photo = Photo()
+    alive = weakref.ref(photo)
+
+    def make(photo=photo):
+        yield Step(1, 1, result=id(photo))
+
+    job = turns.submit("a", "page", make, conclude=lambda last, photo=photo: last.result)
+    ended(job)
+    del photo, make
+    turns.call(gc.collect)  # by then the thread has put the job's frames away
+    assert alive() is None
+
+
+# Failures
+
+
+def failing(error: Exception):
+    def fail():
+        yield Step(1, 2)
+        raise error
+
+    return fail
+
+
+def test_a_problem_reaches_people_as_it_is(turns):
+    problem = Problem("{file} is empty.", file="cat.jpg")
+    snapshot = ended(turns.submit("a", "page", failing(problem)))
+    assert snapshot.state == State.FAILED
+    assert snapshot.problem is problem
+
+
+def test_an_unexpected_error_is_logged_and_told_in_a_general_sentence(turns, caplog):
+    snapshot = ended(turns.submit("a", "page", failing(ValueError("shapes do not match"))))
+    assert snapshot.state == State.FAILED
+    assert "failed unexpectedly" in str(snapshot.problem)
+    assert "shapes" not in str(snapshot.problem)
+    assert "shapes do not match" in caplog.text
+
+
+def test_an_error_before_the_first_step_fails_the_job(turns):
+    def make():
+        raise Problem("No such network.")
+
+    snapshot = ended(turns.submit("a", "page", make))
+    assert (snapshot.state, str(snapshot.problem)) == (State.FAILED, "No such network.")
+
+
+def test_an_error_in_the_conclusion_fails_the_job(turns):
+    def conclude(last):
+        raise Problem("No result.")
+
+    snapshot = ended(turns.submit("a", "page", counting(1), conclude))
+    assert (snapshot.state, str(snapshot.problem)) == (State.FAILED, "No result.")
+    assert snapshot.result is None
+
+
+def test_a_failure_leaves_other_jobs_alone(turns):
+    gate = Gate(turns)
+    good = [turns.submit(name, "page", counting(5)) for name in "ab"]
+    bad = turns.submit("c", "page", failing(RuntimeError("boom")))
+    gate.open()
+    assert ended(bad).state == State.FAILED
+    assert [ended(job).state for job in good] == [State.DONE, State.DONE]
+
+
+# Pause
+
+
+def test_a_paused_job_stands_still_while_others_go_on(turns):
+    job = turns.submit("a", "page", counting(ENDLESS))
+    stepped(job)
+    job.pause()
+    paused = reached(job, State.PAUSED)
+    assert ended(turns.submit("b", "page", counting(20))).state == State.DONE
+    assert job.snapshot().step.index == paused.step.index
+    job.resume()
+    assert stepped(job, 3).step.index >= paused.step.index + 3
+
+
+def test_a_paused_job_can_be_stopped_and_keeps_what_it_reached(turns):
+    job = turns.submit("a", "page", counting(ENDLESS), conclude=lambda last: last.result)
+    stepped(job)
+    job.pause()
+    paused = reached(job, State.PAUSED)
+    job.stop()
+    snapshot = ended(job)
+    assert (snapshot.state, snapshot.result) == (State.STOPPED, paused.step.index)
+
+
+def test_pausing_an_ended_job_changes_nothing(turns):
+    job = turns.submit("a", "page", counting(1))
+    before = ended(job)
+    job.pause()
+    job.resume()
+    job.stop()
+    turns.call(lambda: None)
+    assert job.snapshot() == before
+
+
+# Sessions that go
+
+
+def test_jobs_end_when_their_session_has_gone(make_scheduler):
+    turns = make_scheduler(grace_seconds=0)
+    jobs = [turns.submit("a", name, counting(ENDLESS)) for name in ("page", "other")]
+    stays = turns.submit("b", "page", counting(ENDLESS))
+    turns.release("a")
+    assert [ended(job).state for job in jobs] == [State.STOPPED, State.STOPPED]
+    assert turns.get("a", "page") is None
+    assert not stepped(stays).state.is_end
+
+
+def test_a_paused_job_of_a_session_that_has_gone_ends_too(make_scheduler):
+    turns = make_scheduler(grace_seconds=0)
+    job = turns.submit("a", "page", counting(ENDLESS))
+    job.pause()
+    reached(job, State.PAUSED)
+    turns.release("a")
+    assert ended(job).state == State.STOPPED
+
+
+def test_an_idle_scheduler_forgets_results_of_sessions_that_have_gone(make_scheduler):
+    turns = make_scheduler(grace_seconds=0)
+    ended(turns.submit("a", "page", counting(1)))
+    turns.release("a")
+    turns.call(lambda: None)
+    assert turns.get("a", "page") is None
+
+
+def after_the_grace(turns: Scheduler) -> None:
+    """Let the grace of all who were released before pass."""
+    later = turns.submit("later", "page", counting(ENDLESS))
+    turns.release("later")
+    ended(later)
+
+
+def test_coming_back_within_the_grace_keeps_the_jobs(make_scheduler):
+    turns = make_scheduler(grace_seconds=0.3)
+    job = turns.submit("a", "page", counting(ENDLESS))
+    turns.release("a")
+    assert turns.get("a", "page") is job
+    after_the_grace(turns)
+    assert not stepped(job).state.is_end
+    assert turns.get("a", "page") is job
+
+
+def test_starting_a_job_is_coming_back_too(make_scheduler):
+    turns = make_scheduler(grace_seconds=0.3)
+    turns.submit("a", "page", counting(1))
+    turns.release("a")
+    job = turns.submit("a", "page", counting(ENDLESS))
+    after_the_grace(turns)
+    assert not stepped(job).state.is_end
+
+
+def test_releasing_somebody_unknown_is_nothing(turns):
+    turns.release("nobody")
+    assert turns.get("nobody", "page") is None
+    assert turns.call(lambda: "alive") == "alive"
+
+
+# Snapshots
+
+
+def test_the_history_holds_every_steps_scalars(turns):
+    snapshot = ended(turns.submit("a", "page", counting(5)))
+    assert snapshot.history == {"square": (1.0, 4.0, 9.0, 16.0, 25.0)}
+
+
+def test_a_snapshot_does_not_change_any_more(turns):
+    job = turns.submit("a", "page", counting(ENDLESS))
+    snapshot = stepped(job, 2)
+    index, history = snapshot.step.index, dict(snapshot.history)
+    stepped(job, 3)
+    assert (snapshot.step.index, dict(snapshot.history)) == (index, history)
+    with pytest.raises(FrozenInstanceError):
+        snapshot.state = State.DONE
+    snapshot.history.clear()  # the reader's own copy
+    assert len(job.snapshot().history["square"]) > len(history["square"])
+
+
+def test_versions_grow_with_every_change(turns):
+    gate = Gate(turns)
+    job = turns.submit("a", "page", counting(3))
+    before = job.snapshot()
+    assert (before.state, before.step) == (State.WAITING, None)
+    gate.open()
+    assert ended(job).version >= before.version + 4  # three steps and the end
+
+
+def test_waiting_gives_up_when_told_to(turns):
+    gate = Gate(turns)
+    job = turns.submit("a", "page", counting(1))
+    assert job.wait(timeout=0).state == State.WAITING
+    assert job.wait(job.snapshot().version, timeout=0).step is None
+    gate.open()
+    ended(job)
+
+
+def test_the_time_left_is_an_estimate_from_two_steps_on_and_none_at_the_end(turns):
+    go = threading.Semaphore(0)
+
+    def work():
+        for index in range(1, 11):
+            assert go.acquire(timeout=LIMIT)
+            yield Step(index, 10)
+
+    job = turns.submit("a", "page", work)
+    assert job.snapshot().seconds_left is None
+    go.release()
+    assert stepped(job).seconds_left is None
+    go.release(4)
+    middle = stepped(job, 4)
+    # Five of ten steps done, four of them timed: the rest takes 5/4 of what these took.
+    assert 0 < middle.seconds_left <= 1.25 * middle.seconds
+    go.release(5)
+    last = ended(job)
+    assert last.seconds_left is None
+    assert job.snapshot().seconds == last.seconds
+
+
+# The scheduler itself
+
+
+def test_closing_stops_the_jobs_and_ends_the_threads():
+    turns = Scheduler(threads=2, slice_seconds=0)
+    jobs = [turns.submit(name, "page", counting(ENDLESS)) for name in "abc"]
+    stepped(jobs[0])
+    jobs[1].pause()
+    turns.close(timeout=LIMIT)
+    assert [job.snapshot().state for job in jobs] == [State.STOPPED] * 3
+    assert not any(thread.is_alive() for thread in turns._threads)
+
+
+def test_there_is_one_scheduler_and_its_threads_are_set_from_outside(monkeypatch):
+    scheduler.cache_clear()
+    monkeypatch.setenv("IDEALCAT_COMPUTE_THREADS", "2")
+    try:
+        assert scheduler() is scheduler()
+        assert len(scheduler()._threads) == 2
+    finally:
+        scheduler().close()
+        scheduler.cache_clear()

@@ -1,0 +1,204 @@
+"""The pages as a visitor works them, without a browser: real network, real photos, few steps."""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from core import photos
+from core.jobs import scheduler
+from pages.kit import registry
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.usefixtures("lite0")
+
+
+@pytest.fixture
+def visit():
+    """Open a page in a language, as a new visitor; their jobs end with the test."""
+    owners = []
+
+    def open_page(page: registry.PageInfo, locale: str = "en-US") -> AppTest:
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        app.context = {"locale": locale}
+        app.run()
+        if page is not registry.HOME:
+            app.switch_page(page.file).run()
+        owners.append(app)
+        return app
+
+    yield open_page
+    for app in owners:
+        if "owner" in app.session_state:
+            for name in ("ideal", "attack", "train", "download"):
+                scheduler().discard(app.session_state["owner"], name)
+
+
+def shown_picture(app: AppTest, index: int = 0) -> np.ndarray:
+    """The pixels of a picture on the page."""
+    uris = [uri for image in app.get("image") for uri in image.value]
+    data = base64.b64decode(uris[index].split(",", 1)[1])
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def all_text(app: AppTest) -> str:
+    kinds = ("markdown", "caption", "title", "subheader", "info", "success", "error", "warning")
+    return "\n".join(element.value for kind in kinds for element in app.get(kind))
+
+
+@pytest.mark.parametrize("page", registry.PAGES, ids=lambda page: page.file)
+@pytest.mark.parametrize(("locale", "word"), [("en-US", "Network"), ("pt-BR", "Rede")])
+def test_every_page_opens_in_both_languages(visit, page, locale, word):
+    app = visit(page, locale)
+    assert not app.exception
+    if page.uses_network:
+        assert app.sidebar.selectbox(key="network").label == word
+
+
+def test_the_language_can_be_switched_without_losing_a_choice(visit):
+    app = visit(registry.MAPS)
+    app.selectbox(key="maps_order").set_value("network").run()
+    app.segmented_control(key="language").set_value("PT").run()
+    assert app.title[0].value == "Mapas de características"
+    assert app.selectbox(key="maps_order").value == "network"
+
+
+def test_feature_maps_of_the_cat_show_a_mosaic_and_what_the_network_says(visit):
+    app = visit(registry.MAPS)
+    mosaic = shown_picture(app, index=1)
+    assert mosaic.shape[1] > 1000
+    assert mosaic.std() > 20  # not a flat sheet
+    assert "Egyptian cat" in "\n".join(element.proto.body for element in app.get("html"))
+
+
+def test_another_layer_shows_other_maps(visit):
+    app = visit(registry.MAPS)
+    before = shown_picture(app, index=1)
+    slider = app.select_slider(key="maps_layer_efficientnet_lite0")
+    slider.set_value("conv_head").run()
+    assert not app.exception
+    assert "128 of 1280 channels of conv_head" in str(app.get("image")[1].proto)
+    assert shown_picture(app, index=1).shape != before.shape
+
+
+def test_the_ideal_cat_grows_and_is_judged(visit):
+    app = visit(registry.IDEAL)
+    app.number_input(key="ideal_steps").set_value(40).run()
+    app.button(key="ideal_start").click().run()
+    assert not app.exception
+    assert "networks that never saw this run" in all_text(app)
+    own = next(m for m in app.metric if "drew it" in m.label)
+    assert float(own.value.rstrip("%")) > 50
+    assert shown_picture(app).shape == (320, 320, 3)
+
+
+def test_the_dalmatian_becomes_a_tabby(visit):
+    app = visit(registry.ATTACK)
+    app.number_input(key="attack_steps").set_value(15).run()
+    app.button(key="attack_start").click().run()
+    assert not app.exception
+    assert "takes it for **tabby**" in all_text(app)
+    assert "**4/255**" in all_text(app)
+    before, change, after = (shown_picture(app, i).astype(int) for i in range(3))
+    assert np.abs(after - before).mean() < 4  # the eye sees nothing (JPEG aside)
+    assert change.std() > 10  # and yet there is something
+
+
+def test_attacking_towards_what_is_seen_already_is_explained(visit):
+    app = visit(registry.ATTACK)
+    app.selectbox(key="attack_class_1000").set_value(251).run()
+    app.button(key="attack_start").click().run()
+    assert "already takes this photo for dalmatian" in all_text(app)
+
+
+def test_digits_are_learned_and_the_new_network_serves_the_other_pages(visit):
+    app = visit(registry.TRAINING)
+    app.slider(key="train_per_class").set_value(5).run()
+    app.button(key="train_start").click().run()
+    assert not app.exception
+    assert "It learned from **50** photos" in all_text(app)
+    assert app.sidebar.selectbox(key="network").options[0].startswith("★ 0 · 1 · 2")
+    app.session_state["network"] = "own"
+    app.switch_page(registry.ATTACK.file).run()
+    assert not app.exception
+    assert app.selectbox(key="attack_class_10").options == [str(digit) for digit in range(10)]
+
+
+def test_a_zip_is_learned_from_and_its_broken_photo_reported(visit):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for sample, label in (
+            ("cat", "animal"),
+            ("eagle", "animal"),
+            ("car", "thing"),
+            ("drum", "thing"),
+        ):
+            pixels = np.asarray(photos.read_sample(sample))
+            archive.writestr(f"{label}/{sample}.jpg", photos.encode_jpeg(pixels))
+        archive.writestr("thing/broken.jpg", photos.encode_jpeg(pixels)[:2000])
+    app = visit(registry.TRAINING)
+    app.segmented_control(key="train_source").set_value("zip").run()
+    assert app.button(key="train_start").disabled
+    app.file_uploader(key="train_zip").upload("mine.zip", buffer.getvalue(), "application/zip")
+    app.run()
+    app.button(key="train_start").click().run()
+    assert not app.exception
+    assert "What it means" in all_text(app)
+    assert r"thing/broken\.jpg is damaged or cut off" in all_text(app)
+
+
+def test_an_uploaded_photo_is_used_and_a_broken_one_changes_nothing(visit):
+    app = visit(registry.MAPS)
+    pixels = np.zeros((300, 500, 3), np.uint8) + np.array([200, 40, 40], np.uint8)
+    upload = app.sidebar.file_uploader(key="photo_upload")
+    upload.set_value(("red.png", photos.encode_png(pixels), "image/png")).run()
+    assert shown_picture(app)[100, 100, 0] > 150 > shown_picture(app)[100, 100, 1]
+    upload = app.sidebar.file_uploader(key="photo_upload")
+    upload.set_value(("<b>not</b>.jpg", b"<svg onload=alert(1)>", "image/jpeg")).run()
+    assert "is not a picture that can be read here" in all_text(app)
+    assert "<b>" not in all_text(app)
+    assert shown_picture(app)[100, 100, 0] > 150
+
+
+def test_a_network_that_cannot_be_downloaded_is_replaced_by_the_built_in_one(visit, monkeypatch):
+    monkeypatch.setenv("IDEALCAT_WEIGHTS_MIRROR", "http://127.0.0.1:9")  # nobody listens there
+    app = visit(registry.MAPS)
+    app.sidebar.selectbox(key="network").set_value("resnet18").run()
+    assert not app.exception
+    assert "ResNet\\-18 could not be downloaded" in all_text(app)
+    assert "resnet18\\-f37072fd\\.pth" in all_text(app)
+    assert "EfficientNet\\-Lite0" in all_text(app)
+
+
+def test_a_running_picture_can_be_stopped_and_is_kept(visit):
+    app = visit(registry.IDEAL)
+    app.number_input(key="ideal_steps").set_value(2000).run()
+    owner = app.session_state["owner"]
+
+    def stop_after_some_steps() -> None:
+        job = None
+        while job is None:
+            job = scheduler().get(owner, "ideal")
+        snapshot = job.snapshot()
+        while snapshot.step is None or snapshot.step.index < 5:
+            snapshot = job.wait(snapshot.version, timeout=1)
+        job.stop()
+
+    stopper = threading.Thread(target=stop_after_some_steps)
+    stopper.start()
+    app.button(key="ideal_start").click().run()
+    stopper.join()
+    assert not app.exception
+    assert "What it means" in all_text(app)
+    assert scheduler().get(owner, "ideal").snapshot().result.synthesis.steps_done < 2000
