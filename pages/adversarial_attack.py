@@ -49,6 +49,7 @@ with controls[2]:
             16.0,
             4.0,
             step=0.5,
+            format="%.1f",
             key="attack_epsilon_linf",
             persist_state="session",
             help=t(

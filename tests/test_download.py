@@ -134,6 +134,13 @@ def test_a_cut_off_file_is_refused(server, entry, torch_home, sent):
     refused(entry, torch_home)
 
 
+def test_a_cut_off_file_is_refused_by_its_length_where_its_name_has_no_digest(
+    server, entry, torch_home
+):
+    server.sent = 2_500_000
+    refused(replace(entry, weights_file="tiny.pth"), torch_home)
+
+
 def test_a_file_cut_off_by_a_server_that_sends_chunks_is_refused(server, entry, torch_home):
     server.headers = {"Transfer-Encoding": "chunked"}
     server.content = b"f4240\r\n" + CONTENT[:500_000]

@@ -131,8 +131,12 @@ def test_a_call_interrupts_a_slice_and_goes_ahead_of_waiting_jobs(make_scheduler
     endless = turns.submit("a", "page", counting(ENDLESS))
     stepped(endless)
     with ThreadPoolExecutor(1) as caller:
-        assert caller.submit(turns.call, lambda: 42).result(LIMIT) == 42
-    assert not endless.snapshot().state.is_end
+        answer = caller.submit(turns.call, lambda: 42)
+        try:
+            assert answer.result(LIMIT) == 42
+            assert not endless.snapshot().state.is_end
+        finally:
+            endless.stop()  # a call that has to wait for the slice would wait for ever
 
 
 def test_a_call_runs_before_the_next_step_of_any_job(turns):

@@ -128,8 +128,8 @@ def test_digits_are_learned_and_the_new_network_serves_the_other_pages(visit):
     app.button(key="train_start").click().run()
     assert not app.exception
     assert "It learned from **50** photos" in all_text(app)
-    assert app.sidebar.selectbox(key="network").options[0].startswith("★ 0 · 1 · 2")
-    app.session_state["network"] = "own"
+    assert app.sidebar.selectbox(key="network").options[0] == "★ Your network"
+    app.sidebar.selectbox(key="network").set_value("own").run()
     app.switch_page(registry.ATTACK.file).run()
     assert not app.exception
     assert app.selectbox(key="attack_class_10").options == [str(digit) for digit in range(10)]

@@ -16,7 +16,7 @@ from core.problem import Problem
 from core.zoo import catalogue, weights
 from core.zoo.labels import Labels
 from pages.kit import layout, session
-from pages.kit.language import plain, say, t
+from pages.kit.language import plain, remember_choice, say, t
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
 _THUMBNAIL = 96
@@ -36,10 +36,9 @@ def network() -> None:
     st.selectbox(
         t("Network"),
         names,
-        # Language-free labels: the browser sends them back.
         format_func=_network_label,
         index=names.index(catalogue.DEFAULT),
-        key=session.NETWORK,
+        key=remember_choice(session.NETWORK),
         persist_state="session",
         help=t(
             "EfficientNet-Lite is built in. The others are the networks of the lesson; their "
@@ -50,8 +49,8 @@ def network() -> None:
 
 def _network_label(name: str) -> str:
     if name == session.OWN:
-        trained = session.training()
-        return f"★ {trained.classifier.title}" if trained else "★"
+        # The browser sends the label back, so it must not change with the next training.
+        return t("★ Your network")
     entry = catalogue.entry(name)
     size = f" ↓ {entry.weights_bytes / 1e6:.0f} MB" if not weights.present(entry) else ""
     return entry.title + size

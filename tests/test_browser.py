@@ -1,0 +1,239 @@
+"""The app in a real Chromium, on the real network: what a newcomer clicks, in one sitting.
+
+With `IDEALCAT_SCREENSHOTS=1` the pictures of the README are taken on the way.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SCREENSHOTS = ROOT / "assets" / "screenshots"
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-sync",
+    "--no-first-run",
+]
+A_WHILE = 60_000  # ms; generous, since machines differ. What must be fast is in benchmarks/.
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed on this machine"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A fresh server: nobody has opened any page of it yet."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+    command += [f"--server.port={port}", "--server.address=127.0.0.1"]
+    with log.open("w") as output:
+        server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(300):
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
+                break
+        except OSError:
+            time.sleep(0.1)
+    else:
+        pytest.fail(f"the server did not start:\n{log.read_text()}")
+    yield url
+    server.terminate()
+    server.wait(timeout=20)
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(address, chromium):
+    """Open a page as a new visitor; the page must not have been in trouble when it closes."""
+    contexts, troubles = [], []
+
+    def open_page(path: str = "", locale: str = "en-US"):
+        context = chromium.new_context(
+            viewport={"width": 1280, "height": 800}, locale=locale, device_scale_factor=1
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(A_WHILE)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.goto(f"{address}/{path}")
+        page.locator("h1").wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def keep_screenshot(page, name: str) -> None:
+    """Keep a picture for the README, if it is wanted."""
+    if os.environ.get("IDEALCAT_SCREENSHOTS"):
+        SCREENSHOTS.mkdir(exist_ok=True)
+        page.mouse.move(1270, 790)
+        page.wait_for_timeout(1500)
+        page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def percentage(text: str) -> float:
+    return float(re.search(r"([\d.,]+)\s?%", text).group(1).replace(",", "."))
+
+
+def test_a_link_to_a_page_works_on_a_fresh_server(visit):
+    """The first visit decides; so this test must stay the first of the file."""
+    page = visit("ideal_class")
+    page.get_by_role("button", name="Draw").wait_for()
+    assert page.get_by_role("dialog").count() == 0
+    assert page.locator("h1").inner_text() == "Ideal class"
+    page.get_by_role("link", name="Feature maps").first.click()
+    page.get_by_role("heading", name="Feature maps").wait_for()
+
+
+def test_the_start_page_leads_into_every_page(visit):
+    page = visit()
+    keep_screenshot(page, "start")
+    for title in ("Feature maps", "Fine-tuning", "Ideal class", "Adversarial attack"):
+        page.get_by_role("link", name=f"Try it: {title}").click()
+        page.get_by_role("heading", name=title, level=1).wait_for()
+        page.get_by_role("link", name="Start").first.click()
+        page.get_by_role("heading", name="Ideal Cat", level=1).wait_for()
+
+
+def test_the_ideal_siamese_cat_grows_before_the_eyes(visit):
+    page = visit("ideal_class")
+    page.evaluate(
+        """() => {
+            window.frames = new Set();
+            new MutationObserver(() => document
+                .querySelectorAll('[data-testid="stImage"] img')
+                .forEach(image => window.frames.add(image.src))
+            ).observe(document.body, {subtree: true, childList: true, attributes: true});
+        }"""
+    )
+    page.get_by_role("button", name="Draw").click()
+    page.get_by_role("heading", name="What it means").wait_for()
+    frames = page.evaluate("window.frames.size")
+    assert frames >= 4
+    own, *others = page.locator('[data-testid="stMetric"]').filter(has_text="sees:").all()
+    for metric in (own, *others):
+        assert percentage(metric.inner_text()) > 90
+        assert "sees: Siamese cat" in metric.inner_text()
+    assert len(others) == 2
+    keep_screenshot(page, "ideal_class")
+
+
+def test_a_run_stops_at_once_and_keeps_what_is_there(visit):
+    page = visit("ideal_class")
+    steps = page.get_by_label("Steps", exact=True)
+    steps.fill("2000")
+    steps.press("Enter")
+    waits = []
+    for _ in range(3):  # the best of three, since other programs may use the cores
+        page.get_by_role("button", name="Draw").click()
+        page.get_by_text(re.compile(r"^\d+ of 2000 steps · \d+ s left")).wait_for()
+        began = time.monotonic()
+        page.get_by_role("button", name="Stop run").click()
+        page.get_by_text(re.compile(r"of 2000 steps · stopped")).wait_for()
+        waits.append(time.monotonic() - began)
+    assert min(waits) < 1
+    assert page.get_by_role("button", name="Download PNG").is_enabled()
+    assert page.locator('[data-testid="stImage"] img').count() == 1
+
+
+def test_a_run_goes_on_while_another_page_is_looked_at(visit):
+    page = visit("ideal_class")
+    page.get_by_role("button", name="Draw").click()
+    page.get_by_text(re.compile(r"^\d+ of 192 steps")).wait_for()
+    page.get_by_role("link", name="Feature maps").first.click()
+    page.get_by_role("heading", name="Feature maps", level=1).wait_for()
+    page.get_by_role("link", name="Ideal class").first.click()
+    page.get_by_role("heading", name="What it means").wait_for()
+
+
+def test_the_dalmatian_becomes_a_tabby(visit):
+    page = visit("adversarial_attack")
+    assert float(page.get_by_role("slider").input_value()) == 4
+    page.get_by_role("button", name="Attack", exact=False).first.click()
+    page.get_by_text("The network now takes it for tabby").wait_for()
+    assert "still fools it" in page.get_by_text("saved as PNG and read back").inner_text()
+    assert "4/255" in page.get_by_text("greatest change of a pixel").inner_text()
+    assert page.locator('[data-testid="stImage"] img').count() == 3
+    keep_screenshot(page, "adversarial_attack")
+
+
+def test_feature_maps_of_the_chosen_photo_are_shown(visit):
+    page = visit("feature_maps")
+    page.get_by_role("radio", name="Dalmatian").click()
+    page.get_by_text("dalmatian", exact=True).wait_for()
+    page.get_by_role("radio", name="Dalmatian").press("ArrowLeft")  # back to the cat, by keyboard
+    page.get_by_text("Egyptian cat", exact=True).wait_for()
+    mosaic = page.get_by_alt_text("Mosaic of the feature maps of blocks.1.0")
+    assert mosaic.evaluate("image => image.naturalWidth") > 1000
+    keep_screenshot(page, "feature_maps")
+
+
+def test_digits_are_learned(visit):
+    page = visit("fine_tuning")
+    page.get_by_role("button", name="Train").first.click()
+    sentence = page.get_by_text(re.compile("It learned from 600 photos"))
+    sentence.wait_for()
+    assert percentage(sentence.inner_text()) >= 90
+    page.locator(".js-plotly-plot").first.wait_for()
+    page.locator('[data-testid="stMain"]').evaluate("main => main.scrollTo(0, 290)")
+    keep_screenshot(page, "fine_tuning")
+
+
+def test_the_app_speaks_the_language_of_the_browser_and_can_be_switched(visit):
+    page = visit("feature_maps", locale="pt-BR")
+    assert page.locator("h1").inner_text() == "Mapas de características"
+    page.get_by_text("EN", exact=True).click()
+    page.get_by_role("heading", name="Feature maps", level=1).wait_for()
+    page.get_by_text("PT", exact=True).click()
+    page.get_by_role("heading", name="Mapas de características", level=1).wait_for()
+    page.get_by_role("link", name="Classe ideal").first.click()
+    page.get_by_role("heading", name="Classe ideal", level=1).wait_for()
+
+
+def test_a_translated_choice_survives_a_change_of_language(visit):
+    page = visit("ideal_class")
+    page.get_by_role("radio", name="As in the lesson").click()
+    page.get_by_text("2,000", exact=True).wait_for()
+    page.get_by_text("PT", exact=True).click()
+    page.get_by_role("heading", name="Classe ideal", level=1).wait_for()
+    page.get_by_text("2.000", exact=True).wait_for()
+    page.get_by_role("spinbutton", name="Passos").fill("100")
+    page.get_by_role("spinbutton", name="Passos").press("Enter")
+    page.wait_for_timeout(500)
+    assert page.get_by_role("radio", name="Como na aula").is_checked()
+    assert page.get_by_text("2.000", exact=True).is_visible()
