@@ -2,10 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint translations clean
+.PHONY: run dev test lint translations clean
 
 run: .venv/app
 	$(BIN)/streamlit run app.py
+
+dev: .venv/app  # as run, but a page reloads when its source has changed
+	$(BIN)/streamlit run app.py --server.fileWatcherType=auto
 
 test: lint
 	$(BIN)/python -m pytest

@@ -314,6 +314,7 @@ class Scheduler:
         job = Job(owner, name, make, conclude, self._changed)
         with self._changed:
             session = self._sessions.setdefault(owner, _Session())
+            session.expires = None  # whoever starts something is there
             if previous := session.jobs.get(name):
                 previous.stop()
             session.jobs[name] = job

@@ -104,9 +104,11 @@ def decode(data: bytes, name: str) -> Image.Image:
             limit=MAX_BYTES // 10**6,
         )
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            # Pillow's warnings about odd metadata would end up in the server's log.
-            warnings.simplefilter("ignore")
+        # Pillow's warnings about odd files would end up in the server's log.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(data), formats=FORMATS) as opened,
+        ):
             _refuse_giants(opened, name)
             return _to_rgb(opened)
     except Problem:

@@ -23,10 +23,38 @@ class Problem(Exception):  # noqa: N818 - it is what people meet, not a programm
         super().__init__(template.format(**fields))
 
 
+MOST_SEED = 2**31 - 1
+
+
 class Text(str):
     """An English text that has translations, as opposed to a name that somebody chose."""
 
     __slots__ = ()
+
+
+def check_range(name: Text, value: float, least: float, most: float) -> None:
+    """Refuse a setting that is out of its range.
+
+    Raises:
+        Problem: it is.
+    """
+    if not least <= value <= most:
+        raise Problem(
+            N_("The {setting} must lie between {least:g} and {most:g}, not {value:g}."),
+            setting=name,
+            least=least,
+            most=most,
+            value=value,
+        )
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that the random generators cannot take.
+
+    Raises:
+        Problem: it is negative or too large.
+    """
+    check_range(N_("seed"), seed, 0, MOST_SEED)
 
 
 def N_(text: str) -> Text:  # noqa: N802 - the name that gettext's tools look for

@@ -112,15 +112,10 @@ def draw(snapshot: Snapshot) -> None:
     show(original_place, original, t("The photo"))
     show(change_place, difference, t("The change, ×{factor}", factor=factor))
     show(result_place, changed, t("The changed photo"))
-    curve_place.metric(
-        t(
-            "Probability of {name}",
-            name=plain(classifier.labels[snapshot.step.result.goal.class_id]),
-        ),
-        percent(snapshot.history["probability"][-1], 1),
-        chart_data=snapshot.history["probability"],
-        chart_type="area",
-    )
+    name = classifier.labels[snapshot.step.result.goal.class_id]
+    curve = snapshot.history["probability"]
+    label = t("Probability of {name}", name=name)
+    plots.live_numbers(curve_place, [plots.LiveNumber(label, percent(curve[-1], 1), curve, True)])
 
 
 def show_report(found: Report, snapshot: Snapshot) -> None:

@@ -27,6 +27,7 @@ SOURCES = {
 }
 MOST_CLASSES_BY_HAND = 6
 EXAMPLES = 12
+CURVES = ("validation accuracy", "training accuracy", "validation loss", "training loss")
 VALIDATION_PER_CLASS = 30
 
 layout.heading(t(TRAINING.title), t(TRAINING.promise))
@@ -144,21 +145,14 @@ def draw(snapshot: Snapshot) -> None:
     """Show accuracy and loss as they move."""
     if "validation accuracy" not in snapshot.history:
         return
-    with curves.container():
-        shown = st.columns(4)
-        for column, name in zip(
-            shown,
-            ("validation accuracy", "training accuracy", "validation loss", "training loss"),
-            strict=True,
-        ):
-            value = snapshot.history[name][-1]
-            is_share = name.endswith("accuracy")
-            column.metric(
-                sentence(t(name)),
-                percent(value, 1) if is_share else number(value, 3),
-                chart_data=snapshot.history[name],
-                border=True,
-            )
+    plots.live_numbers(curves, [_live_number(snapshot, name) for name in CURVES])
+
+
+def _live_number(snapshot: Snapshot, name: str) -> plots.LiveNumber:
+    values = snapshot.history[name]
+    is_share = name.endswith("accuracy")
+    value = percent(values[-1], 1) if is_share else number(values[-1], 3)
+    return plots.LiveNumber(sentence(t(name)), value, values, is_share)
 
 
 def show_training(training: loop.Training) -> None:

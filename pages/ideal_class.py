@@ -113,26 +113,20 @@ def draw(snapshot: Snapshot) -> None:
     if snapshot.step is None:
         return
     pixels = snapshot.step.picture
-    name = plain(classifier.labels[snapshot.step.result.objective.class_id])
+    name = classifier.labels[snapshot.step.result.objective.class_id]
     canvas.image(
         live.data_uri(stretched(pixels) if stretch else pixels),
         width="stretch",
         alt=t("The picture after {done} steps", done=snapshot.step.index),
     )
-    with numbers.container():
-        shown = st.columns([3, 2, 2])
-        shown[0].metric(
-            t("Probability of {name}", name=name),
-            percent(snapshot.history["probability"][-1], 1),
-            chart_data=snapshot.history["probability"],
-            chart_type="area",
-        )
-        for column, term in zip(shown[1:], ("class loss", "TV loss"), strict=True):
-            column.metric(
-                sentence(t(term)),
-                number(snapshot.history[term][-1], 2),
-                chart_data=snapshot.history[term],
-            )
+    curve = snapshot.history["probability"]
+    shown = [
+        plots.LiveNumber(t("Probability of {name}", name=name), percent(curve[-1], 1), curve, True)
+    ]
+    for term in ("class loss", "TV loss"):
+        values = snapshot.history[term]
+        shown.append(plots.LiveNumber(sentence(t(term)), number(values[-1], 2), values))
+    plots.live_numbers(numbers, shown)
 
 
 def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:

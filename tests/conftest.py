@@ -7,11 +7,6 @@ app's own samples are looked for in the folder that `IDEALCAT_TEST_DATA` names.
 from __future__ import annotations
 
 import os
-
-# Read when torch is loaded. Where other programs use the same cores, threads that spin while they
-# wait for each other make a forward pass forty times slower than threads that sleep.
-os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -145,7 +145,9 @@ def test_the_ideal_siamese_cat_grows_before_the_eyes(visit):
     page.get_by_role("heading", name="What it means").wait_for()
     frames = page.evaluate("window.frames.size")
     assert frames >= 4
-    own, *others = page.locator('[data-testid="stMetric"]').filter(has_text="sees:").all()
+    verdicts = page.locator('[data-testid="stMetric"]').filter(has_text="sees:")
+    verdicts.nth(2).wait_for()
+    own, *others = verdicts.all()
     for metric in (own, *others):
         assert percentage(metric.inner_text()) > 90
         assert "sees: Siamese cat" in metric.inner_text()

@@ -14,7 +14,7 @@ import torch
 from core.attacks.goal import Goal
 from core.attacks.norm import NORMS
 from core.photos import to_pixels
-from core.problem import N_, Problem
+from core.problem import N_, Problem, check_seed
 from core.steps import Step, Steps
 from core.zoo.classifier import Classifier
 
@@ -62,6 +62,8 @@ class Settings:
                 most=MAX_STEPS,
                 value=self.steps,
             )
+
+        check_seed(self.seed)
 
     @property
     def radius(self) -> float:

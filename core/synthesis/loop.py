@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 
 from core.photos import to_pixels
-from core.problem import N_, Problem
+from core.problem import N_, check_range, check_seed
 from core.steps import Pixels, Step, Steps
 from core.synthesis.canvas import CANVASES
 from core.synthesis.objective import Objective
@@ -54,21 +54,11 @@ class Settings:
         Raises:
             Problem: size, steps, learning rate or weight is out of its range.
         """
-        _check(N_("size"), self.size, *SIZES)
-        _check(N_("steps"), self.steps, *STEPS)
-        _check(N_("learning rate"), self.learning_rate, 1e-5, 10)
-        _check(N_("TV weight"), self.tv, 0, 1e6)
-
-
-def _check(name: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise Problem(
-            N_("The {setting} must lie between {least:g} and {most:g}, not {value:g}."),
-            setting=name,
-            least=least,
-            most=most,
-            value=value,
-        )
+        check_range(N_("size"), self.size, *SIZES)
+        check_range(N_("steps"), self.steps, *STEPS)
+        check_range(N_("learning rate"), self.learning_rate, 1e-5, 10)
+        check_range(N_("TV weight"), self.tv, 0, 1e6)
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True)

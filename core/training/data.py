@@ -108,14 +108,7 @@ def from_zip(archive: bytes) -> Dataset:
             )
     except Problem:
         raise
-    except (
-        zipfile.BadZipFile,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-        ValueError,
-        EOFError,
-    ) as error:
+    except Exception as error:  # each way of packing has errors of its own
         raise Problem(N_("This zip cannot be read; it may be damaged. Make it anew.")) from error
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from core.problem import N_, Problem
+from core.problem import N_, Problem, check_seed
 from core.steps import Step, Steps
 
 MAX_EPOCHS = 500
@@ -45,6 +45,7 @@ class HeadSettings:
                 most=MAX_EPOCHS,
                 value=self.epochs,
             )
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class LinearHead:
 
     def module(self) -> nn.Linear:
         """Give the head as a frozen layer of its own."""
-        layer = nn.Linear(self.weight.shape[1], self.weight.shape[0])
+        classes, width = self.weight.shape
+        layer = _blank_layer(width, classes)
         with torch.no_grad():  # copy_ refuses what does not fit
             layer.weight.copy_(self.weight)
             layer.bias.copy_(self.bias)
@@ -132,7 +134,7 @@ def fit_head(
     length = (features - mean).square().sum(dim=1).mean().sqrt().clamp_min(1e-6)
     scaled = (features - mean) / length
     generator = torch.Generator().manual_seed(settings.seed)
-    layer = nn.Linear(features.shape[1], classes)
+    layer = _blank_layer(features.shape[1], classes)
     nn.init.zeros_(layer.weight)  # no class is preferred before the first photo
     nn.init.zeros_(layer.bias)
     optimiser = torch.optim.Adam(layer.parameters(), lr=settings.learning_rate)
@@ -166,6 +168,12 @@ def fit_head(
             phase=N_("training the head"),
             result=best,
         )
+
+
+def _blank_layer(width: int, classes: int) -> nn.Linear:
+    """A layer without numbers yet; `nn.Linear` itself would draw from the global random ones."""
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, width, classes)  # type: ignore[no-untyped-call]
+    return layer
 
 
 def _on_raw_embeddings(layer: nn.Linear, mean: torch.Tensor, length: torch.Tensor) -> LinearHead:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from core.problem import N_, Problem
@@ -64,7 +63,9 @@ def load(folder: Path) -> Classifier:
             labels=Labels([str(label) for label in card["labels"]]),
             accuracy=float(card["val_accuracy"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except Problem:
+        raise
+    except Exception as error:  # a damaged card can hold anything where anything else should be
         raise Problem(
             N_(
                 "The folder {folder} does not hold a network trained here. Train one into it first."

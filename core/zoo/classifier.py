@@ -52,7 +52,7 @@ class Classifier(nn.Module):
         name: str,
         title: str,
         body: fx.GraphModule,
-        head: nn.Module,
+        head: nn.Linear,
         labels: Labels,
         input_size: int,
         mean: Sequence[float],
@@ -135,10 +135,12 @@ class Classifier(nn.Module):
             accuracy: its share of correct answers on validation photos, where known.
 
         Raises:
-            ValueError: head and labels do not fit.
+            ValueError: head, body and labels do not fit each other.
         """
         if head.out_features != len(labels):
             raise ValueError(f"{head.out_features} outputs for {len(labels)} labels")
+        if head.in_features != self.head.in_features:
+            raise ValueError(f"a head for {head.in_features} features, not {self.head.in_features}")
         other = Classifier(
             name=name,
             title=title,

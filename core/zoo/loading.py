@@ -96,6 +96,8 @@ def _read(entry: Entry, network: nn.Module) -> dict[str, torch.Tensor]:
     own = network.state_dict()
     try:
         stored = torch.load(weights.path(entry), map_location="cpu", weights_only=True)
+        if not isinstance(stored, dict):
+            raise ValueError("the file does not hold named tensors")
         if entry.source == "package":
             stored = dict(zip(own, stored.values(), strict=True))
         for key, tensor in own.items():

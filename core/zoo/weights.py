@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import http.client
 import importlib.util
 import os
 import re
-import urllib.error
 import urllib.request
+import uuid
 from pathlib import Path
 
 from core.problem import N_, Problem
@@ -86,12 +88,12 @@ def download(entry: Entry) -> Steps[Path]:
     if target.is_file():
         yield Step(1, 1, result=target)
         return
-    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
+    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")  # others may try too
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield from _fetch(entry, partial)
         partial.replace(target)
-    except (OSError, urllib.error.URLError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise Problem(
             N_(
                 "{network} could not be downloaded ({reason}). Put the file {file} into the folder "
@@ -103,7 +105,8 @@ def download(entry: Entry) -> Steps[Path]:
             folder=target.parent,
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the error that matters is on its way already
+            partial.unlink()
     megabytes = _megabytes(target.stat().st_size)
     yield Step(megabytes, megabytes, result=target)
 

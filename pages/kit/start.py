@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import threading
 from functools import lru_cache
 
@@ -14,11 +13,6 @@ from core.zoo import catalogue
 from pages.kit.language import t
 
 _ready = threading.Event()
-
-# Threads of PyTorch that wait for each other spin by default. Beside a browser on the same two
-# cores that makes a run twice as slow; sleeping costs a lone run on an idle server a little.
-# It must be set before PyTorch is imported, and changes no result.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def warm_up() -> None:
