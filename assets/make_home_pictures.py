@@ -112,7 +112,7 @@ def attack(classifier: Classifier) -> Image.Image:
     pen = ImageDraw.Draw(sheet)
     captions = (
         f"{found.before[0].class_name} {found.before[0].probability:.0%}",
-        f"× {factor}",
+        f"x {factor}",
         f"{found.after[0].class_name} {found.after[0].probability:.0%}",
     )
     pictures = (found.original, difference, found.adversarial)

@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -108,6 +108,7 @@ class Job:
         make: Callable[[], JobGenerator],
         conclude: Callable[[Any], Any] | None,
         changed: threading.Condition,
+        history: Mapping[str, Sequence[float]],
     ) -> None:
         """Used by `Scheduler` only."""
         self.owner = owner
@@ -118,7 +119,7 @@ class Job:
         self._generator: JobGenerator | None = None
         self._state = State.WAITING
         self._step: Any | None = None
-        self._history: dict[str, list[float]] = {}
+        self._history = {name: list(values) for name, values in history.items()}
         self._version = 0
         self._sharing = 1
         self._started = time.monotonic()
@@ -301,6 +302,7 @@ class Scheduler:
         name: str,
         make: Callable[[], JobGenerator],
         conclude: Callable[[Any], Any] | None = None,
+        history: Mapping[str, Sequence[float]] | None = None,
     ) -> Job:
         """Take on a job; one of the same owner and name is stopped and replaced.
 
@@ -310,8 +312,9 @@ class Scheduler:
             make: gives the generator; called on a compute thread.
             conclude: turns the last step into the job's result, also after a stop; called on a
                 compute thread, so it may compute too.
+            history: the scalars of the job that this one goes on from.
         """
-        job = Job(owner, name, make, conclude, self._changed)
+        job = Job(owner, name, make, conclude, self._changed, history or {})
         with self._changed:
             session = self._sessions.setdefault(owner, _Session())
             session.expires = None  # whoever starts something is there

@@ -255,6 +255,7 @@ def from_pixels(pixels: Pixels) -> torch.Tensor:
 
 
 RECIPE_KEY = "idealcat"
+MAX_RECIPE_CHARACTERS = 200_000
 
 
 def encode_png(pixels: Pixels, recipe: Mapping[str, Any] | None = None) -> bytes:
@@ -270,6 +271,36 @@ def encode_png(pixels: Pixels, recipe: Mapping[str, Any] | None = None) -> bytes
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
+
+
+def read_recipe(data: bytes, name: str) -> object:
+    """Read the recipe that `encode_png` has written into a PNG; the file may come from anyone.
+
+    Args:
+        data: the bytes of the file.
+        name: what to call it in an error.
+
+    Returns:
+        The parsed JSON, of any shape: whoever uses it has to check it.
+
+    Raises:
+        Problem: it is no PNG, or carries no recipe that can be read.
+    """
+    decode(data, name)  # refuses what is no whole picture, or too large
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
+            opened.load()  # text may also stand behind the pixels
+            text = getattr(opened, "text", {}).get(RECIPE_KEY)
+        if text is None or len(text) > MAX_RECIPE_CHARACTERS:
+            raise ValueError("no recipe, or an absurdly long one")
+        return json.loads(text)
+    except Exception as error:  # damaged chunks, other formats, endless nesting
+        raise Problem(
+            N_(
+                "{file} carries no recipe that can be read. Nothing was changed; use a PNG that was downloaded here."
+            ),
+            file=name,
+        ) from error
 
 
 def encode_jpeg(pixels: Pixels, quality: int = 85) -> bytes:

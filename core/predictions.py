@@ -30,6 +30,7 @@ class Opinion:
         class_id, class_name: what it takes the picture for.
         probability: how sure it is of that, in [0, 1].
         target_probability: how sure it is of the intended class; None where it has no such class.
+        target: the intended class.
     """
 
     model: str
@@ -37,6 +38,7 @@ class Opinion:
     class_name: str
     probability: float
     target_probability: float | None
+    target: str = ""
 
 
 def top(classifier: Classifier, photo: Image.Image, count: int = 5) -> tuple[Prediction, ...]:
@@ -67,6 +69,7 @@ def opinion(classifier: Classifier, pixels: Pixels, target: str) -> Opinion:
         class_name=classifier.labels[best],
         probability=float(probabilities[best]),
         target_probability=float(probabilities[classifier.labels.index(target)]) if known else None,
+        target=target,
     )
 
 

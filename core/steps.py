@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,3 +52,38 @@ def finish(steps: Steps[Result]) -> Result:
     if result is None:
         raise ValueError("the computation came to no result")
     return result
+
+
+def abreast(runs: Mapping[str, Steps[Any]]) -> Steps[Mapping[str, Step[Any]]]:
+    """Run several computations side by side, a step of each in turn, until all have ended.
+
+    Args:
+        runs: by name.
+
+    Yields:
+        A step per round, counting the steps of all; the scalars are those of all, named
+        "run · scalar", and the result holds the latest step of each run by its name. Closing this
+        closes all of them.
+    """
+    latest: dict[str, Step[Any]] = {}
+    going = dict(runs)
+    try:
+        while going:
+            scalars: dict[str, float] = {}
+            for name, run in list(going.items()):
+                step = next(run, None)
+                if step is None:
+                    del going[name]
+                    continue
+                latest[name] = step
+                scalars |= {f"{name} · {key}": value for key, value in step.scalars.items()}
+            if going:
+                yield Step(
+                    sum(step.index for step in latest.values()),
+                    sum(step.total for step in latest.values()),
+                    scalars=scalars,
+                    result=dict(latest),
+                )
+    finally:
+        for run in going.values():
+            run.close()

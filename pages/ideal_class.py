@@ -1,75 +1,55 @@
 """Ideal class: gradient descent draws what the network takes for the ideal of a class."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
 from core import photos
-from core.jobs import Snapshot, scheduler
-from core.problem import N_
-from core.steps import Pixels
-from core.synthesis import loop
-from core.synthesis.presets import LESSON_TV, PRESETS
-from core.synthesis.verdict import Verdict, judge
+from core.jobs import Snapshot, State, scheduler
+from core.predictions import Opinion
+from core.problem import N_, Problem
+from core.steps import Pixels, Step
+from core.synthesis import lesson, loop, recipe, record
+from core.synthesis.objective import ClassLogit, CrossEntropy, classes_of
+from core.synthesis.presets import PRESETS
+from core.synthesis.verdict import Verdict, judge, second_opinions
 from core.zoo import catalogue
-from pages.kit import entry, layout, live, pickers, plots, session
-from pages.kit.language import number, percent, plain, remember_choice, sentence, t
+from pages.kit import drawing as kit
+from pages.kit import entry, layout, live, plots, session
+from pages.kit.language import number, percent, plain, say, sentence, t
 from pages.kit.registry import IDEAL
 
 entry.only_through_app()
 
 JOB = "ideal"
-FAVOURITES = ("Siamese cat", "tabby", "zebra", "golden retriever")
-PRESET_NAMES = {"best": N_("At its best"), "lesson": N_("As in the lesson")}
-TV_WEIGHTS = (0, 1, 3, 10, 30, 100, 300, 1000, 2000, 5000, 10_000, LESSON_TV, 50_000)
-
-
-def stretched(pixels: Pixels) -> Pixels:
-    """Stretch a picture's contrast for the eye: its 1st to 99th percentile fill the range."""
-    low, high = np.percentile(pixels, (1, 99))
-    shares = (pixels - low) / max(1.0, high - low)
-    return (shares * 255).clip(0, 255).astype(np.uint8)
-
+MORE_STEPS = 200
+TAKE_NAMES = {
+    "noise": N_("Without total variation"),
+    "shapes": N_("With total variation"),
+    "best": N_("At its best"),
+}
+FILMS: tuple[record.FilmFormat, ...] = ("webp", "gif")
+LOSSES = ("class loss", *loop.PENALTY_NAMES.values())
 
 layout.heading(t(IDEAL.title), t(IDEAL.promise))
 classifier = session.classifier()
 job = session.job(JOB)
+running = live.is_running(job)
 
-left, right = st.columns([1, 1], gap="large")
+left, right = st.columns([2, 3], gap="large")
 with left:
-    target = pickers.class_id(t("Class"), classifier.labels, "ideal_class", FAVOURITES)
-    preset_name = st.segmented_control(
-        t("How"),
-        list(PRESET_NAMES),
-        format_func=lambda name: t(PRESET_NAMES[name]),
-        default="best",
-        required=True,
-        key=remember_choice("ideal_preset"),
-        persist_state="session",
-        help=t(
-            "At its best: waves instead of pixels, seen from changing places. As in the lesson: "
-            "bare pixels, cross-entropy and total variation."
-        ),
-    )
-    preset = PRESETS[preset_name]
-    tv = st.select_slider(
-        t("Weight of the total variation"),
-        TV_WEIGHTS,
-        value=preset.settings.tv,
-        format_func=lambda weight: number(weight),
-        key=remember_choice(f"ideal_tv_{preset_name}"),
-        persist_state="session",
-        help=t(
-            "Total variation is how much neighbouring pixels differ. Its weight turns noise into "
-            "smooth shapes; too much leaves a grey sheet. The lesson's own weight is {weight}.",
-            weight=number(LESSON_TV),
-        ),
-    )
+    objective, title = kit.target(classifier)
+    preset_name = st.session_state.get("ideal_preset") or "best"
+    tv = kit.tv_weight(preset_name)
     columns = st.columns(2)
     steps = columns[0].number_input(
         t("Steps"),
         1,
         2000,
-        preset.settings.steps,
+        PRESETS[preset_name].settings.steps,
         step=32,
         key="ideal_steps",
         persist_state="session",
@@ -83,102 +63,305 @@ with left:
         persist_state="session",
         help=t("The same seed and settings give the same picture, bit for bit."),
     )
-
-    def start() -> None:
-        """Submit the run; the one before it, if any, is replaced."""
-        objective = preset.objective(target)
-        settings = preset.changed(tv=float(tv), steps=int(steps), seed=int(seed))
-        scheduler().submit(
-            session.owner(),
-            JOB,
-            lambda: loop.synthesise(classifier, objective, settings),
-            lambda last: judge(classifier, last.result),
-        )
-
-    live.start_and_stop("ideal", job, start, t("Draw"))
+    buttons = st.container()
 with right:
     progress = st.container()
-    canvas = st.empty()
+    pictures = st.container()
     stretch = st.toggle(
         t("Stretch the contrast"),
         key="ideal_stretch",
         persist_state="session",
         help=t("For the eye only: the lesson's pictures are nearly flat at their true scale."),
     )
-    numbers = st.empty()
+results = st.container()
+with st.expander(t("More dials"), icon=":material/tune:"):
+    preset_name = kit.preset_choice()
+    values = kit.more_dials(preset_name, classifier)
+    problem: Problem | None = None
+    try:
+        settings = PRESETS[preset_name].changed(**values, tv=tv, steps=int(steps), seed=int(seed))
+    except Problem as found:
+        problem, settings = found, PRESETS[preset_name].settings
+
+
+def start() -> None:
+    """Submit a drawing; the one before it, if any, is replaced."""
+    wanted, chosen = kit.planned(classifier, objective, settings)
+    photo = kit.start_photo(chosen.photo)
+    drawing = loop.Drawing(classifier, wanted, chosen, photo)
+    kit.easel()["drawing"] = drawing
+    _submit(drawing, int(steps))
+
+
+def go_on(verdict: Verdict, history: Mapping[str, Sequence[float]]) -> None:
+    """Draw on from where the picture stands."""
+    _submit(kit.easel()["drawing"], MORE_STEPS, verdict.record, history)
+
+
+def _submit(
+    drawing: loop.Drawing,
+    count: int,
+    before: record.Record | None = None,
+    history: Mapping[str, Sequence[float]] | None = None,
+) -> None:
+    ask = second_opinions(classifier, drawing.objective)
+    scheduler().submit(
+        session.owner(),
+        JOB,
+        lambda: record.recorded(drawing.steps(count), ask, before),
+        lambda last: judge(classifier, last.result),
+        history,
+    )
+
+
+def start_lesson() -> None:
+    """Submit the lesson: the same seed without and with total variation, then at its best."""
+    (class_id,) = classes_of(objective)
+    kit.easel().pop("drawing", None)
+    scheduler().submit(
+        session.owner(),
+        JOB,
+        lambda: lesson.noise_or_cat(classifier, class_id, int(seed)),
+        lambda last: lesson.compared(classifier, last.result),
+    )
+
+
+with buttons:
+    live.start_and_stop("ideal", job, start, t("Draw"), disabled=problem is not None)
+    with st.container(horizontal=True):
+        paused = job is not None and job.snapshot().state is State.PAUSED
+        if running and job:
+            st.button(
+                t("Go on") if paused else t("Pause"),
+                icon=":material/resume:" if paused else ":material/pause:",
+                on_click=job.resume if paused else job.pause,
+                key="ideal_pause",
+            )
+        else:
+            st.button(
+                t("Noise or cat?"),
+                icon=":material/compare:",
+                on_click=start_lesson,
+                disabled=not isinstance(objective, ClassLogit | CrossEntropy),
+                key="ideal_lesson",
+                help=t(
+                    "The lesson in one click: the same seed without and with total variation, "
+                    "side by side, and then at its best."
+                ),
+            )
+    if problem:
+        st.error(say(problem), icon=":material/error:")
+    if running and (drawing := kit.easel().get("drawing")):
+        begun = replace(drawing.settings, turns=(), tv=tv, learning_rate=settings.learning_rate)
+        if begun != settings or objective != drawing.objective:
+            st.info(t("The dials you have changed are for the next run."), icon=":material/info:")
+            st.button(
+                t("Start again with them"),
+                icon=":material/restart_alt:",
+                on_click=start,
+                key="ideal_restart",
+            )
+
+with pictures:
+    canvas = st.empty()
+
+
+def shown(pixels: Pixels) -> str:
+    """Give a picture as an address, stretched if that is wanted."""
+    return live.data_uri(kit.stretched(pixels) if stretch else pixels)
 
 
 def draw(snapshot: Snapshot) -> None:
-    """Show the picture as it stands, and its curves so far."""
-    if snapshot.step is None:
+    """Show the picture or the pictures as they stand, and the curves so far."""
+    if snapshot.step is None or snapshot.step.result is None:
         return
-    pixels = snapshot.step.picture
-    name = classifier.labels[snapshot.step.result.objective.class_id]
-    canvas.image(
-        live.data_uri(stretched(pixels) if stretch else pixels),
-        width="stretch",
-        alt=t("The picture after {done} steps", done=snapshot.step.index),
+    if isinstance(snapshot.step.result, record.Record):
+        draw_one(snapshot)
+    else:
+        draw_lesson(snapshot.step.result)
+
+
+def draw_one(snapshot: Snapshot) -> None:
+    """Show a drawing with its numbers and what others see in it."""
+    assert snapshot.step is not None
+    kept: record.Record = snapshot.step.result
+    done = snapshot.step.index
+    with canvas.container():
+        picture, beside = st.columns([3, 2], gap="medium")
+        picture.image(
+            shown(kept.synthesis.pixels),
+            width="stretch",
+            alt=t("The picture after {done} steps", done=done),
+        )
+        shown_numbers = [_curve(snapshot.history, "probability", t("Probability"), share=True)]
+        for name in ("second probability", "activation", *LOSSES):
+            if any(snapshot.history.get(name, ())):
+                label = sentence(t(name))
+                shown_numbers.append(
+                    _curve(snapshot.history, name, label, share=name.endswith("probability"))
+                )
+        plots.live_numbers(beside.empty(), [n for n in shown_numbers if n.history])
+        if kept.opinions:
+            told = "\n".join(f"- {_told(opinion)}" for opinion in kept.opinions)
+            beside.markdown(
+                t("**Others see**, after {done} steps:", done=kept.judged_after) + "\n" + told
+            )
+
+
+def _curve(
+    history: Mapping[str, Sequence[float]], name: str, label: str, *, share: bool
+) -> plots.LiveNumber:
+    values = history.get(name, ())
+    latest = values[-1] if values else 0.0
+    return plots.LiveNumber(
+        label, percent(latest, 1) if share else number(latest, 2), values, share
     )
-    curve = snapshot.history["probability"]
-    shown = [
-        plots.LiveNumber(t("Probability of {name}", name=name), percent(curve[-1], 1), curve, True)
-    ]
-    for term in ("class loss", "TV loss"):
-        values = snapshot.history[term]
-        shown.append(plots.LiveNumber(sentence(t(term)), number(values[-1], 2), values))
-    plots.live_numbers(numbers, shown)
+
+
+def _told(opinion: Opinion) -> str:
+    return t(
+        "{network}: {name} ({share})",
+        network=catalogue_title(opinion.model),
+        name=plain(opinion.class_name),
+        share=percent(opinion.probability),
+    )
+
+
+def draw_lesson(steps: lesson.Comparison) -> None:
+    """Show the pictures of the lesson side by side, at their true scale."""
+    with canvas.container():
+        for column, name in zip(st.columns(3), lesson.TAKES, strict=True):
+            step: Step[record.Record] | None = steps.get(name)
+            column.markdown(f"**{t(TAKE_NAMES[name])}**")
+            if step is None or step.result is None:
+                column.caption(t("comes next …"))
+                continue
+            column.image(
+                shown(step.result.synthesis.pixels), width="stretch", alt=t(TAKE_NAMES[name])
+            )
+            column.markdown(
+                t(
+                    "It is **{share}** sure of it.",
+                    share=percent(step.scalars["probability"], 1),
+                )
+            )
 
 
 def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
     """Show what the networks say of the finished picture, and how to keep it."""
+    kit.keep(verdict, verdict.own[0].target if verdict.own else title)
+    synthesis = verdict.synthesis
     st.subheader(t("What it means"), anchor=False)
-    asked = (verdict.own, *verdict.others)
-    agree = sum(o.class_name == verdict.target for o in verdict.others)
-    st.markdown(
-        t(
-            "Of {others} networks that never saw this run, **{agree}** recognise it as "
-            "**{name}**. That is the honest score of an ideal picture: any network is sure of what "
-            "was made for it.",
-            others=len(verdict.others),
-            agree=agree,
-            name=plain(verdict.target),
+    if verdict.own:
+        agree = sum(o.class_name == o.target for o in verdict.others)
+        st.markdown(
+            t(
+                "Of {others} opinions of networks that never saw this run, **{agree}** recognise it "
+                "as **{name}**. That is the honest score of an ideal picture: any network is sure "
+                "of what was made for it.",
+                others=len(verdict.others),
+                agree=agree,
+                name=plain(" / ".join(dict.fromkeys(o.target for o in verdict.own))),
+            )
         )
-    )
-    for column, opinion in zip(st.columns(len(asked)), asked, strict=True):
-        own = opinion is verdict.own
+        show_opinions((*verdict.own, *verdict.others), len(verdict.own))
+    else:
+        st.markdown(
+            t(
+                "This is what one channel looks for. Other networks have no such channel, so there "
+                "is nobody to ask; look at what lights it up on the feature map page."
+            )
+        )
+    film, keep = st.columns([3, 2], gap="large")
+    with film:
+        layout.label(t("How it grew"))
+        kit.time_lapse(verdict.record)
+    with keep:
+        layout.label(t("Keep it, or go on"))
+        st.button(
+            t("{count} steps more", count=MORE_STEPS),
+            icon=":material/forward:",
+            on_click=go_on,
+            args=(verdict, snapshot.history),
+            disabled="drawing" not in kit.easel(),
+            key="ideal_go_on",
+        )
+        st.download_button(
+            t("Download PNG"),
+            lambda: photos.encode_png(synthesis.pixels, recipe.write(synthesis)),
+            file_name=kit.gallery()[0].file_name,
+            mime="image/png",
+            icon=":material/download:",
+            on_click="ignore",
+            help=t(
+                "{size}×{size} pixels; how it was made is written into the file.",
+                size=synthesis.settings.size,
+            ),
+        )
+        for kind in FILMS:
+            st.download_button(
+                t("Download the time-lapse ({format})", format=kind.upper()),
+                partial(record.animation, verdict.record, kind),
+                file_name=f"time-lapse.{kind}",
+                mime=f"image/{kind}",
+                icon=":material/movie:",
+                on_click="ignore",
+                key=f"ideal_{kind}",
+            )
+    show_curves(snapshot)
+
+
+def show_opinions(asked: Sequence[Opinion], own: int) -> None:
+    """Show a tile for each opinion; the first few are those of the network that drew it."""
+    for i, (column, opinion) in enumerate(zip(st.columns(len(asked)), asked, strict=True)):
         network = catalogue_title(opinion.model)
         column.metric(
-            t("{network} · drew it", network=network) if own else network,
+            t("{network} · drew it", network=network) if i < own else network,
             percent(opinion.target_probability or 0, 1),
             delta=t("sees: {name}", name=plain(opinion.class_name)),
             delta_color="off",
             delta_arrow="off",
             border=True,
         )
-    synthesis = verdict.synthesis
-    st.download_button(
-        t("Download PNG"),
-        lambda: photos.encode_png(synthesis.pixels, synthesis.recipe()),
-        file_name=f"ideal-{synthesis.objective.class_id}-seed{synthesis.settings.seed}.png",
-        mime="image/png",
-        icon=":material/download:",
-        on_click="ignore",
-        help=t(
-            "{size}×{size} pixels; how it was made is written into the file.",
-            size=synthesis.settings.size,
-        ),
-    )
+
+
+def show_curves(snapshot: Snapshot) -> None:
+    """Show the run's curves: probabilities, and the loss term by term, weighted as the dials say."""
     charts = st.columns(2)
+    scores = [
+        n for n in ("probability", "second probability", "activation") if n in snapshot.history
+    ]
     with charts[0]:
-        plots.curves(snapshot.history, ["probability"], t("step"), "ideal_p", t("Probability"))
+        plots.curves(snapshot.history, scores, t("step"), "ideal_p", sentence(t(scores[0])))
+    terms = [name for name in LOSSES if name in snapshot.history]
     with charts[1]:
-        plots.curves(
-            snapshot.history,
-            ["class loss", "TV loss"],
-            t("step"),
-            "ideal_loss",
-            t("Loss, term by term"),
+        plots.curves(snapshot.history, terms, t("step"), "ideal_loss", t("Loss, term by term"))
+
+
+def show_lesson(verdicts: Mapping[str, Verdict]) -> None:
+    """Show what the three pictures of the lesson mean."""
+    st.subheader(t("What it means"), anchor=False)
+    st.markdown(
+        t(
+            "The network that drew them is sure of all three. Without total variation it has found "
+            "noise that no eye can read; with it, shapes begin. Ask networks that never saw the "
+            "run: they tell noise from cat."
         )
+    )
+    for column, name in zip(st.columns(len(lesson.TAKES)), lesson.TAKES, strict=True):
+        if name not in verdicts:
+            continue
+        kit.keep(verdicts[name], f"{verdicts[name].own[0].target} {name}")
+        with column:
+            layout.label(t(TAKE_NAMES[name]))
+            asked = (*verdicts[name].own, *verdicts[name].others)
+            st.markdown(
+                "\n".join(
+                    f"- {catalogue_title(o.model)}: **{percent(o.target_probability or 0, 1)}** · "
+                    + t("sees: {name}", name=plain(o.class_name))
+                    for o in asked
+                )
+            )
 
 
 def catalogue_title(name: str) -> str:
@@ -186,12 +369,59 @@ def catalogue_title(name: str) -> str:
     return t("Your network") if name == session.OWN else catalogue.entry(name).title
 
 
+def show_gallery() -> None:
+    """Show this session's pictures, to download or to take their dials."""
+    layout.label(t("This session's pictures"))
+    columns = st.columns(6)
+    for i, kept in enumerate(kit.gallery()):
+        with columns[i % len(columns)]:
+            st.image(
+                live.data_uri(np.asarray(photos.decode(kept.png, kept.file_name))),
+                caption=plain(kept.title),
+                width="stretch",
+                alt=kept.title,
+            )
+            with st.container(horizontal=True):
+                st.download_button(
+                    t("PNG"),
+                    kept.png,
+                    kept.file_name,
+                    "image/png",
+                    key=f"ideal_kept_{i}",
+                    on_click="ignore",
+                )
+                st.button(
+                    t("Dials"),
+                    on_click=kit.restore,
+                    args=(kept.png, kept.file_name),
+                    key=f"ideal_dials_{i}",
+                    help=t("Set all dials as for this picture."),
+                )
+
+
+snapshot = job.snapshot() if job else None
+result = snapshot.result if snapshot else None
+with results:
+    ended = [result] if isinstance(result, Verdict) else list(result.values()) if result else []
+    kit.notices(ended)
+    if isinstance(result, Verdict) and snapshot:
+        show_verdict(result, snapshot)
+    elif result:
+        show_lesson(result)
+    if kit.gallery():
+        show_gallery()
 if job is None:
     canvas.info(t("Press the button: a picture will grow here out of noise."), icon="🎨")
-else:
-    snapshot = job.snapshot()
-    if isinstance(snapshot.result, Verdict):
-        show_verdict(snapshot.result, snapshot)
+
+with st.expander(t("Draw a saved picture again"), icon=":material/receipt_long:"):
+    st.file_uploader(
+        t("A PNG that was downloaded here"),
+        type="png",
+        key="ideal_recipe_file",
+        on_change=kit.receive_recipe,
+        max_upload_size=photos.MAX_BYTES // 10**6,
+        help=t("Its recipe is in the file: network, class, all dials and the seed."),
+    )
 
 layout.why(
     t("Why does it work?"),
@@ -202,10 +432,8 @@ layout.why(
         "can read. Total variation punishes noise; painting with waves and looking from changing "
         "places favours shapes even more."
     ),
-    r"\min_{x}\; -z_{\text{class}}(x) + \lambda_{TV}\,\overline{|\nabla x|}"
-    if preset.objective_name == "logit"
-    else r"\min_{x}\; -\log p_{\text{class}}(x) + \lambda_{TV}\,\overline{|\nabla x|}",
-    [loop.synthesise],
+    kit.formula(objective, settings),
+    [loop.Drawing.steps],
 )
 if job:
     live.watch(job, draw, place=progress)

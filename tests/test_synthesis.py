@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import math
 from dataclasses import replace
 
@@ -16,12 +14,14 @@ from core import photos
 from core.problem import Problem
 from core.synthesis.canvas import CANVASES, FourierCanvas, PixelCanvas
 from core.synthesis.loop import Settings, synthesise
-from core.synthesis.objective import ClassLogit, CrossEntropy
+from core.synthesis.objective import ChannelActivation, ClassLogit, CrossEntropy, Mixture
 from core.synthesis.presets import LESSON_TV, PRESETS
+from core.synthesis.record import Record
 from core.synthesis.regularisers import total_variation
 from core.synthesis.verdict import judge
 from core.synthesis.view import View, straight
 from core.zoo import catalogue
+from core.zoo.classifier import Seen
 
 SIAMESE = 284
 SMALL = Settings(canvas="pixel", size=64, steps=3, learning_rate=0.02, tv=1.0, view=View())
@@ -197,15 +197,29 @@ def test_the_gradient_finds_its_way_back_through_a_moved_view():
 # Objectives
 
 
+def seen(logits, **maps) -> Seen:
+    return Seen(torch.tensor(logits), maps, {})
+
+
 def test_the_logit_objective_is_the_negative_logit():
-    logits = torch.tensor([[1.0, 5.0], [3.0, 7.0]])
-    assert ClassLogit(1).loss(logits).item() == -6
+    assert ClassLogit(1).loss(seen([[1.0, 5.0], [3.0, 7.0]])).item() == -6
 
 
 def test_cross_entropy_is_minus_the_log_of_the_probability():
-    logits = torch.tensor([[1.0, 5.0, 2.0]])
-    expected = -logits.softmax(-1)[0, 1].log()
-    assert CrossEntropy(1).loss(logits).item() == pytest.approx(expected.item())
+    logits = [[1.0, 5.0, 2.0]]
+    expected = -torch.tensor(logits).softmax(-1)[0, 1].log()
+    assert CrossEntropy(1).loss(seen(logits)).item() == pytest.approx(expected.item())
+
+
+def test_a_mixture_weighs_both_classes():
+    mixed = Mixture(ClassLogit(0), ClassLogit(1), share=0.25)
+    assert mixed.loss(seen([[4.0, 8.0]])).item() == -(0.25 * 4 + 0.75 * 8)
+
+
+def test_a_channel_is_the_mean_of_its_map():
+    maps = torch.arange(12.0).view(1, 3, 2, 2)
+    wanted = ChannelActivation("some.layer", 1)
+    assert wanted.loss(seen([[0.0]], **{"some.layer": maps})).item() == -5.5
 
 
 # The loop
@@ -225,7 +239,7 @@ def test_a_step_descends_the_sum_of_both_losses(tiny):
     settings = replace(SMALL, tv=30.0)
     step = next(synthesise(tiny, ClassLogit(2), settings))
     start = PixelCanvas(64, seeded(settings.seed)).picture().requires_grad_()
-    loss = ClassLogit(2).loss(tiny(straight(start, tiny.input_size)))
+    loss = -tiny(straight(start, tiny.input_size))[:, 2].mean()
     (gradient,) = torch.autograd.grad(loss + settings.tv * total_variation(start), start)
     # Adam's first step: the learning rate's length, the gradient's sign (but for tiny gradients).
     step_made = settings.learning_rate * gradient / (gradient.abs() + 1e-8)
@@ -292,7 +306,7 @@ def test_a_siamese_cat_emerges_within_sixty_steps(lite0):
     assert probabilities[0] < 0.01
     assert np.mean(probabilities[-10:]) > 0.9
     # The picture itself convinces too, not only the views of it while drawing.
-    assert judge(lite0, steps[-1].result).own.target_probability > 0.9
+    assert judge(lite0, Record(steps[-1].result)).own[0].target_probability > 0.9
 
 
 def test_the_lessons_way_finds_the_class_too(lite0):
@@ -348,29 +362,16 @@ def test_the_lesson_preset_is_the_lesson():
     assert preset.settings.view.is_still
 
 
-def test_the_recipe_in_the_png_is_enough_to_draw_it_again(tiny):
-    synthesis = drawn(tiny, MOVING)
-    png = photos.encode_png(synthesis.pixels, synthesis.recipe())
-    with Image.open(io.BytesIO(png)) as opened:
-        recipe = json.loads(opened.text[photos.RECIPE_KEY])
-    view = View(**{**recipe["settings"].pop("view"), "scale": (0.9, 1.6)})
-    settings = Settings(**recipe["settings"], view=view)
-    assert recipe["objective"] == {"name": "ClassLogit", "class_id": 2}
-    assert recipe["steps_done"] == 3
-    assert np.array_equal(drawn(tiny, settings).pixels, synthesis.pixels)
-
-
 def test_the_verdict_asks_every_other_built_in_network(lite0):
     settings = PRESETS["best"].changed(steps=1, size=64)
-    synthesis = drawn(lite0, settings, class_id=SIAMESE)
-    verdict = judge(lite0, synthesis)
-    assert verdict.target == "Siamese cat"
+    verdict = judge(lite0, Record(drawn(lite0, settings, class_id=SIAMESE)))
     assert [opinion.model for opinion in verdict.others] == list(catalogue.BUILT_IN[1:])
-    for opinion in (verdict.own, *verdict.others):
+    for opinion in (*verdict.own, *verdict.others):
+        assert opinion.target == "Siamese cat"
         assert 0 <= opinion.target_probability <= opinion.probability <= 1
 
 
 def test_networks_that_do_not_know_the_class_have_no_probability_for_it(tiny):
-    verdict = judge(tiny, drawn(tiny, SMALL))
-    assert verdict.own.target_probability is not None
+    verdict = judge(tiny, Record(drawn(tiny, SMALL)))
+    assert verdict.own[0].target_probability is not None
     assert [opinion.target_probability for opinion in verdict.others] == [None, None, None]

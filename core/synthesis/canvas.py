@@ -9,6 +9,7 @@ frequencies it finds shapes (Olah, Mordvintsev and Schubert, "Feature Visualizat
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Literal
 
 import torch
 
@@ -25,6 +26,10 @@ class Canvas(ABC):
     @abstractmethod
     def picture(self) -> torch.Tensor:
         """Render the picture, (1, 3, size, size) in [0, 1], differentiably."""
+
+    @abstractmethod
+    def paint(self, picture: torch.Tensor) -> None:
+        """Start from a picture (1, 3, size, size) in [0, 1] instead of from noise."""
 
     def constrain(self) -> None:  # noqa: B027 - most canvases need nothing
         """Bring the parameters back to where they mean a picture; called after each step."""
@@ -47,6 +52,10 @@ class PixelCanvas(Canvas):
         """The pixels themselves."""
         return self.parameters
 
+    def paint(self, picture: torch.Tensor) -> None:
+        """Take the pixels."""
+        self.parameters = picture.clone()
+
     def constrain(self) -> None:
         """Cut pixels to [0, 1]."""
         with torch.no_grad():
@@ -65,32 +74,89 @@ class FourierCanvas(Canvas):
     GAIN = 0.125
     """Contrast gained per step, chosen by eye and by what other networks recognise."""
 
-    # Square root of the covariance of RGB in ImageNet photos, from lucid (Apache-2.0).
-    COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
-
     def __init__(self, size: int, generator: torch.Generator) -> None:
         """Start with noise from `generator` on a square of `size` pixels."""
         self.size = size
-        self.parameters = self.START_NOISE * torch.randn(
-            3, size, size // 2 + 1, 2, generator=generator
-        )
-        vertical = torch.fft.fftfreq(size)[:, None]
-        horizontal = torch.fft.rfftfreq(size)[None, :]
-        frequency = (vertical.square() + horizontal.square()).sqrt()
-        # The mean (frequency 0) is treated like the slowest wave.
-        self._scale = self.GAIN / frequency.clamp_min(1 / size)
-        colours = torch.tensor(self.COLOURS)
-        self._colours = colours / colours.norm(dim=0).max()
+        noise = torch.randn(3, size, size // 2 + 1, 2, generator=generator)
+        self.parameters = self.START_NOISE * noise
+        self._scale = self.GAIN * _one_over_f(size)
 
     def picture(self) -> torch.Tensor:
         """Sum the waves, mix the colours, squash to [0, 1]."""
-        spectrum = torch.view_as_complex(self.parameters) * self._scale.to(self.parameters.device)
-        components = torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho")
-        colours = self._colours.to(components.device)
-        return torch.einsum("rc,chw->rhw", colours, components)[None].sigmoid()
+        scale = self._scale.to(self.parameters.device)
+        spectrum = torch.view_as_complex(self.parameters) * scale
+        return _mix_colours(torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho"))
+
+    def paint(self, picture: torch.Tensor) -> None:
+        """Take the waves that add up to the picture, but for its blackest and whitest parts."""
+        waves = torch.fft.rfft2(_unmix_colours(picture), norm="ortho") / self._scale
+        self.parameters = torch.view_as_real(waves).contiguous()
 
 
-CANVASES: dict[str, type[PixelCanvas] | type[FourierCanvas]] = {
+class PhaseCanvas(Canvas):
+    """Waves whose strength is fixed, at that of photographs; only where they lie is drawn.
+
+    MACO (Fel et al. 2023): with the magnitude of the spectrum held at a natural 1/f, noise of
+    high frequency cannot be drawn at all. Starts as coloured clouds.
+    """
+
+    CONTRAST = 1.0
+    """Standard deviation of the colour components before they are squashed."""
+
+    def __init__(self, size: int, generator: torch.Generator) -> None:
+        """Start with random phases from `generator` on a square of `size` pixels."""
+        self.size = size
+        turns = torch.rand(3, size, size // 2 + 1, generator=generator)
+        self.parameters = 2 * torch.pi * (turns - 0.5)
+        self._magnitude = _one_over_f(size)
+        self._magnitude[0, 0] = 0  # the mean stays grey
+
+    def picture(self) -> torch.Tensor:
+        """Sum the waves, bring them to equal contrast, mix the colours, squash to [0, 1]."""
+        magnitude = self._magnitude.to(self.parameters.device).expand_as(self.parameters)
+        waves = torch.polar(magnitude, self.parameters)
+        components = torch.fft.irfft2(waves, s=(self.size, self.size), norm="ortho")
+        spread = components.std(dim=(1, 2), keepdim=True)
+        return _mix_colours(self.CONTRAST * components / spread)
+
+    def paint(self, picture: torch.Tensor) -> None:
+        """Take the phases of a picture: its outlines, under the strengths of an average photo."""
+        self.parameters = torch.fft.rfft2(_unmix_colours(picture), norm="ortho").angle()
+
+
+# Square root of the covariance of RGB in ImageNet photos, from lucid (Apache-2.0).
+_COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
+_COLOURS /= _COLOURS.norm(dim=0).max()
+_DARKEST = 0.02
+"""The sigmoid never gets to black and white; a picture is painted from here to 1 - this."""
+
+
+def _mix_colours(components: torch.Tensor) -> torch.Tensor:
+    """Turn independent colour components (3, H, W) into a picture (1, 3, H, W) in [0, 1]."""
+    colours = _COLOURS.to(components.device)
+    return torch.einsum("rc,chw->rhw", colours, components)[None].sigmoid()
+
+
+def _unmix_colours(picture: torch.Tensor) -> torch.Tensor:
+    """Undo `_mix_colours`, on the processor."""
+    logits = picture[0].cpu().clamp(_DARKEST, 1 - _DARKEST).logit()
+    return torch.einsum("cr,rhw->chw", torch.linalg.inv(_COLOURS), logits)
+
+
+def _one_over_f(size: int) -> torch.Tensor:
+    """1/frequency of the waves of a real picture, (size, size // 2 + 1); in cycles per pixel.
+
+    The mean (frequency 0) is treated like the slowest wave.
+    """
+    vertical = torch.fft.fftfreq(size)[:, None]
+    horizontal = torch.fft.rfftfreq(size)[None, :]
+    frequency = (vertical.square() + horizontal.square()).sqrt()
+    return 1 / frequency.clamp_min(1 / size)
+
+
+CanvasName = Literal["pixel", "fourier", "phase"]
+CANVASES: dict[CanvasName, type[PixelCanvas] | type[FourierCanvas] | type[PhaseCanvas]] = {
     "pixel": PixelCanvas,
     "fourier": FourierCanvas,
+    "phase": PhaseCanvas,
 }

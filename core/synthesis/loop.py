@@ -7,58 +7,93 @@ step.result.pixels               # the picture
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections import deque
+from dataclasses import dataclass, replace
 
 import torch
+from PIL import Image
 
-from core.photos import to_pixels
-from core.problem import N_, check_range, check_seed
+from core import photos
+from core.problem import N_, Problem, check_range, check_seed
 from core.steps import Pixels, Step, Steps
-from core.synthesis.canvas import CANVASES
-from core.synthesis.objective import Objective
-from core.synthesis.regularisers import total_variation
+from core.synthesis.canvas import CANVASES, CanvasName
+from core.synthesis.objective import Objective, classes_of, layers_of
+from core.synthesis.regularisers import PENALTIES, batch_norm_prior
 from core.synthesis.view import View
-from core.zoo.classifier import Classifier
+from core.zoo.classifier import Classifier, Seen
 
 SIZES = (64, 512)
 STEPS = (1, 5000)
+LEARNING_RATES = (1e-5, 10.0)
+WEIGHTS = (0.0, 1e6)
+MOST_TURNS = 1000
 _FROM_ANYWHERE = View(scale=(0.9, 1.6), rotation=8.0, shift=True)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a picture is drawn.
+class Turn:
+    """A dial turned while the picture was being drawn.
 
     Attributes:
-        canvas: "pixel" or "fourier"; see `canvas`.
-        size: side of the picture in pixels.
-        steps: how many steps of gradient descent.
-        learning_rate: Adam's.
-        tv: weight of the total variation, against a loss in nats or logits.
-        view: how the network sees the canvas.
-        seed: of all randomness in the run.
+        after: the number of steps that were made before.
+        tv, learning_rate: their values from then on.
     """
 
-    canvas: Literal["pixel", "fourier"] = "fourier"
+    after: int
+    tv: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a picture is drawn. Weights stand against a loss in nats or logits.
+
+    Attributes:
+        canvas: "pixel", "fourier" or "phase"; see `canvas`.
+        size: side of the picture in pixels.
+        steps: how many steps of gradient descent.
+        learning_rate: Adam's, in the units of the canvas: brightness, waves or radians.
+        tv: weight of the total variation.
+        l2: weight of the distance from mid-grey.
+        blur: weight of the fine detail.
+        batch_norm: weight of the batch-norm prior; networks without batch norms have none.
+        view: how the network sees the canvas.
+        photo: what the picture starts from: empty for noise, else the name of a photo.
+        seed: of all randomness in the run.
+        turns: dials that were turned on the way, the earliest first.
+    """
+
+    canvas: CanvasName = "fourier"
     size: int = 320
     steps: int = 192
     learning_rate: float = 0.05
     tv: float = 0.0
+    l2: float = 0.0
+    blur: float = 0.0
+    batch_norm: float = 0.0
     view: View = _FROM_ANYWHERE
+    photo: str = ""
     seed: int = 0
+    turns: tuple[Turn, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse settings with which no picture can be drawn.
 
         Raises:
-            Problem: size, steps, learning rate or weight is out of its range.
+            Problem: a value is out of its range.
         """
         check_range(N_("size"), self.size, *SIZES)
         check_range(N_("steps"), self.steps, *STEPS)
-        check_range(N_("learning rate"), self.learning_rate, 1e-5, 10)
-        check_range(N_("TV weight"), self.tv, 0, 1e6)
+        check_range(N_("learning rate"), self.learning_rate, *LEARNING_RATES)
+        check_range(N_("TV weight"), self.tv, *WEIGHTS)
+        check_range(N_("L2 weight"), self.l2, *WEIGHTS)
+        check_range(N_("blur weight"), self.blur, *WEIGHTS)
+        check_range(N_("batch-norm weight"), self.batch_norm, *WEIGHTS)
         check_seed(self.seed)
+        check_range(N_("number of turned dials"), len(self.turns), 0, MOST_TURNS)
+        for turn in self.turns:
+            check_range(N_("TV weight"), turn.tv, *WEIGHTS)
+            check_range(N_("learning rate"), turn.learning_rate, *LEARNING_RATES)
 
 
 @dataclass(frozen=True)
@@ -69,7 +104,7 @@ class Synthesis:
         pixels: the 8-bit picture.
         model: name of the network.
         objective: what it was to become.
-        settings: how it was drawn.
+        settings: how it was drawn, with the dials that were turned on the way.
         steps_done: how many steps were made; fewer than asked for after a stop.
     """
 
@@ -79,59 +114,153 @@ class Synthesis:
     settings: Settings
     steps_done: int
 
-    def recipe(self) -> dict[str, Any]:
-        """Give all that made the picture, for its PNG."""
-        return {
-            "kind": "ideal",
-            "model": self.model,
-            "objective": {"name": type(self.objective).__name__, **asdict(self.objective)},
-            "settings": asdict(self.settings),
-            "steps_done": self.steps_done,
-            "versions": {"torch": torch.__version__},
-        }
-
 
 def synthesise(
-    classifier: Classifier, objective: Objective, settings: Settings
+    classifier: Classifier,
+    objective: Objective,
+    settings: Settings,
+    photo: Image.Image | None = None,
 ) -> Steps[Synthesis]:
-    """Draw a picture that a network takes for the ideal of a class.
+    """Draw a picture that a network takes for the ideal of something; see `Drawing.steps`."""
+    yield from Drawing(classifier, objective, settings, photo).steps(settings.steps)
 
-    Args:
-        classifier: the network; it is not changed.
-        objective: what the picture is to become.
-        settings: how it is drawn.
 
-    Yields:
-        A step per step of gradient descent: the picture after it, and as scalars the loss terms
-        and the class's probability in the view just before it. Every step carries the picture as
-        its result, so the run can be left after any of them.
-    """
-    generator = torch.Generator().manual_seed(settings.seed)
-    canvas = CANVASES[settings.canvas](settings.size, generator)
-    canvas.parameters = canvas.parameters.to(classifier.device).requires_grad_()
-    optimiser = torch.optim.Adam([canvas.parameters], lr=settings.learning_rate)
+class Drawing:
+    """A picture in the making: canvas, optimiser and randomness, so that it can be continued."""
 
-    for index in range(1, settings.steps + 1):
-        picture = canvas.picture()
-        logits = classifier(settings.view.look(picture, classifier.input_size, generator))
-        class_loss = objective.loss(logits)
-        smoothness = settings.tv * total_variation(picture)
-        loss = class_loss + smoothness
-        (canvas.parameters.grad,) = torch.autograd.grad(loss, canvas.parameters)
-        optimiser.step()
-        canvas.constrain()
+    def __init__(
+        self,
+        classifier: Classifier,
+        objective: Objective,
+        settings: Settings,
+        photo: Image.Image | None = None,
+    ) -> None:
+        """Lay the canvas out.
 
-        with torch.no_grad():
-            pixels = to_pixels(canvas.picture())
-            probability = logits.softmax(-1)[:, objective.class_id].mean()
-        yield Step(
-            index,
-            settings.steps,
-            scalars={
-                N_("probability"): probability.item(),
-                N_("class loss"): class_loss.item(),
-                N_("TV loss"): smoothness.item(),
-            },
-            picture=pixels,
-            result=Synthesis(pixels, classifier.name, objective, settings, index),
-        )
+        Args:
+            classifier: the network; it is not changed.
+            objective: what the picture is to become.
+            settings: how it is drawn.
+            photo: the RGB photo that `settings.photo` names, where the picture starts from one.
+
+        Raises:
+            Problem: the settings name a photo and there is none, or the network has no batch
+                norms and they are to be used.
+            KeyError, IndexError: the network has not what the objective wants.
+        """
+        if settings.batch_norm and not classifier.norms:
+            raise Problem(
+                N_("{network} has no batch norms. Set the weight of the batch-norm prior to 0."),
+                network=classifier.title,
+            )
+        if bool(settings.photo) != (photo is not None):
+            raise Problem(N_("The picture starts from a photo that is not here. Choose it first."))
+        self.classifier = classifier
+        self.objective = objective
+        self.settings = settings
+        self.done = 0
+        self._generator = torch.Generator().manual_seed(settings.seed)
+        self._canvas = CANVASES[settings.canvas](settings.size, self._generator)
+        if photo is not None:
+            self._canvas.paint(photos.prepare(photo, settings.size))
+        start = self._canvas.parameters.to(classifier.device).requires_grad_()
+        self._canvas.parameters = start
+        self._optimiser = torch.optim.Adam([start], lr=settings.learning_rate)
+        self._norms = classifier.norms if settings.batch_norm else ()
+        self._look = classifier.look(layers_of(objective), [norm.node for norm in self._norms])
+        self._wanted: deque[Turn] = deque(maxlen=1)
+
+    def turn(self, *, tv: float, learning_rate: float) -> None:
+        """Turn dials while it is being drawn, from any thread; it takes effect at the next step.
+
+        Raises:
+            Problem: a value is out of its range.
+        """
+        replace(self.settings, tv=tv, learning_rate=learning_rate)  # checks them
+        self._wanted.append(Turn(self.done, tv, learning_rate))
+
+    def steps(self, count: int) -> Steps[Synthesis]:
+        """Draw on. Two times 100 steps give, bit for bit, the picture of 200.
+
+        Args:
+            count: how many steps to make.
+
+        Yields:
+            A step per step of gradient descent: the picture after it, and as scalars the loss
+            terms and the classes' probabilities, or the channel's activation, in the view just
+            before it. Every step carries the picture as its result, so the run can be left after
+            any of them.
+        """
+        total = self.done + count
+        picture = self._canvas.picture()
+        while self.done < total:
+            dials = self._dials()
+            view = self.settings.view.look(picture, self.classifier.input_size, self._generator)
+            seen = self._look(view)
+            losses = {N_("class loss"): self.objective.loss(seen)} | self._penalties(
+                picture, seen, dials
+            )
+            loss = torch.stack(list(losses.values())).sum()
+            parameters = self._canvas.parameters
+            (parameters.grad,) = torch.autograd.grad(loss, parameters)
+            self._optimiser.param_groups[0]["lr"] = dials.learning_rate
+            self._optimiser.step()
+            self._canvas.constrain()
+            self.done += 1
+
+            picture = self._canvas.picture()
+            pixels = photos.to_pixels(picture)
+            yield Step(
+                self.done,
+                total,
+                scalars=self._scores(seen) | {name: term.item() for name, term in losses.items()},
+                picture=pixels,
+                result=Synthesis(
+                    pixels, self.classifier.name, self.objective, self.settings, self.done
+                ),
+            )
+
+    def _dials(self) -> Turn:
+        """Give the values of the dials for this step, and write down what was turned."""
+        if self._wanted:
+            wanted = replace(self._wanted.pop(), after=self.done)
+            # What lay ahead in a recipe gives way to what is wanted now.
+            kept = tuple(turn for turn in self.settings.turns if turn.after < self.done)
+            self.settings = replace(self.settings, turns=(*kept, wanted)[-MOST_TURNS:])
+        now = Turn(0, self.settings.tv, self.settings.learning_rate)
+        for turn in self.settings.turns:
+            if turn.after <= self.done:
+                now = turn
+        return now
+
+    def _penalties(self, picture: torch.Tensor, seen: Seen, dials: Turn) -> dict[str, torch.Tensor]:
+        """Give the weighted penalties by name; one without weight costs nothing."""
+        weights = {"tv": dials.tv, "l2": self.settings.l2, "blur": self.settings.blur}
+        losses: dict[str, torch.Tensor] = {
+            PENALTY_NAMES[name]: weight * PENALTIES[name](picture)
+            for name, weight in weights.items()
+            if weight
+        }
+        losses.setdefault(PENALTY_NAMES["tv"], picture.new_zeros(()))  # its dial can be turned
+        if self.settings.batch_norm:
+            prior = batch_norm_prior(seen.norms, self._norms)
+            losses[PENALTY_NAMES["batch_norm"]] = self.settings.batch_norm * prior
+        return losses
+
+    @torch.no_grad()
+    def _scores(self, seen: Seen) -> dict[str, float]:
+        """Give what is worth a curve beside the losses."""
+        classes = classes_of(self.objective)
+        if not classes:
+            return {N_("activation"): -self.objective.loss(seen).item()}
+        shares = seen.logits.softmax(-1)[:, list(classes)].mean(dim=0).tolist()
+        return dict(zip((N_("probability"), N_("second probability")), shares, strict=False))
+
+
+PENALTY_NAMES = {
+    "tv": N_("TV loss"),
+    "l2": N_("L2 loss"),
+    "blur": N_("blur loss"),
+    "batch_norm": N_("batch-norm loss"),
+}
+"""By setting, what its term of the loss is called."""

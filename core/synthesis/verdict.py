@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.predictions import Opinion, opinion, opinions
+from core.predictions import Opinion, opinion
+from core.steps import Pixels
 from core.synthesis.loop import Synthesis
+from core.synthesis.objective import Objective, classes_of
+from core.synthesis.record import Record, completed
 from core.zoo import catalogue, loading
 from core.zoo.classifier import Classifier
 
@@ -15,25 +19,59 @@ class Verdict:
     """What networks see in a drawn picture, as it would be saved.
 
     Attributes:
-        synthesis: the picture.
-        target: name of the class it was to become.
-        own: what the network says that drew it.
-        others: what the other built-in networks say.
+        record: the picture, its time-lapse and what the others say of it. There is an opinion
+            for each class that was wanted of each network; none where a channel was drawn.
+        own: what the network says that drew it, likewise.
     """
 
-    synthesis: Synthesis
-    target: str
-    own: Opinion
-    others: tuple[Opinion, ...]
+    record: Record
+    own: tuple[Opinion, ...]
+
+    @property
+    def synthesis(self) -> Synthesis:
+        """The picture."""
+        return self.record.synthesis
+
+    @property
+    def others(self) -> tuple[Opinion, ...]:
+        """What networks say that never saw the run."""
+        return self.record.opinions
 
 
-def judge(classifier: Classifier, synthesis: Synthesis) -> Verdict:
-    """Ask the network that drew a picture, and the other built-in ones, what it shows."""
-    target = classifier.labels[synthesis.objective.class_id]
-    others = [loading.shared(name) for name in catalogue.BUILT_IN if name != classifier.name]
+def targets(classifier: Classifier, objective: Objective) -> tuple[str, ...]:
+    """Give the names of the classes that a picture is to become."""
+    return tuple(classifier.labels[class_id] for class_id in classes_of(objective))
+
+
+def others_than(classifier: Classifier) -> list[str]:
+    """Give the names of the built-in networks that share no layer with this one."""
+    return [name for name in catalogue.BUILT_IN if name != classifier.provenance.network]
+
+
+def second_opinions(
+    classifier: Classifier, objective: Objective
+) -> Callable[[Pixels], tuple[Opinion, ...]]:
+    """Give a function that asks the other built-in networks what an 8-bit picture shows.
+
+    They are loaded when they are first asked.
+    """
+    wanted = targets(classifier, objective)
+
+    def ask(pixels: Pixels) -> tuple[Opinion, ...]:
+        return tuple(
+            opinion(loading.shared(name), pixels, target)
+            for target in wanted
+            for name in others_than(classifier)
+        )
+
+    return ask
+
+
+def judge(classifier: Classifier, record: Record) -> Verdict:
+    """Ask the network that drew a picture, and the others, what it shows."""
+    synthesis = record.synthesis
+    wanted = targets(classifier, synthesis.objective)
     return Verdict(
-        synthesis,
-        target,
-        opinion(classifier, synthesis.pixels, target),
-        opinions(others, synthesis.pixels, target),
+        completed(record, second_opinions(classifier, synthesis.objective)),
+        tuple(opinion(classifier, synthesis.pixels, target) for target in wanted),
     )

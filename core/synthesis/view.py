@@ -7,10 +7,16 @@ grid of pixels.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+
+from core.problem import N_, check_range
+
+SCALES = (0.25, 4.0)
+ROTATIONS = (0.0, 180.0)
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,20 @@ class View:
     scale: tuple[float, float] = (1.0, 1.0)
     rotation: float = 0.0
     shift: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse places from which nothing can be seen.
+
+        Raises:
+            Problem: a value is out of its range.
+        """
+        check_range(N_("least scale"), self.scale[0], *SCALES)
+        check_range(N_("greatest scale"), self.scale[1], self.scale[0], SCALES[1])
+        check_range(N_("rotation"), self.rotation, *ROTATIONS)
+
+    def changed(self, **places: Any) -> View:
+        """Give the view with some of its places changed; None leaves one as it is."""
+        return replace(self, **{name: value for name, value in places.items() if value is not None})
 
     @property
     def is_still(self) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import fx, nn
 
-from core.zoo.graph import Layer, tap
+from core.zoo.graph import Layer, NormStatistics, tap
 from core.zoo.labels import Labels
 
 
@@ -29,6 +29,21 @@ class Provenance:
     accuracy: float | None = None
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a network makes of some pictures.
+
+    Attributes:
+        logits: (N, classes).
+        maps: by layer name, the feature maps that were asked for, (N, channels, h, w).
+        norms: by node, likewise, the values of batch norms.
+    """
+
+    logits: torch.Tensor
+    maps: Mapping[str, torch.Tensor]
+    norms: Mapping[str, torch.Tensor]
+
+
 class Classifier(nn.Module):
     """A classifier on RGB in [0, 1], with its normalisation inside.
 
@@ -40,6 +55,8 @@ class Classifier(nn.Module):
         labels: the names of its classes.
         input_size: side of the square picture it was trained on, in pixels.
         layers: the places in it at which one can look, from the photo to the head.
+        norms: what its batch norms saw in training; empty where it has none, and in the plain
+            form, whose norms still stand for themselves.
         provenance: where its weights come from.
     """
 
@@ -59,6 +76,7 @@ class Classifier(nn.Module):
         std: Sequence[float],
         layers: tuple[Layer, ...],
         provenance: Provenance,
+        norms: tuple[NormStatistics, ...] = (),
     ) -> None:
         super().__init__()
         self.name = name
@@ -68,6 +86,7 @@ class Classifier(nn.Module):
         self.labels = labels
         self.input_size = input_size
         self.layers = layers
+        self.norms = norms
         self.provenance = provenance
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
@@ -108,6 +127,35 @@ class Classifier(nn.Module):
         nodes = {name: self.layer(name).node for name in names}
         outputs = tap(self.body, list(nodes.values()))(self._normalise(pictures))
         return {name: outputs[node] for name, node in nodes.items()}
+
+    def look(
+        self, layers: Sequence[str] = (), norms: Sequence[str] = ()
+    ) -> Callable[[torch.Tensor], Seen]:
+        """Give a function that looks at pictures and at what some layers make of them, in one go.
+
+        Args:
+            layers: names of layers whose maps are wanted.
+            norms: nodes of batch norms whose values are wanted, from `norms`.
+
+        Returns:
+            From pictures (N, 3, H, W) in [0, 1] to what is seen. Made once, used many times.
+
+        Raises:
+            KeyError: the network has no such layer.
+        """
+        nodes = {name: self.layer(name).node for name in layers}
+        (embedding,) = self.body.graph.output_node().all_input_nodes
+        tapped = tap(self.body, [*nodes.values(), *norms, embedding.name])
+
+        def look(pictures: torch.Tensor) -> Seen:
+            outputs = tapped(self._normalise(pictures))
+            return Seen(
+                logits=self.head(outputs[embedding.name]),
+                maps={name: outputs[node] for name, node in nodes.items()},
+                norms={node: outputs[node] for node in norms},
+            )
+
+        return look
 
     def layer(self, name: str) -> Layer:
         """Look up a layer by its name.
@@ -151,6 +199,7 @@ class Classifier(nn.Module):
             mean=self.mean.flatten().tolist(),
             std=self.std.flatten().tolist(),
             layers=self.layers,
+            norms=self.norms,
             provenance=Provenance(
                 network=self.provenance.network,
                 weights=f"head trained here on {self.title}",

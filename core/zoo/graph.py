@@ -42,6 +42,21 @@ class Layer:
     size: int
 
 
+@dataclass(frozen=True)
+class NormStatistics:
+    """What a batch norm saw in training, in the units of its own output.
+
+    Attributes:
+        node: the graph's node that gives the normalised values, before the activation.
+        mean: of each channel over the training photos, (channels,).
+        std: likewise; the absolute value of the norm's own scale.
+    """
+
+    node: str
+    mean: torch.Tensor
+    std: torch.Tensor
+
+
 class _LeafTracer(fx.Tracer):
     """Keeps layers whole whose Python code cannot be traced: timm's norms and "same" padding."""
 
@@ -61,12 +76,17 @@ def trace(network: nn.Module) -> fx.GraphModule:
     return fx.GraphModule(network, _LeafTracer().trace(network))
 
 
-def fold_batch_norms(body: fx.GraphModule) -> None:
+def fold_batch_norms(body: fx.GraphModule) -> tuple[NormStatistics, ...]:
     """Fold every batch norm that follows a convolution into it, and drop identities.
 
     Exact up to rounding for a network in evaluation mode: a convolution and an affine map per
     channel are one convolution. Changes `body`.
+
+    Returns:
+        For each folded norm, in the network's order, the statistics that its scale and shift
+        gave its output in training.
     """
+    statistics: list[NormStatistics] = []
     for node in list(body.graph.nodes):
         if node.op != "call_module":
             continue
@@ -74,6 +94,8 @@ def fold_batch_norms(body: fx.GraphModule) -> None:
         source = node.args[0]
         if isinstance(module, nn.BatchNorm2d) and _is_only_use_of_convolution(body, source):
             _fold(body.get_submodule(source.target), module)
+            mean, std = module.bias.detach().clone(), module.weight.detach().abs()
+            statistics.append(NormStatistics(source.name, mean, std))
             module = module.act if isinstance(module, BatchNormAct2d) else nn.Identity()
             body.set_submodule(node.target, module)
         if isinstance(module, nn.Identity):
@@ -81,6 +103,7 @@ def fold_batch_norms(body: fx.GraphModule) -> None:
             body.graph.erase_node(node)
     body.recompile()
     body.delete_all_unused_submodules()
+    return tuple(statistics)
 
 
 def _is_only_use_of_convolution(body: fx.GraphModule, node: fx.Node) -> bool:

@@ -12,7 +12,7 @@ from core.problem import N_, Problem
 from core.zoo import catalogue, weights
 from core.zoo.catalogue import Entry
 from core.zoo.classifier import Classifier, Provenance
-from core.zoo.graph import cut_head, fold_batch_norms, measure_layers, trace
+from core.zoo.graph import NormStatistics, cut_head, fold_batch_norms, measure_layers, trace
 from core.zoo.labels import imagenet
 
 _SHARED_AT_ONCE = 5
@@ -52,9 +52,10 @@ def load(name: str, *, trainable: bool = False) -> Classifier:
     network = _build(entry)
     network.load_state_dict(_read(entry, network))
     body = trace(network.eval())
+    norms: tuple[NormStatistics, ...] = ()
     if not trainable:
         body.requires_grad_(False)
-        fold_batch_norms(body)
+        norms = fold_batch_norms(body)
         body.to(memory_format=torch.channels_last)
     head = cut_head(body)
     layers = measure_layers(body, entry.blocks, entry.input_size)
@@ -68,6 +69,7 @@ def load(name: str, *, trainable: bool = False) -> Classifier:
         mean=entry.mean,
         std=entry.std,
         layers=layers,
+        norms=norms,
         provenance=Provenance(entry.name, f"ImageNet, {entry.weights_file}", entry.licence),
     )
     return classifier.eval().to(best_device())

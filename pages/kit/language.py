@@ -72,6 +72,8 @@ def plain(text: str) -> str:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, Problem):  # one that explains another
+        return say(value)
     if isinstance(value, (int, float)):
         return value
     # Problems are shown by elements that read Markdown, and carry names of people's files.

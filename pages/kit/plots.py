@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,10 +59,14 @@ def _sparkline(number: LiveNumber) -> str:
     heights = 30 - 28 * (values - low) / (high - low if high > low else 1)
     across = np.linspace(0, 100, len(values))
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, heights, strict=True))
-    return (
-        '<svg viewBox="0 0 100 32" preserveAspectRatio="none" aria-hidden="true">'
-        f'<polyline points="{line}" vector-effect="non-scaling-stroke"/></svg>'
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 32" preserveAspectRatio="none">'
+        f'<polyline points="{line}" fill="none" stroke="#0072b2" stroke-width="2" '
+        'vector-effect="non-scaling-stroke"/></svg>'
     )
+    # As an image: Streamlit takes SVG out of HTML that it is given.
+    address = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    return f'<img src="{address}" alt="">'
 
 
 def curves(

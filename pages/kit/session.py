@@ -86,6 +86,19 @@ def classifier() -> Classifier:
     return _loaded(name)
 
 
+def network_named(name: str) -> Classifier:
+    """Give a network by its name, the visitor's own one included, without any download.
+
+    Raises:
+        Problem: there is none, or its weights are not here.
+    """
+    from core.zoo import loading
+
+    if name == OWN and (trained := training()):
+        return trained.classifier
+    return compute(lambda: loading.shared(catalogue.entry(name).name))
+
+
 def base_classifier() -> Classifier:
     """The chosen network of the catalogue; for the visitor's own one, the one it grew out of."""
     name = st.session_state.get(NETWORK, catalogue.DEFAULT)

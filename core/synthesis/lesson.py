@@ -1,0 +1,56 @@
+"""The lesson in one run: the same seed without and with total variation, then at its best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from core.steps import Step, Steps, abreast
+from core.synthesis.loop import synthesise
+from core.synthesis.presets import PRESETS
+from core.synthesis.record import Record, recorded
+from core.synthesis.verdict import Verdict, judge, second_opinions
+from core.zoo.classifier import Classifier
+
+TAKES = {"noise": "lesson_noise", "shapes": "lesson", "best": "best"}
+"""By the name of a picture in the comparison, the preset that it is drawn with."""
+
+Comparison = Mapping[str, Step[Record]]
+
+
+def noise_or_cat(classifier: Classifier, class_id: int, seed: int) -> Steps[Comparison]:
+    """Draw a class three times: without and with total variation abreast, then at its best.
+
+    Args:
+        classifier: the network.
+        class_id: the class.
+        seed: of all three.
+
+    Yields:
+        Steps with the latest step of each picture by its name; see `TAKES`.
+    """
+    ask = second_opinions(classifier, PRESETS["best"].objective(class_id))
+
+    def draw(name: str) -> Steps[Record]:
+        preset = PRESETS[TAKES[name]]
+        drawing = synthesise(classifier, preset.objective(class_id), preset.changed(seed=seed))
+        return recorded(drawing, ask)
+
+    totals = {name: PRESETS[preset].settings.steps for name, preset in TAKES.items()}
+    everything = sum(totals.values())
+    latest: dict[str, Step[Record]] = {}
+    for names in (("noise", "shapes"), ("best",)):
+        before = sum(step.index for step in latest.values())
+        for step in abreast({name: draw(name) for name in names}):
+            assert step.result is not None
+            latest = latest | dict(step.result)
+            yield replace(step, index=before + step.index, total=everything, result=latest)
+
+
+def compared(classifier: Classifier, comparison: Comparison) -> dict[str, Verdict]:
+    """Judge each picture of a comparison that has been begun."""
+    return {
+        name: judge(classifier, step.result)
+        for name, step in comparison.items()
+        if step.result is not None
+    }

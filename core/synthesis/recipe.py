@@ -1,0 +1,202 @@
+"""How a picture was drawn, as plain data for its PNG, and back from data that anyone may have sent.
+
+A recipe is all that it takes to draw the picture again, bit for bit on the same machine.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from importlib.metadata import version
+from typing import Any, get_args
+
+import torch
+
+from core.problem import N_, Problem
+from core.synthesis.canvas import CanvasName
+from core.synthesis.loop import STEPS, Settings, Synthesis, Turn
+from core.synthesis.objective import (
+    OBJECTIVES,
+    ChannelActivation,
+    ClassObjective,
+    Mixture,
+    Objective,
+)
+from core.synthesis.view import View
+from core.zoo.classifier import Classifier
+
+KIND = "ideal"
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to draw, and how.
+
+    Attributes:
+        model: name of the network.
+        objective: what the picture is to become.
+        settings: how it is drawn; its steps are those that were made.
+        versions: of what computed it, by name. Other versions may round differently.
+    """
+
+    model: str
+    objective: Objective
+    settings: Settings
+    versions: Mapping[str, str]
+
+    @property
+    def same_versions(self) -> bool:
+        """Whether this machine has the versions that the picture was drawn with."""
+        return dict(self.versions) == versions()
+
+    def check(self, classifier: Classifier) -> None:
+        """See that a network has what the recipe wants of it.
+
+        Raises:
+            Problem: it has not.
+        """
+        match self.objective:
+            case ChannelActivation(layer, channel):
+                channels = {found.name: found.channels for found in classifier.layers}
+                fits = 0 <= channel < channels.get(layer, 0)
+            case Mixture(first, second):
+                fits = max(first.class_id, second.class_id) < len(classifier.labels)
+            case _:
+                fits = self.objective.class_id < len(classifier.labels)
+        if not fits:
+            raise Problem(
+                N_("{network} has no such class or channel as the recipe wants."),
+                network=classifier.title,
+            )
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of what computes here, and on how many threads: both decide roundings."""
+    return {
+        "torch": torch.__version__,
+        "timm": version("timm"),
+        "threads": str(torch.get_num_threads()),
+        "machine": platform.machine(),
+    }
+
+
+def write(synthesis: Synthesis) -> dict[str, Any]:
+    """Give the recipe of a picture as JSON-able data."""
+    return {
+        "kind": KIND,
+        "model": synthesis.model,
+        "objective": _plain(synthesis.objective),
+        "settings": asdict(replace(synthesis.settings, steps=synthesis.steps_done)),
+        "versions": versions(),
+    }
+
+
+def _plain(objective: Objective) -> dict[str, Any]:
+    if isinstance(objective, Mixture):
+        parts = {"first": _plain(objective.first), "second": _plain(objective.second)}
+        return {"name": "Mixture", "share": objective.share, **parts}
+    return {"name": type(objective).__name__, **asdict(objective)}
+
+
+def read(data: object) -> Recipe:
+    """Read a recipe from data of unknown origin.
+
+    Args:
+        data: what `write` has given, or anything else.
+
+    Raises:
+        Problem: it is no recipe, or one that nothing can be drawn from.
+    """
+    if not isinstance(data, dict) or data.get("kind") != KIND:
+        raise Problem(
+            N_("This picture carries no recipe of an ideal picture. Nothing was changed.")
+        )
+    try:
+        return Recipe(
+            model=_text(data["model"]),
+            objective=_objective(data["objective"]),
+            settings=_settings(data["settings"]),
+            versions={_text(k): _text(v) for k, v in data.get("versions", {}).items()},
+        )
+    except Problem as problem:
+        raise Problem(
+            N_("The recipe in this picture cannot be used: {reason} Nothing was changed."),
+            reason=problem,
+        ) from problem
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise Problem(
+            N_("The recipe in this picture is damaged. Nothing was changed; use another picture.")
+        ) from error
+
+
+def _objective(data: dict[str, Any]) -> Objective:
+    match data["name"]:
+        case "Mixture":
+            share = _number(data["share"])
+            if not 0 <= share <= 1:
+                raise ValueError("a share lies in [0, 1]")
+            return Mixture(_class(data["first"]), _class(data["second"]), share)
+        case "ChannelActivation":
+            return ChannelActivation(_text(data["layer"]), _whole(data["channel"]))
+        case _:
+            return _class(data)
+
+
+def _class(data: dict[str, Any]) -> ClassObjective:
+    kinds = {kind.__name__: kind for kind in OBJECTIVES.values()}
+    return kinds[data["name"]](_whole(data["class_id"]))
+
+
+def _settings(data: dict[str, Any]) -> Settings:
+    unknown = set(data) - {field.name for field in fields(Settings)}
+    if unknown:
+        raise ValueError(f"unknown settings {unknown}")
+    if data["canvas"] not in get_args(CanvasName):
+        raise ValueError("unknown canvas")
+    view = data["view"]
+    smallest, greatest = view["scale"]
+    if not isinstance(view["shift"], bool):
+        raise TypeError("shift is true or false")
+    names = ("learning_rate", "tv", "l2", "blur", "batch_norm")
+    return Settings(
+        canvas=data["canvas"],
+        size=_whole(data["size"]),
+        steps=_whole(data["steps"]),
+        **{name: _number(data[name]) for name in names},
+        view=View(
+            scale=(_number(smallest), _number(greatest)),
+            rotation=_number(view["rotation"]),
+            shift=view["shift"],
+        ),
+        photo=_text(data["photo"]),
+        seed=_whole(data["seed"]),
+        turns=tuple(_turn(turn) for turn in data["turns"]),
+    )
+
+
+def _turn(data: dict[str, Any]) -> Turn:
+    after = _whole(data["after"])
+    if after > STEPS[1]:
+        raise ValueError("a dial was turned after the end")
+    return Turn(after, _number(data["tv"]), _number(data["learning_rate"]))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST_NAME:
+        raise TypeError("a short text is needed")
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError("a whole number is needed")
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+        raise TypeError("a number is needed")
+    return float(value)

@@ -1,0 +1,526 @@
+"""The dials of the ideal class page, and what is shown of a drawing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from core import photos
+from core.problem import N_, Problem
+from core.steps import Pixels
+from core.synthesis import recipe
+from core.synthesis.canvas import CanvasName
+from core.synthesis.loop import SIZES, Drawing, Settings
+from core.synthesis.objective import (
+    ChannelActivation,
+    ClassLogit,
+    CrossEntropy,
+    Mixture,
+    Objective,
+)
+from core.synthesis.presets import LESSON_TV, PRESETS
+from core.synthesis.record import Record
+from core.synthesis.verdict import Verdict
+from core.synthesis.view import View
+from core.zoo.classifier import Classifier
+from pages.kit import pickers, session
+from pages.kit.language import number, remember_choice, say, t
+
+FAVOURITES = ("Siamese cat", "tabby", "zebra", "golden retriever")
+PRESET_NAMES = {"best": N_("At its best"), "lesson": N_("As in the lesson")}
+KINDS = {"class": N_("One class"), "two": N_("Two mixed"), "channel": N_("One channel")}
+CANVAS_NAMES: dict[CanvasName, str] = {
+    "fourier": N_("Waves"),
+    "pixel": N_("Pixels"),
+    "phase": N_("Phases only"),
+}
+OBJECTIVE_NAMES = {"logit": N_("Logit"), "cross_entropy": N_("Cross-entropy")}
+TV_WEIGHTS = (0, 1, 3, 10, 30, 100, 300, 1000, 2000, 5000, 10_000, LESSON_TV, 50_000)
+RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+WEIGHTS = (0, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
+MOST_KEPT = 12
+_ASSETS = Path(__file__).parents[2] / "assets" / "components"
+
+_film = st.components.v2.component(
+    "time_lapse",
+    css=(_ASSETS / "time_lapse.css").read_text("utf-8"),
+    js=(_ASSETS / "time_lapse.js").read_text("utf-8"),
+)
+
+
+@dataclass(frozen=True)
+class Keepsake:
+    """One finished picture of this session, as the file that can be downloaded."""
+
+    title: str
+    file_name: str
+    png: bytes
+
+
+@st.cache_resource(scope="session", show_spinner=False)
+def gallery() -> list[Keepsake]:
+    """This session's pictures, the latest first; gone with the session."""
+    return []
+
+
+@st.cache_resource(scope="session", show_spinner=False)
+def easel() -> dict[str, Drawing]:
+    """This session's drawing in progress, under "drawing", for its dials and to go on with."""
+    return {}
+
+
+def turn_dials() -> None:
+    """Let the weight of the total variation and the learning rate act on a running drawing."""
+    drawing, state = easel().get("drawing"), st.session_state
+    preset = state.get("ideal_preset") or "best"
+    if drawing is not None:
+        tv = state.get(f"ideal_tv_{preset}", drawing.settings.tv)
+        rate = state.get(f"ideal_rate_{preset}", drawing.settings.learning_rate)
+        drawing.turn(tv=float(tv), learning_rate=float(rate))
+
+
+def target(classifier: Classifier) -> tuple[Objective, str]:
+    """Ask what the picture is to become, and give it with a name for it.
+
+    A channel comes from the feature map page, or is chosen here.
+    """
+    kind = st.segmented_control(
+        t("Draw"),
+        list(KINDS),
+        format_func=lambda name: t(KINDS[name]),
+        default="class",
+        required=True,
+        key=remember_choice("ideal_target"),
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    if kind == "channel":
+        return _channel(classifier)
+    first = pickers.class_id(t("Class"), classifier.labels, "ideal_class", FAVOURITES)
+    preset = PRESETS[st.session_state.get("ideal_preset") or "best"]
+    chosen = st.session_state.get(f"ideal_objective_{st.session_state.get('ideal_preset', 'best')}")
+    if kind == "class":
+        return preset.objective(first, chosen), classifier.labels[first]
+    second = pickers.class_id(t("mixed with"), classifier.labels, "ideal_second", ("zebra",))
+    share = st.slider(
+        t("Share of the first"), 0, 100, 50, format="%d %%", key="ideal_share", step=5
+    )
+    mixed = Mixture(preset.objective(first, chosen), preset.objective(second, chosen), share / 100)
+    return mixed, f"{classifier.labels[first]} + {classifier.labels[second]}"
+
+
+def _channel(classifier: Classifier) -> tuple[Objective, str]:
+    wanted = st.session_state.pop("ideal_channel", None)
+    layers = {layer.name: layer for layer in classifier.layers}
+    key = f"ideal_layer_{classifier.provenance.network}"
+    if wanted and wanted["layer"] in layers:
+        st.session_state[key] = wanted["layer"]
+        st.session_state["ideal_channel_number"] = int(wanted["channel"])
+    columns = st.columns([3, 2])
+    layer = columns[0].selectbox(
+        t("Layer"),
+        list(layers),
+        index=len(layers) // 2,
+        key=key,
+        persist_state="session",
+        help=t("Early layers look for edges and colours, late ones for parts of things."),
+    )
+    most = layers[layer].channels - 1
+    if st.session_state.get("ideal_channel_number", 0) > most:
+        st.session_state["ideal_channel_number"] = most
+    channel = columns[1].number_input(
+        t("Channel"), 0, most, key="ideal_channel_number", persist_state="session"
+    )
+    return ChannelActivation(layer, int(channel)), f"{layer} · {int(channel)}"
+
+
+def tv_weight(preset: str) -> float:
+    """Ask for the weight of the total variation; it may be turned while a run goes on."""
+    key = f"ideal_tv_{preset}"
+    default = PRESETS[preset].settings.tv
+    weights = sorted({*TV_WEIGHTS, st.session_state.get(key, default)})
+    weight = st.select_slider(
+        t("Weight of the total variation"),
+        weights,
+        value=int(default),
+        format_func=lambda weight: number(weight),
+        key=remember_choice(key),
+        on_change=turn_dials,
+        persist_state="session",
+        help=t(
+            "Total variation is how much neighbouring pixels differ. Its weight turns noise into "
+            "smooth shapes; too much leaves a grey sheet. The lesson's own weight is {weight}. "
+            "You can turn it while the picture grows.",
+            weight=number(LESSON_TV),
+        ),
+    )
+    return float(weight)
+
+
+def preset_choice() -> str:
+    """Ask for a set of dials to begin with."""
+    return str(
+        st.segmented_control(
+            t("Begin with the dials"),
+            list(PRESET_NAMES),
+            format_func=lambda name: t(PRESET_NAMES[name]),
+            default="best",
+            required=True,
+            key=remember_choice("ideal_preset"),
+            persist_state="session",
+            help=t(
+                "At its best: waves instead of pixels, seen from changing places. As in the "
+                "lesson: bare pixels, cross-entropy and total variation."
+            ),
+        )
+    )
+
+
+def more_dials(preset: str, classifier: Classifier) -> dict[str, Any]:
+    """Show the other dials, each with what it does, and give their values by setting."""
+    start = PRESETS[preset].settings
+    values: dict[str, Any] = {}
+    left, middle, right = st.columns(3, gap="large")
+    with left:
+        values["canvas"] = _choice("canvas", preset, CANVAS_NAMES, start.canvas, t("Canvas"))
+        st.caption(
+            t(
+                "What descent paints with. On pixels it finds noise; on waves it finds shapes. "
+                "“Phases only” keeps the contrast of photographs and moves only outlines (MACO)."
+            )
+        )
+        _choice(
+            "objective",
+            preset,
+            OBJECTIVE_NAMES,
+            PRESETS[preset].objective_name,
+            t("What is climbed"),
+        )
+        st.caption(
+            t(
+                "The logit asks for more of the class. Cross-entropy, the lesson's loss, is also "
+                "content with less of all others."
+            )
+        )
+        values["photo"] = _start_photo(preset)
+        st.caption(t("From noise everything is the network's own; from a photo it dreams."))
+    with middle:
+        values["size"] = st.slider(
+            t("Size in pixels"),
+            160,
+            SIZES[1],
+            start.size,
+            step=32,
+            key=f"ideal_size_{preset}",
+            persist_state="session",
+        )
+        st.caption(t("A larger canvas has room for more; the time grows with it only a little."))
+        values["learning_rate"] = st.select_slider(
+            t("Learning rate"),
+            sorted({*RATES, st.session_state.get(f"ideal_rate_{preset}", start.learning_rate)}),
+            value=start.learning_rate,
+            key=f"ideal_rate_{preset}",
+            on_change=turn_dials,
+            persist_state="session",
+        )
+        st.caption(t("How far each step goes. You can turn it while the picture grows."))
+        values["view"] = _view(preset, start.view)
+        st.caption(
+            t(
+                "The network sees the canvas from a new place at each step. What survives that is "
+                "a shape, not noise that fits one grid of pixels."
+            )
+        )
+    with right:
+        for name, title, text in (
+            (
+                "batch_norm",
+                t("Weight of the batch-norm prior"),
+                t(
+                    "Draws the layers' means and spreads to those of real photos: natural colours "
+                    "and contrast (DeepInversion)."
+                ),
+            ),
+            (
+                "l2",
+                t("Weight of L2"),
+                t("Draws pixels to mid-grey, so that only what the class needs stands out."),
+            ),
+            (
+                "blur",
+                t("Weight of the blur"),
+                t("Punishes whatever a slight blur would take away: fine lines and noise."),
+            ),
+        ):
+            key = f"ideal_{name}_{preset}"
+            values[name] = float(
+                st.select_slider(
+                    title,
+                    sorted({*WEIGHTS, st.session_state.get(key, 0)}),
+                    value=int(getattr(start, name)),
+                    format_func=lambda weight: f"{weight:g}",
+                    key=key,
+                    persist_state="session",
+                    disabled=name == "batch_norm" and not classifier.norms,
+                )
+            )
+            st.caption(text)
+    if not classifier.norms:
+        values["batch_norm"] = 0.0
+    return values
+
+
+def _choice(name: str, preset: str, names: Mapping[Any, str], default: Any, label: str) -> Any:
+    options = list(names)
+    return st.selectbox(
+        label,
+        options,
+        index=options.index(default),
+        format_func=lambda option: t(names[option]),
+        key=remember_choice(f"ideal_{name}_{preset}"),
+        persist_state="session",
+    )
+
+
+def _view(preset: str, start: View) -> View:
+    scale = st.slider(
+        t("Enlarged by"),
+        0.5,
+        3.0,
+        start.scale,
+        step=0.05,
+        key=f"ideal_scale_{preset}",
+        persist_state="session",
+    )
+    rotation = st.slider(
+        t("Turned by at most"),
+        0.0,
+        45.0,
+        start.rotation,
+        step=1.0,
+        format="%d°",
+        key=f"ideal_rotation_{preset}",
+        persist_state="session",
+    )
+    shift = st.toggle(
+        t("Shifted about"), start.shift, key=f"ideal_shift_{preset}", persist_state="session"
+    )
+    return View(scale=(float(scale[0]), float(scale[1])), rotation=rotation, shift=shift)
+
+
+def _start_photo(preset: str) -> str:
+    titles = {"": t("Noise")} | {sample.id: t(sample.title) for sample in photos.SAMPLES}
+    titles |= {own_photo_name(image): t("Your photo") for image in session.own_photos().values()}
+    return str(
+        st.selectbox(
+            t("Start from"),
+            list(titles),
+            format_func=lambda name: titles.get(name, name),
+            key=remember_choice(f"ideal_photo_{preset}"),
+            persist_state="session",
+        )
+    )
+
+
+def own_photo_name(image: Image.Image) -> str:
+    """Name a visitor's photo by its content: a recipe must not carry the photo itself."""
+    return "own:" + hashlib.sha256(image.tobytes()).hexdigest()[:16]
+
+
+def start_photo(name: str) -> Image.Image | None:
+    """Give the photo of that name; None for noise, or where it is not here."""
+    own = {own_photo_name(image): image for image in session.own_photos().values()}
+    if name in own:
+        return own[name]
+    return photos.read_sample(name) if name in {s.id for s in photos.SAMPLES} else None
+
+
+def formula(objective: Objective, settings: Settings) -> str:
+    """Write the loss with the weights that are set now."""
+    match objective:
+        case ClassLogit():
+            terms = [r"-z_{\text{class}}(x)"]
+        case CrossEntropy():
+            terms = [r"-\log p_{\text{class}}(x)"]
+        case Mixture(_, _, share):
+            terms = [rf"{share:g}\,L_1(x) + {1 - share:g}\,L_2(x)"]
+        case _:
+            terms = [r"-\overline{a_{\text{channel}}}(x)"]
+    for weight, term in (
+        (settings.tv, r"\overline{|\nabla x|}"),
+        (settings.l2, r"\overline{(x-\tfrac12)^2}"),
+        (settings.blur, r"\overline{(x-\mathrm{blur}(x))^2}"),
+        (settings.batch_norm, r"\overline{(\mu-\hat\mu)^2/\hat\sigma^2+(\sigma/\hat\sigma-1)^2}"),
+    ):
+        if weight:
+            terms.append(rf"{weight:g}\,{term}")
+    return r"\min_x\;" + " + ".join(terms)
+
+
+def stretched(pixels: Pixels) -> Pixels:
+    """Stretch a picture's contrast for the eye: its 1st to 99th percentile fill the range."""
+    low, high = np.percentile(pixels, (1, 99))
+    shares = (pixels - low) / max(1.0, high - low)
+    return (shares * 255).clip(0, 255).astype(np.uint8)
+
+
+def time_lapse(record: Record) -> None:
+    """Show a run as a film to scrub through."""
+    frames = [
+        {
+            "step": frame.step,
+            "src": "data:image/jpeg;base64," + base64.b64encode(frame.jpeg).decode(),
+        }
+        for frame in record.frames
+    ]
+    _film(
+        key="ideal_film",
+        data={
+            "frames": frames,
+            "label": t("Time-lapse"),
+            "after": t("step {step}", step="{step}"),
+            "play": t("Play"),
+            "pause": t("Pause"),
+        },
+    )
+
+
+def fingerprint(pixels: Pixels) -> str:
+    """Tell two pictures apart, or the same."""
+    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+def keep(verdict: Verdict, title: str) -> None:
+    """Put a finished picture into the gallery, once."""
+    synthesis = verdict.synthesis
+    png = photos.encode_png(synthesis.pixels, recipe.write(synthesis))
+    kept = gallery()
+    if not any(one.png == png for one in kept):
+        name = f"ideal-{'-'.join(title.split())}-seed{synthesis.settings.seed}.png"
+        safe = "".join(c if c.isascii() and (c.isalnum() or c in "-.") else "_" for c in name)
+        kept.insert(0, Keepsake(title, safe, png))
+        del kept[MOST_KEPT:]
+
+
+def receive_recipe() -> None:
+    """Set all dials as in a dropped-in picture; a bad one changes nothing."""
+    file = st.session_state["ideal_recipe_file"]
+    if file is not None:
+        restore(file.getvalue(), file.name)
+
+
+def restore(png: bytes, name: str) -> None:
+    """Set all dials as in a picture's recipe, and remember what has to come out."""
+    try:
+        found = recipe.read(photos.read_recipe(png, name))
+        _set_dials(found)
+        pixels = np.asarray(photos.decode(png, name))
+        st.session_state["ideal_expected"] = (found, fingerprint(pixels))
+        st.session_state["ideal_notice"] = None
+    except Problem as problem:
+        st.session_state["ideal_notice"] = problem
+
+
+def _set_dials(found: recipe.Recipe) -> None:
+    state, settings = st.session_state, found.settings
+    if found.model == session.OWN and session.training() is None:
+        raise Problem(
+            N_(
+                "This picture was drawn with a network that a visitor had trained, and it is not here. Nothing was changed; train or load it first."
+            )
+        )
+    if settings.photo and start_photo(settings.photo) is None:
+        raise Problem(
+            N_(
+                "This picture started from a visitor's own photo, which is not here. Nothing was changed; upload that photo on another page first."
+            )
+        )
+    classifier = session.network_named(found.model)
+    found.check(classifier)
+    state[session.NETWORK] = found.model
+    state["ideal_preset"] = preset = "best"
+    classes = len(classifier.labels)
+    match found.objective:
+        case ChannelActivation(layer, channel):
+            state["ideal_target"] = "channel"
+            state[f"ideal_layer_{classifier.provenance.network}"] = layer
+            state["ideal_channel_number"] = channel
+        case Mixture(first, second, share):
+            state["ideal_target"] = "two"
+            state[f"ideal_class_{classes}"] = first.class_id
+            state[f"ideal_second_{classes}"] = second.class_id
+            state["ideal_share"] = round(100 * share)
+            _set_objective(preset, first)
+        case objective:
+            state["ideal_target"] = "class"
+            state[f"ideal_class_{classes}"] = objective.class_id
+            _set_objective(preset, objective)
+    state["ideal_steps"], state["ideal_seed"] = settings.steps, settings.seed
+    state[f"ideal_tv_{preset}"] = _tidy(settings.tv)
+    state[f"ideal_rate_{preset}"] = settings.learning_rate
+    state[f"ideal_canvas_{preset}"] = settings.canvas
+    state[f"ideal_photo_{preset}"] = settings.photo
+    state[f"ideal_size_{preset}"] = settings.size
+    state[f"ideal_scale_{preset}"] = settings.view.scale
+    state[f"ideal_rotation_{preset}"] = settings.view.rotation
+    state[f"ideal_shift_{preset}"] = settings.view.shift
+    for name in ("batch_norm", "l2", "blur"):
+        state[f"ideal_{name}_{preset}"] = _tidy(getattr(settings, name))
+
+
+def _set_objective(preset: str, objective: ClassLogit | CrossEntropy) -> None:
+    name = "logit" if isinstance(objective, ClassLogit) else "cross_entropy"
+    st.session_state[f"ideal_objective_{preset}"] = name
+
+
+def _tidy(weight: float) -> float:
+    """Give whole weights as integers, as the sliders have them."""
+    return int(weight) if weight == int(weight) else weight
+
+
+def planned(
+    classifier: Classifier, objective: Objective, settings: Settings
+) -> tuple[Objective, Settings]:
+    """Give what to draw: as the dials say, or, where they still stand as a recipe set them, that."""
+    expected = st.session_state.get("ideal_expected")
+    if expected:
+        found = expected[0]
+        untouched = replace(found.settings, turns=()) == settings
+        if untouched and found.model == classifier.name:
+            return objective, found.settings
+    return objective, settings
+
+
+def notices(shown: Sequence[Verdict]) -> None:
+    """Say what became of a dropped-in picture."""
+    if problem := st.session_state.get("ideal_notice"):
+        st.error(say(problem), icon=":material/error:")
+        return
+    expected = st.session_state.get("ideal_expected")
+    if not expected:
+        return
+    found, wanted = expected
+    if any(fingerprint(verdict.synthesis.pixels) == wanted for verdict in shown):
+        st.success(
+            t("Identical, pixel for pixel, to the picture you dropped in."),
+            icon=":material/verified:",
+        )
+    elif not shown:
+        st.info(
+            t("The dials stand as for your picture. Press “Draw” to see it grow again.")
+            + (
+                ""
+                if found.same_versions
+                else " "
+                + t("It was drawn with other versions, so details may come out differently.")
+            ),
+            icon=":material/receipt_long:",
+        )
