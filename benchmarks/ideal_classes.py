@@ -41,7 +41,9 @@ def main() -> None:
             hit = opinion.class_id == class_id
             recognised[opinion.model] = recognised.get(opinion.model, 0) + hit
         seen = ", ".join(f"{o.class_name} {o.probability:.2f}" for o in verdict.others)
-        print(f"{class_id:4} {classifier.labels[class_id]:30} own {own[-1]:.3f} | {seen}", flush=True)
+        print(
+            f"{class_id:4} {classifier.labels[class_id]:30} own {own[-1]:.3f} | {seen}", flush=True
+        )
     shares = {model: hits / options.classes for model, hits in recognised.items()}
     answer = {
         "classes": options.classes,

@@ -65,13 +65,12 @@ def lucents(class_id: int, steps: int, stop: Callable[[Pixels, int], bool]) -> f
     torch.manual_seed(0)
     image = param.image(320)
     for threshold in [check for check in CHECKS if check <= steps] or [steps]:
-        parameters, picture = image
         began = time.perf_counter()
         with contextlib.redirect_stderr(io.StringIO()):
             render.render_vis(
                 network,
                 f"head:{class_id}",
-                param_f=lambda: (parameters, picture),
+                param_f=lambda: image,
                 thresholds=(threshold - done,),
                 preprocess=False,
                 progress=False,
@@ -80,7 +79,7 @@ def lucents(class_id: int, steps: int, stop: Callable[[Pixels, int], bool]) -> f
         spent += time.perf_counter() - began
         done = threshold
         with torch.no_grad():
-            pixels = (picture()[0].permute(1, 2, 0).cpu().numpy() * 255).round().astype(np.uint8)
+            pixels = (image[1]()[0].permute(1, 2, 0).cpu().numpy() * 255).round().astype(np.uint8)
         if stop(pixels, done):
             break
     return spent

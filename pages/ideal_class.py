@@ -27,8 +27,8 @@ entry.only_through_app()
 JOB = "ideal"
 MORE_STEPS = 200
 TAKE_NAMES = {
-    "noise": N_("Without total variation"),
-    "shapes": N_("With total variation"),
+    "noise": N_("Without TV"),
+    "shapes": N_("With TV"),
     "best": N_("At its best"),
 }
 FILMS: tuple[record.FilmFormat, ...] = ("webp", "gif")

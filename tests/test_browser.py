@@ -155,6 +155,70 @@ def test_the_ideal_siamese_cat_grows_before_the_eyes(visit):
     keep_screenshot(page, "ideal_class")
 
 
+def test_a_drawing_can_be_scrubbed_through_and_gone_on_with(visit):
+    page = visit("ideal_class")
+    set_steps(page, 20)
+    page.get_by_role("button", name="Draw").click()
+    slider = page.get_by_role("slider", name="Time-lapse")
+    slider.wait_for()
+    film = page.locator(".film img")
+    last = film.get_attribute("src")
+    slider.press("Home")
+    assert page.locator(".film span").inner_text() == "step 1"
+    assert film.get_attribute("src") != last
+    page.get_by_role("button", name="Play").click()
+    page.get_by_text("step 20", exact=True).wait_for()
+    page.get_by_role("button", name="200 steps more").click()
+    page.get_by_text(re.compile(r"^\d+ of 220 steps · \d+ s left")).wait_for()
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Stop run").click()
+    page.get_by_text(re.compile("of 220 steps · stopped")).wait_for()
+
+
+def test_a_dropped_in_picture_draws_itself_again(visit, tmp_path):
+    page = visit("ideal_class")
+    page.get_by_role("button", name="zebra").click()
+    set_steps(page, 10)
+    page.get_by_role("button", name="Draw").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download PNG").click()
+    picture = tmp_path / "zebra.png"
+    download.value.save_as(picture)
+
+    another = visit("ideal_class")
+    another.get_by_text("Draw a saved picture again").click()
+    inputs = another.locator('input[type="file"]')
+    inputs.set_input_files(
+        {"name": "no.png", "mimeType": "image/png", "buffer": picture.read_bytes()[:900]}
+    )
+    another.get_by_text("is damaged or cut off").wait_for()
+    inputs.set_input_files(str(picture))
+    another.get_by_text("The dials stand as for your picture").wait_for()
+    assert another.get_by_label("Steps", exact=True).input_value() == "10"
+    another.get_by_role("button", name=re.compile("^Draw Ctrl")).click()
+    another.get_by_text("Identical, pixel for pixel").wait_for()
+
+
+def test_the_lesson_shows_noise_and_shapes_side_by_side(visit):
+    page = visit("ideal_class")
+    page.get_by_role("button", name="Noise or cat?").click()
+    for name in ("Without TV", "With TV"):
+        page.get_by_alt_text(name).wait_for()
+    page.get_by_text("comes next").wait_for()
+    page.wait_for_function("document.body.innerText.match(/9\\d\\.\\d% sure of it/)")
+    page.get_by_role("button", name="Stop run").click()
+    page.get_by_role("heading", name="What it means").wait_for()
+    assert page.get_by_text("EfficientNet-Lite1:").count() >= 2
+
+
+def set_steps(page, count: int) -> None:
+    steps = page.get_by_label("Steps", exact=True)
+    steps.fill(str(count))
+    steps.press("Enter")
+    page.wait_for_timeout(300)
+
+
 def test_a_run_stops_at_once_and_keeps_what_is_there(visit):
     page = visit("ideal_class")
     steps = page.get_by_label("Steps", exact=True)
@@ -170,7 +234,7 @@ def test_a_run_stops_at_once_and_keeps_what_is_there(visit):
         waits.append(time.monotonic() - began)
     assert min(waits) < 1
     assert page.get_by_role("button", name="Download PNG").is_enabled()
-    assert page.locator('[data-testid="stImage"] img').count() == 1
+    assert page.get_by_alt_text(re.compile("The picture after")).count() == 1
 
 
 def test_a_run_goes_on_while_another_page_is_looked_at(visit):
@@ -229,6 +293,7 @@ def test_the_app_speaks_the_language_of_the_browser_and_can_be_switched(visit):
 
 def test_a_translated_choice_survives_a_change_of_language(visit):
     page = visit("ideal_class")
+    page.get_by_text("More dials").click()
     page.get_by_role("radio", name="As in the lesson").click()
     page.get_by_text("2,000", exact=True).wait_for()
     page.get_by_text("PT", exact=True).click()

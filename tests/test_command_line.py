@@ -136,6 +136,52 @@ def test_ideal_draws_the_same_picture_again(run, tmp_path):
     assert np.array_equal(*pixels)
 
 
+def test_ideal_draws_from_a_pictures_recipe(run, tmp_path):
+    first, again = tmp_path / "first.png", tmp_path / "again.png"
+    run(
+        *("ideal", "--class", "zebra", "--and", "tabby", "--share", "0.3", "--canvas", "phase"),
+        *("--steps", "3", "--size", "64", "--blur", "1", "--scale", "1", "1.2", "--photo", "cat"),
+        *("--out", str(first)),
+    )
+    answer = run("ideal", "--recipe", str(first), "--out", str(again))
+    assert answer["identical"] is True
+    assert np.array_equal(*(np.asarray(Image.open(path)) for path in (first, again)))
+
+
+def test_ideal_draws_a_channel_and_its_time_lapse(run, tmp_path):
+    film = tmp_path / "film.gif"
+    answer = run(
+        *("ideal", "--channel", "blocks.1.0:3", "--steps", "5", "--size", "64"),
+        *("--out", str(tmp_path / "channel.png"), "--timelapse", str(film)),
+    )
+    assert answer["class_id"] is None
+    assert answer["opinions"] == []
+    with Image.open(film) as opened:
+        assert opened.n_frames == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--channel", "blocks.1.0"),
+        ("--channel", "blocks.1.0:99999"),
+        ("--channel", "unicorn:1"),
+        ("--class", "zebra", "--and", "unicornium"),
+        ("--class", "zebra", "--and", "tabby", "--share", "2"),
+        ("--class", "zebra", "--photo", "nowhere.jpg"),
+        ("--class", "zebra", "--scale", "3", "1"),
+        ("--class", "zebra", "--timelapse", "film.mp4"),
+    ],
+    ids=" ".join,
+)
+def test_ideal_with_what_cannot_be_drawn(refused, tmp_path, wrong):
+    refused("ideal", *wrong, "--steps", "2", "--size", "64", "--out", str(tmp_path / "x.png"))
+
+
+def test_ideal_from_a_picture_without_a_recipe(refused, tmp_path, photo):
+    assert "no recipe" in refused("ideal", "--recipe", photo, "--out", str(tmp_path / "x.png"))
+
+
 def test_attack_saves_the_very_photo_that_it_reports_on(run, photo, tmp_path):
     out = tmp_path / "fooled.png"
     answer = run("attack", photo, "--target", "tabby", "--steps", "15", "--out", str(out))

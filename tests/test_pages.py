@@ -15,6 +15,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core import photos
+from core.__main__ import main as command_line
 from core.jobs import scheduler
 from pages.kit import registry
 
@@ -101,6 +102,72 @@ def test_the_ideal_cat_grows_and_is_judged(visit):
     own = next(m for m in app.metric if "drew it" in m.label)
     assert float(own.value.rstrip("%")) > 50
     assert shown_picture(app).shape == (320, 320, 3)
+
+
+def test_the_page_draws_what_the_command_line_draws(visit, tmp_path):
+    app = visit(registry.IDEAL)
+    app.number_input(key="ideal_steps").set_value(6).run()
+    app.select_slider(key="ideal_tv_best").set_value(30).run()
+    app.button(key="ideal_start").click().run()
+    verdict = scheduler().get(app.session_state["owner"], "ideal").snapshot().result
+    out = tmp_path / "cat.png"
+    arguments = ["ideal", "--class", "284", "--steps", "6", "--tv", "30", "--out", str(out)]
+    assert command_line([*arguments, "--json"]) == 0
+    assert np.array_equal(verdict.synthesis.pixels, np.asarray(Image.open(out)))
+
+
+def test_a_drawing_is_gone_on_with_and_its_curves_too(visit):
+    app = visit(registry.IDEAL)
+    app.number_input(key="ideal_steps").set_value(3).run()
+    app.button(key="ideal_start").click().run()
+    app.button(key="ideal_go_on").click().run()
+    assert not app.exception
+    snapshot = scheduler().get(app.session_state["owner"], "ideal").snapshot()
+    assert snapshot.result.synthesis.steps_done == 203
+    assert len(snapshot.history["probability"]) == 203
+
+
+def test_a_channel_can_be_handed_over_from_another_page(visit):
+    app = visit(registry.HOME)
+    app.session_state["ideal_target"] = "channel"
+    app.session_state["ideal_channel"] = {
+        "network": "efficientnet_lite0",
+        "layer": "blocks.1.0",
+        "channel": 3,
+    }
+    app.switch_page(registry.IDEAL.file).run()
+    app.number_input(key="ideal_steps").set_value(2).run()
+    app.button(key="ideal_start").click().run()
+    assert not app.exception
+    assert "what one channel looks for" in all_text(app)
+    drawn = scheduler().get(app.session_state["owner"], "ideal").snapshot().result.synthesis
+    assert (drawn.objective.layer, drawn.objective.channel) == ("blocks.1.0", 3)
+
+
+def test_a_mixture_and_more_dials_reach_the_drawing(visit):
+    app = visit(registry.IDEAL)
+    app.segmented_control(key="ideal_target").set_value("two").run()
+    app.number_input(key="ideal_steps").set_value(2).run()
+    app.selectbox(key="ideal_canvas_best").set_value("phase").run()
+    app.selectbox(key="ideal_photo_best").set_value("cat").run()
+    app.select_slider(key="ideal_batch_norm_best").set_value(3).run()
+    app.button(key="ideal_start").click().run()
+    assert not app.exception
+    drawn = scheduler().get(app.session_state["owner"], "ideal").snapshot().result.synthesis
+    assert (drawn.objective.first.class_id, drawn.objective.second.class_id) == (284, 340)
+    assert (drawn.settings.canvas, drawn.settings.photo) == ("phase", "cat")
+    assert drawn.settings.batch_norm == 3
+
+
+def test_a_picture_without_a_recipe_changes_nothing(visit):
+    app = visit(registry.IDEAL)
+    upload = app.file_uploader(key="ideal_recipe_file")
+    png = photos.encode_png(np.zeros((64, 64, 3), np.uint8))
+    upload.set_value(("<b>x</b>.png", png, "image/png")).run()
+    assert not app.exception
+    assert "carries no recipe" in all_text(app)
+    assert "<b>" not in all_text(app)
+    assert app.number_input(key="ideal_steps").value == 192
 
 
 def test_the_dalmatian_becomes_a_tabby(visit):

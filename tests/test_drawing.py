@@ -1,0 +1,443 @@
+"""A drawing as something to keep: continued, turned while it grows, recorded, drawn again."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from core import photos
+from core.problem import Problem
+from core.steps import Step, abreast
+from core.synthesis import lesson, recipe, record
+from core.synthesis.canvas import CANVASES, PhaseCanvas
+from core.synthesis.loop import Drawing, Settings, Turn, synthesise
+from core.synthesis.objective import ChannelActivation, ClassLogit, CrossEntropy, Mixture
+from core.synthesis.regularisers import (
+    PENALTIES,
+    batch_norm_prior,
+    distance_from_grey,
+    fine_detail,
+)
+from core.synthesis.view import View
+from core.zoo.graph import NormStatistics
+
+MOVING = Settings(size=64, steps=6, view=View(scale=(0.9, 1.6), rotation=8, shift=True))
+STILL = replace(MOVING, canvas="pixel", view=View())
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def drawn(classifier, settings, objective=None, photo=None):
+    objective = objective or ClassLogit(2)
+    return list(synthesise(classifier, objective, settings, photo))[-1].result
+
+
+# Regularisers
+
+
+def test_the_distance_from_grey_has_its_hand_computed_value():
+    picture = torch.tensor([[[[0.0, 1.0], [0.5, 0.75]]]])
+    assert distance_from_grey(picture).item() == pytest.approx((0.25 + 0.25 + 0 + 0.0625) / 4)
+
+
+def test_fine_detail_has_its_hand_computed_value():
+    # One bright pixel far from the edges: what the blur leaves of it is known by hand.
+    picture = torch.zeros(1, 1, 9, 9)
+    picture[0, 0, 4, 4] = 1
+    row = torch.tensor([1.0, 4, 6, 4, 1]) / 16
+    kernel = torch.outer(row, row)
+    expected = kernel.square().sum() - kernel[2, 2] ** 2 + (1 - kernel[2, 2]) ** 2
+    assert fine_detail(picture).item() == pytest.approx(expected.item() / 81)
+
+
+def test_a_flat_picture_has_no_fine_detail():
+    assert fine_detail(torch.full((1, 3, 8, 8), 0.3)).item() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_every_penalty_has_the_gradient_of_its_definition(name):
+    # Distinct values: on a tie, |difference| has no gradient.
+    picture = torch.rand(1, 2, 6, 7, dtype=torch.float64, generator=seeded()).requires_grad_()
+    assert torch.autograd.gradcheck(PENALTIES[name], (picture,))
+
+
+def test_the_batch_norm_prior_has_its_hand_computed_value():
+    values = torch.tensor([0.0, 2.0, 4.0, 6.0]).view(1, 1, 2, 2)  # mean 3, variance 5
+    trained = NormStatistics("norm", torch.tensor([1.0]), torch.tensor([2.0]))
+    expected = ((3 - 1) / 2) ** 2 + (5**0.5 / 2 - 1) ** 2
+    assert batch_norm_prior({"norm": values}, [trained]).item() == pytest.approx(expected)
+
+
+def test_the_batch_norm_prior_has_the_gradient_of_its_definition():
+    values = torch.rand(2, 3, 4, 4, dtype=torch.float64, generator=seeded()).requires_grad_()
+    trained = NormStatistics("norm", torch.zeros(3).double(), torch.ones(3).double())
+    assert torch.autograd.gradcheck(lambda v: batch_norm_prior({"norm": v}, [trained]), (values,))
+
+
+def test_folded_norms_remember_what_the_norms_gave_in_training(make_tiny):
+    from core.zoo.graph import fold_batch_norms, trace
+
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
+    network[1].weight.data = torch.tensor([1.0, -2.0, 0.5, 3.0])
+    network[1].bias.data = torch.tensor([0.0, 1.0, -1.0, 2.0])
+    body = trace(network.eval())
+    (trained,) = fold_batch_norms(body)
+    assert trained.mean.tolist() == [0, 1, -1, 2]
+    assert trained.std.tolist() == [1, 2, 0.5, 3]
+
+
+def test_photos_are_nearer_to_the_training_statistics_than_noise(lite0):
+    look = lite0.look(norms=[norm.node for norm in lite0.norms])
+    with torch.no_grad():
+        photo = look(photos.prepare(photos.read_sample("cat"), 224)).norms
+        noise = look(torch.rand(1, 3, 224, 224, generator=seeded())).norms
+    assert batch_norm_prior(photo, lite0.norms) < 0.8 * batch_norm_prior(noise, lite0.norms)
+
+
+def test_looking_sees_the_same_as_the_network_and_its_maps(lite0, dalmatian):
+    picture = photos.prepare(dalmatian, 224)
+    with torch.no_grad():
+        seen = lite0.look(["blocks.2.1"])(picture)
+        assert torch.equal(seen.logits, lite0(picture))
+        assert torch.equal(
+            seen.maps["blocks.2.1"], lite0.activations(picture, ["blocks.2.1"])["blocks.2.1"]
+        )
+
+
+# Canvases
+
+
+def test_phases_start_as_clouds_with_the_contrast_that_is_said():
+    canvas = PhaseCanvas(64, seeded())
+    picture = canvas.picture()
+    assert picture.shape == (1, 3, 64, 64)
+    assert picture.mean().item() == pytest.approx(0.5, abs=0.05)
+    assert 0.1 < picture.std() < 0.3
+
+
+def test_moving_phases_leaves_the_strength_of_every_wave_alone():
+    canvas, spectra = PhaseCanvas(32, seeded()), []
+    for _ in range(2):
+        logits = canvas.picture()[0].logit()
+        spectra.append(torch.fft.rfft2(logits.sum(dim=0)).abs())
+        canvas.parameters = canvas.parameters + 0.3  # every phase by as much: only waves move
+    assert torch.allclose(spectra[0][1:16, 1:16], spectra[1][1:16, 1:16], rtol=0.02)
+
+
+@pytest.mark.parametrize(("kind", "tolerance"), [("pixel", 1e-6), ("fourier", 0.02)])
+def test_a_canvas_starts_as_the_photo_it_is_given(kind, tolerance):
+    picture = photos.prepare(photos.read_sample("cat"), 64)
+    canvas = CANVASES[kind](64, seeded())
+    canvas.paint(picture)
+    assert (canvas.picture() - picture).abs().max() <= tolerance
+
+
+def test_phases_of_a_photo_keep_its_outlines():
+    picture = photos.prepare(photos.read_sample("cat"), 64)
+    canvas = PhaseCanvas(64, seeded())
+    canvas.paint(picture)
+    both = torch.stack([canvas.picture().mean(dim=1).flatten(), picture.mean(dim=1).flatten()])
+    assert torch.corrcoef(both)[0, 1] > 0.4
+
+
+# Going on, turning dials
+
+
+@pytest.mark.parametrize("settings", [STILL, MOVING, replace(MOVING, canvas="phase")])
+def test_going_on_gives_bit_for_bit_the_picture_of_one_long_run(tiny, settings):
+    drawing = Drawing(tiny, ClassLogit(2), settings)
+    list(drawing.steps(2))
+    (*_, last) = drawing.steps(4)
+    assert (last.index, last.total, last.result.steps_done) == (6, 6, 6)
+    assert np.array_equal(last.picture, drawn(tiny, settings).pixels)
+
+
+def test_a_dial_turned_on_the_way_acts_and_is_written_down(tiny):
+    drawing = Drawing(tiny, ClassLogit(2), STILL)
+    steps = drawing.steps(6)
+    next(steps), next(steps)
+    drawing.turn(tv=500.0, learning_rate=0.1)
+    (*_, last) = steps
+    assert last.result.settings.turns == (Turn(2, 500.0, 0.1),)
+    assert last.scalars["TV loss"] > 1
+    assert not np.array_equal(last.picture, drawn(tiny, STILL).pixels)
+    assert np.array_equal(last.picture, drawn(tiny, last.result.settings).pixels)
+
+
+def test_a_dial_cannot_be_turned_out_of_its_range(tiny):
+    drawing = Drawing(tiny, ClassLogit(2), STILL)
+    with pytest.raises(Problem, match="TV weight"):
+        drawing.turn(tv=-1, learning_rate=0.1)
+    (*_, last) = drawing.steps(6)
+    assert np.array_equal(last.picture, drawn(tiny, STILL).pixels)
+
+
+@pytest.mark.parametrize(
+    ("setting", "term"), [("l2", "L2 loss"), ("blur", "blur loss"), ("tv", "TV loss")]
+)
+def test_each_weight_has_its_term_in_the_loss(tiny, setting, term):
+    step = next(synthesise(tiny, ClassLogit(2), replace(STILL, **{setting: 2.0})))
+    start = CANVASES["pixel"](64, seeded()).picture()
+    expected = 2 * PENALTIES[setting](start).item()
+    assert step.scalars[term] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_batch_norm_prior_brings_the_statistics_nearer(lite0):
+    look = lite0.look(norms=[norm.node for norm in lite0.norms])
+    distances = []
+    for weight in (0.0, 30.0):
+        settings = Settings(size=96, steps=15, batch_norm=weight, view=View())
+        pixels = drawn(lite0, settings, ClassLogit(284)).pixels
+        with torch.no_grad():
+            seen = look(photos.prepare(Image.fromarray(pixels), 224))
+        distances.append(batch_norm_prior(seen.norms, lite0.norms).item())
+    assert distances[1] < distances[0]
+
+
+def test_a_network_without_batch_norms_says_so(tiny):
+    with pytest.raises(Problem, match="Tiny has no batch norms"):
+        Drawing(tiny, ClassLogit(2), replace(STILL, batch_norm=1.0))
+
+
+def test_a_channel_can_be_drawn(lite0):
+    wanted = ChannelActivation("blocks.2.1", 5)
+    settings = Settings(size=96, steps=12)
+    activations = [s.scalars["activation"] for s in synthesise(lite0, wanted, settings)]
+    assert activations[-1] > activations[0] + 0.5
+
+
+def test_a_mixture_is_scored_by_both_classes(tiny):
+    step = next(synthesise(tiny, Mixture(ClassLogit(1), ClassLogit(3)), STILL))
+    assert {"probability", "second probability"} <= set(step.scalars)
+
+
+def test_a_picture_can_start_from_a_photo(tiny):
+    photo = photos.read_sample("cat")
+    settings = replace(STILL, photo="cat", steps=1, learning_rate=0.001)
+    pixels = drawn(tiny, settings, photo=photo).pixels
+    start = photos.to_pixels(photos.prepare(photo, 64))
+    assert np.abs(pixels.astype(int) - start).max() <= 2
+    with pytest.raises(Problem, match="a photo that is not here"):
+        Drawing(tiny, ClassLogit(2), settings)
+
+
+# The record
+
+
+def test_a_record_keeps_first_and_last_and_never_too_many_frames(tiny):
+    settings = replace(STILL, steps=300)
+    asked = []
+    steps = record.recorded(
+        synthesise(tiny, ClassLogit(2), settings), lambda pixels: asked.append(1) or ()
+    )
+    (*_, last) = steps
+    places = [frame.step for frame in last.result.frames]
+    assert places[0] == 1
+    assert places[-1] == 300
+    assert places == sorted(set(places))
+    assert 20 <= len(places) <= record.MOST_FRAMES
+    assert len(asked) == 300 // record.JUDGE_EVERY
+    assert last.result.frames[-1].jpeg == photos.encode_jpeg(last.picture, 85)
+
+
+def test_a_record_goes_on_where_the_one_before_ended(tiny):
+    drawing = Drawing(tiny, ClassLogit(2), STILL)
+    (*_, first) = record.recorded(drawing.steps(6), lambda pixels: ())
+    (*_, second) = record.recorded(drawing.steps(6), lambda pixels: (), first.result)
+    assert [frame.step for frame in second.result.frames] == [1, 4, 6, 8, 12]
+
+
+def test_a_run_that_was_stopped_ends_its_film_with_its_last_picture(tiny):
+    steps = record.recorded(synthesise(tiny, ClassLogit(2), STILL), lambda pixels: ())
+    next(steps), (second := next(steps))
+    steps.close()
+    closed = record.completed(second.result, lambda pixels: ())
+    assert closed.frames[-1].step == 2
+    assert closed.judged_after == 2
+
+
+@pytest.mark.parametrize("format", ["webp", "gif"])
+def test_a_time_lapse_is_an_animation_that_ends_with_the_picture(tiny, format):
+    (*_, last) = record.recorded(synthesise(tiny, ClassLogit(2), STILL), lambda pixels: ())
+    with Image.open(io.BytesIO(record.animation(last.result, format))) as film:
+        assert film.format == format.upper()
+        assert film.n_frames == len(last.result.frames)
+        film.seek(film.n_frames - 1)
+        # Films are lossy; seen from afar, nothing is missing.
+        shown = np.asarray(film.convert("RGB").reduce(16), dtype=int)
+    picture = np.asarray(Image.fromarray(last.result.synthesis.pixels).reduce(16), dtype=int)
+    assert np.abs(shown - picture).mean() < 8
+
+
+# The lesson
+
+
+def test_runs_abreast_are_those_runs_alone_and_close_together(tiny):
+    runs = {
+        "short": synthesise(tiny, ClassLogit(2), replace(STILL, steps=2)),
+        "long": synthesise(tiny, ClassLogit(2), MOVING),
+    }
+    steps = list(abreast(runs))
+    assert [step.index for step in steps] == [2, 4, 5, 6, 7, 8]
+    assert {step.total for step in steps} == {8}
+    assert np.array_equal(steps[-1].result["long"].picture, drawn(tiny, MOVING).pixels)
+    closed = []
+
+    def watched():
+        try:
+            yield Step(1, 2)
+            yield Step(2, 2)
+        finally:
+            closed.append(True)
+
+    side_by_side = abreast({"a": watched(), "b": watched()})
+    next(side_by_side)
+    side_by_side.close()
+    assert closed == [True, True]
+
+
+def test_the_lesson_draws_the_same_seed_without_and_with_total_variation(lite0, monkeypatch):
+    few = {name: replace(p, settings=p.changed(steps=3)) for name, p in lesson.PRESETS.items()}
+    monkeypatch.setattr(lesson, "PRESETS", few)
+    steps = list(lesson.noise_or_cat(lite0, 284, seed=4))
+    assert [step.index for step in steps] == [2, 4, 6, 7, 8, 9]
+    assert {step.total for step in steps} == {9}
+    noise, shapes = (steps[-1].result[name].result.synthesis for name in ("noise", "shapes"))
+    assert noise.settings == replace(shapes.settings, tv=0.0)
+    assert noise.settings.seed == 4
+    verdicts = lesson.compared(lite0, steps[2].result)
+    assert set(verdicts) == {"noise", "shapes"}
+    assert all(len(verdict.others) == 2 for verdict in verdicts.values())
+
+
+# Recipes
+
+
+OBJECTIVES = [
+    ClassLogit(2),
+    CrossEntropy(1),
+    Mixture(ClassLogit(0), ClassLogit(3), 0.25),
+    ChannelActivation("0", 3),
+]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda o: type(o).__name__)
+def test_the_recipe_in_the_png_draws_the_picture_again(tiny, objective):
+    synthesis = drawn(tiny, replace(MOVING, tv=0.5, blur=2.0), objective)
+    png = photos.encode_png(synthesis.pixels, recipe.write(synthesis))
+    found = recipe.read(photos.read_recipe(png, "cat.png"))
+    assert found.objective == objective
+    assert found.same_versions
+    assert np.array_equal(drawn(tiny, found.settings, found.objective).pixels, synthesis.pixels)
+
+
+def test_the_recipe_of_a_stopped_run_stops_there_too(tiny):
+    steps = synthesise(tiny, ClassLogit(2), MOVING)
+    next(steps)
+    second = next(steps)
+    found = recipe.read(json.loads(json.dumps(recipe.write(second.result))))
+    assert found.settings.steps == 2
+    assert np.array_equal(drawn(tiny, found.settings).pixels, second.picture)
+
+
+def test_a_recipe_that_a_network_cannot_follow_is_refused(tiny):
+    for objective in (ClassLogit(5), ChannelActivation("unicorn", 0), ChannelActivation("0", 999)):
+        with pytest.raises(Problem, match="no such class or channel"):
+            recipe.Recipe("tiny", objective, STILL, {}).check(tiny)
+
+
+def good(tiny) -> dict:
+    return json.loads(json.dumps(recipe.write(drawn(tiny, replace(STILL, steps=1)))))
+
+
+HOSTILE = {
+    "size": [10**9, -1, "320", None, 3.5, True, float("inf")],
+    "steps": [0, 10**12, "x", [], {}],
+    "learning_rate": [0, -1, float("nan"), "0.1", 10**400],
+    "tv": [-1, float("inf"), None],
+    "canvas": ["../../etc/passwd", 7, None, "__class__"],
+    "view": [None, {}, {"scale": [1], "rotation": 0, "shift": True}, {"scale": [9, 1]}, []],
+    "photo": [7, "x" * 10_000, None],
+    "seed": [-1, 2**40, 1.5],
+    "turns": [None, [1], [{"after": 0}], [{"after": 10**9, "tv": 0, "learning_rate": 1}], 5],
+    "unknown": [1],
+}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [(name, value) for name, values in HOSTILE.items() for value in values]
+)
+def test_a_hostile_setting_in_a_recipe_is_refused_with_a_sentence(tiny, setting, value):
+    data = good(tiny)
+    recipe.read(data)
+    data["settings"][setting] = value
+    with pytest.raises(Problem, match="Nothing was changed"):
+        recipe.read(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(None, [], 7, "ideal", {}, {"kind": "ideal"}, {"kind": "attack"}),
+        {"kind": "ideal", "model": 1, "objective": {}, "settings": {}},
+    ],
+    ids=str,
+)
+def test_what_is_no_recipe_is_refused_with_a_sentence(data):
+    with pytest.raises(Problem, match="Nothing was changed"):
+        recipe.read(data)
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        *(None, {}, {"name": "Nobody"}, {"name": "ClassLogit"}),
+        {"name": "ClassLogit", "class_id": -1},
+        {"name": "ClassLogit", "class_id": "__import__('os')"},
+        {"name": "Mixture", "share": 2, "first": {}, "second": {}},
+        {"name": "ChannelActivation", "layer": ["x"], "channel": 0},
+    ],
+    ids=str,
+)
+def test_a_hostile_objective_in_a_recipe_is_refused(tiny, objective):
+    with pytest.raises(Problem, match="Nothing was changed"):
+        recipe.read(good(tiny) | {"objective": objective})
+
+
+PIXELS = np.zeros((64, 64, 3), np.uint8)
+
+
+def with_text(text: str) -> bytes:
+    from PIL import PngImagePlugin
+
+    info = PngImagePlugin.PngInfo()
+    info.add_text(photos.RECIPE_KEY, text, zip=True)
+    buffer = io.BytesIO()
+    Image.fromarray(PIXELS).save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "png",
+    [
+        pytest.param(photos.encode_png(PIXELS), id="without a recipe"),
+        pytest.param(photos.encode_jpeg(PIXELS), id="a JPEG"),
+        pytest.param(with_text("{"), id="cut off"),
+        pytest.param(with_text("[" * 100_000), id="endlessly nested"),
+        pytest.param(with_text("[" + "0," * 400_000 + "0]"), id="a bomb of zeros"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"<svg onload=alert(1)>", id="an SVG"),
+    ],
+)
+def test_a_file_without_a_readable_recipe_is_refused_with_a_sentence(png):
+    with pytest.raises(Problem):
+        photos.read_recipe(png, "cat.png")
