@@ -1,0 +1,99 @@
+"""What does watching cost? The default picture in a real browser, watched and unwatched.
+
+    python -m benchmarks.ideal_live
+
+Frames a second that the browser shows, and the run's time beside that of the same run with the
+visitor on another page. Server and browser share this machine.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[1]
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+COUNT = """() => {
+  window.frames_ = new Set();
+  new MutationObserver(() => document.querySelectorAll('[data-testid="stImage"] img')
+    .forEach(image => frames_.add(image.src)))
+    .observe(document.body, {subtree: true, childList: true, attributes: true});
+}"""
+
+
+def seconds(page: Any) -> float:
+    """The run's own time, as its progress line tells."""
+    line = page.get_by_text(re.compile(r"192 of 192 steps · done"))
+    line.wait_for()
+    return float(re.search(r"([\d.]+) s$", line.inner_text()).group(1))
+
+
+def run(page: Any, seed: int, *, watched: bool) -> tuple[float, float]:
+    """Draw one picture; give its seconds and the frames a second that were shown."""
+    field = page.get_by_label("Seed", exact=True)
+    field.fill(str(seed))
+    field.press("Enter")
+    page.wait_for_timeout(1000)
+    page.evaluate("window.frames_.clear()")
+    page.get_by_role("button", name=re.compile("^Draw Ctrl")).click()
+    if not watched:
+        page.get_by_text(re.compile(r"of 192 steps · \d+ s left")).wait_for()
+        page.get_by_role("link", name="Start").first.click()
+        page.wait_for_timeout(25_000)
+        page.get_by_role("link", name="Ideal class").first.click()
+    took = seconds(page)
+    return took, page.evaluate("window.frames_.size") / took
+
+
+def main() -> None:
+    """Start a server and a browser, and measure."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(300):
+            with (
+                suppress(OSError),
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health"),
+            ):
+                break
+            time.sleep(0.1)
+        with sync_playwright() as playwright:
+            chromium = shutil.which("chromium")
+            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.set_default_timeout(120_000)
+            page.goto(f"http://127.0.0.1:{port}/ideal_class")
+            page.get_by_role("button", name=re.compile("^Draw Ctrl")).wait_for()
+            page.evaluate(COUNT)
+            run(page, 0, watched=True)  # loads the other networks
+            unwatched, _ = run(page, 1, watched=False)
+            watched, frames = run(page, 2, watched=True)
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait()
+    answer = {
+        "frames_per_second": frames,
+        "watched_seconds": watched,
+        "unwatched_seconds": unwatched,
+        "slowdown": watched / unwatched - 1,
+    }
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()
