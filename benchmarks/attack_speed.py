@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 
 import foolbox
-import torch
 import torchattacks
 
 from benchmarks.attack_photos import foolbox_photos
@@ -25,6 +24,7 @@ from core.zoo import loading
 
 
 def seconds(work: Callable[[], object], runs: int) -> float:
+    """Time the fastest of some runs."""
     times = []
     for _ in range(runs):
         began = time.perf_counter()
@@ -34,6 +34,7 @@ def seconds(work: Callable[[], object], runs: int) -> float:
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="efficientnet_lite0")
     parser.add_argument("--photos", type=int, default=20)

@@ -24,6 +24,7 @@ from core.zoo import loading
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="efficientnet_lite0")
     parser.add_argument("--steps", type=int, default=40)
