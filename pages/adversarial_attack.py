@@ -196,7 +196,7 @@ layout.why(
         "never drift away."
     ),
     r"x \leftarrow \Pi_{\varepsilon}\big(x - \alpha\,\mathrm{sign}\,\nabla_x\, L(f(x), \text{target})\big)",
-    [loop.attack],
+    [loop.descend],
 )
 if job:
     live.watch(job, draw, place=progress)

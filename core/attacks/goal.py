@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -20,10 +20,12 @@ class Goal:
     Attributes:
         class_id: the class.
         targeted: True: the picture is to be seen as this class; False: as any other.
+        true_id: what the photo is seen as, or really is, where that is known.
     """
 
     class_id: int
     targeted: bool
+    true_id: int | None = field(default=None, compare=False)
 
     def loss(self, logits: torch.Tensor) -> torch.Tensor:
         """Give what the attack brings down, per picture.
@@ -45,6 +47,15 @@ class Goal:
         """Say per picture, (N,) booleans, whether logits (N, classes) are what was wanted."""
         return (logits.argmax(dim=-1) == self.class_id) == self.targeted
 
+    def wanted(self, logits: torch.Tensor) -> torch.Tensor:
+        """Give the probability, (N,), of what is wanted: the target, or the strongest other."""
+        probabilities = logits.softmax(dim=-1)
+        if self.targeted:
+            return probabilities[:, self.class_id]
+        others = probabilities.clone()
+        others[:, self.class_id] = 0
+        return others.amax(dim=-1)
+
 
 def goal_for(classifier: Classifier, photo: Image.Image, target: int | None) -> Goal:
     """Give the goal for a photo.
@@ -59,10 +70,10 @@ def goal_for(classifier: Classifier, photo: Image.Image, target: int | None) -> 
     """
     seen = predictions.top(classifier, photo, count=1)[0]
     if target is None:
-        return Goal(seen.class_id, targeted=False)
+        return Goal(seen.class_id, targeted=False, true_id=seen.class_id)
     if target == seen.class_id:
         raise Problem(
             N_("The network already takes this photo for {name}. Choose another class or photo."),
             name=seen.class_name,
         )
-    return Goal(target, targeted=True)
+    return Goal(target, targeted=True, true_id=seen.class_id)

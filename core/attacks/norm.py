@@ -33,6 +33,9 @@ class Norm(Protocol):
     def measure(self, perturbation: torch.Tensor) -> torch.Tensor:
         """Give the lengths, (N,)."""
 
+    def anywhere(self, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+        """Give a random perturbation, uniform among those of at most length 1."""
+
 
 class LInf:
     """No pixel may change by more than ε; ε is counted in 1/255, the smallest visible change."""
@@ -51,6 +54,10 @@ class LInf:
     def measure(self, perturbation: torch.Tensor) -> torch.Tensor:
         """The greatest change of a pixel, (N,)."""
         return perturbation.abs().flatten(1).amax(dim=1)
+
+    def anywhere(self, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+        """Every pixel by itself, uniform in [-1, 1]."""
+        return torch.rand(shape, generator=generator) * 2 - 1
 
 
 class L2:
@@ -71,6 +78,12 @@ class L2:
     def measure(self, perturbation: torch.Tensor) -> torch.Tensor:
         """The Euclidean length, (N,)."""
         return torch.linalg.vector_norm(perturbation.flatten(1), dim=1)
+
+    def anywhere(self, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+        """A random direction; in so many dimensions nearly all of a ball lies at its surface."""
+        dimensions = shape[1:].numel()
+        lengths = torch.rand(shape[0], generator=generator) ** (1 / dimensions)
+        return self.steepest(torch.randn(shape, generator=generator)) * _per_picture(lengths)
 
 
 def _per_picture(values: torch.Tensor) -> torch.Tensor:
