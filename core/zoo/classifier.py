@@ -84,7 +84,7 @@ class Classifier(nn.Module):
 
     def embed(self, pictures: torch.Tensor) -> torch.Tensor:
         """Give what the head is fed, (N, D), for pictures (N, 3, H, W) in [0, 1]."""
-        embedding: torch.Tensor = self.body(self._normalise(pictures))
+        embedding: torch.Tensor = self.body(self.normalise(pictures))
         return embedding
 
     @torch.no_grad()
@@ -106,7 +106,7 @@ class Classifier(nn.Module):
             KeyError: the network has no such layer.
         """
         nodes = {name: self.layer(name).node for name in names}
-        outputs = tap(self.body, list(nodes.values()))(self._normalise(pictures))
+        outputs = tap(self.body, list(nodes.values()))(self.normalise(pictures))
         return {name: outputs[node] for name, node in nodes.items()}
 
     def layer(self, name: str) -> Layer:
@@ -160,7 +160,8 @@ class Classifier(nn.Module):
         )
         return other.eval().to(self.device)
 
-    def _normalise(self, pictures: torch.Tensor) -> torch.Tensor:
+    def normalise(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Bring pictures (N, 3, H, W) in [0, 1] to what the body was trained on."""
         normalised = (pictures - self.mean) / self.std
         # On CPUs, channels-last is a third faster for these networks, and exact.
         return normalised.contiguous(memory_format=torch.channels_last)
