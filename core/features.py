@@ -193,7 +193,9 @@ def _around_zero(maps: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]
     """Bring maps (N, h, w) to [0, 1] with zero at one half."""
     axes = (1, 2) if scale == "own" else None
     reach = np.abs(maps).max(axis=axes, keepdims=True)
-    shares: NDArray[np.float32] = maps / np.where(reach > 0, 2 * reach, 1) + np.float32(0.5)
+    shares: NDArray[np.float32] = (0.5 + maps / np.where(reach > 0, 2 * reach, 1)).astype(
+        np.float32
+    )
     return shares
 
 
