@@ -84,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--out", type=Path, required=True)
     added.add_argument("--layer", help="default: one where the photo is still recognisable")
     added.add_argument("--channels", type=int, default=64, help="at most (default: 64)")
+    added.add_argument(
+        "--order",
+        choices=["network", "strength", "maximum", "variance", "evidence"],
+        default="strength",
+        help="evidence: gradient × activation for the predicted class",
+    )
     network(added)
 
     added = verb("ideal", _ideal, "draw a network's ideal picture of a class or a channel")
@@ -173,8 +179,8 @@ def _features(options: argparse.Namespace) -> Answer:
     photo = _read_photo(options.photo)
     classifier = _network(options.model)
     layer = features.find_layer(classifier, options.layer)
-    maps = features.feature_maps(classifier, photo, layer)
-    channels = features.ranked(maps, "strength")[: max(1, options.channels)]
+    maps = features.observe(classifier, photo)[layer.name]
+    channels = features.ranked(maps, options.order)[: max(1, options.channels)]
     _write(options.out, photos.encode_png(features.mosaic(maps, channels)))
     return {
         "model": classifier.name,

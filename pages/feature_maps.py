@@ -1,22 +1,36 @@
 """Feature maps: what each layer of a network makes of a photo."""
 
+import io
+
+import numpy as np
 import streamlit as st
 
 from core import features, photos
 from core.predictions import top
 from core.problem import N_
 from pages.kit import entry, layout, session
+from pages.kit import maps as maps_kit
 from pages.kit.language import remember_choice, t
 from pages.kit.registry import MAPS
 
 entry.only_through_app()
 
-MOST_CHANNELS = 128
 ORDERS: dict[features.Order, str] = {
     "strength": N_("strongest first"),
+    "maximum": N_("greatest maximum first"),
+    "variance": N_("most varied first"),
+    "evidence": N_("those that speak for the answer"),
     "network": N_("as in the network"),
 }
 SCALES: dict[features.Scale, str] = {"own": N_("each its own"), "common": N_("one for all")}
+
+
+def as_npy(maps: features.FeatureMaps) -> bytes:
+    """The maps (channels, h, w) as a file that `numpy.load` reads."""
+    buffer = io.BytesIO()
+    np.save(buffer, maps.maps, allow_pickle=False)
+    return buffer.getvalue()
+
 
 layout.heading(t(MAPS.title), t(MAPS.promise))
 classifier = session.classifier()
@@ -55,9 +69,9 @@ with controls[2]:
         help=t("One scale for all lets you compare channels; a scale for each shows more in each."),
     )
 
-maps = session.compute(lambda: features.feature_maps(classifier, photo, layers[name]))
+maps = maps_kit.observed(classifier, photo)[name]
 predictions = session.compute(lambda: top(classifier, photo))
-channels = features.ranked(maps, order)[:MOST_CHANNELS]
+channels = features.ranked(maps, order)
 mosaic = features.mosaic(maps, channels, scale=scale)
 
 left, right = st.columns([1, 3], gap="medium")
@@ -69,28 +83,45 @@ with left:
 with right:
     layer = maps.layer
     count, height, width = maps.maps.shape
-    layout.picture(
-        mosaic,
+    channel = maps_kit.mosaic(
+        maps, channels, mosaic, f"maps_grid_{classifier.provenance.network}_{name}"
+    )
+    st.caption(
         t(
-            "{shown} of {count} channels of {layer}, {height}×{width} values each · one value "
-            "sees {field}×{field} pixels of the photo · dark is little, yellow is much",
-            shown=len(channels),
+            "{count} channels of {layer}, {height}×{width} values each · one value sees "
+            "{field}×{field} pixels of the photo · click one to see more of it",
             count=count,
             layer=layer.name,
             height=height,
             width=width,
             field=min(layer.receptive_field, classifier.input_size),
-        ),
-        t("Mosaic of the feature maps of {layer}", layer=layer.name),
+        )
     )
-    st.download_button(
-        t("Download the mosaic"),
-        lambda: photos.encode_png(mosaic),
-        file_name=f"maps-{classifier.provenance.network}-{layer.name}.png",
-        mime="image/png",
-        icon=":material/download:",
-        on_click="ignore",
+    st.caption(
+        t("White is nothing, red is more, blue is less than nothing")
+        if maps.signed
+        else t("Dark is little, yellow is much")
     )
+    name_of_file = f"maps-{classifier.provenance.network}-{layer.name}"
+    with st.container(horizontal=True):
+        st.download_button(
+            t("Download the mosaic"),
+            lambda: photos.encode_png(mosaic),
+            file_name=f"{name_of_file}.png",
+            mime="image/png",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.download_button(
+            t("Download the numbers (.npy)"),
+            lambda: as_npy(maps),
+            file_name=f"{name_of_file}.npy",
+            mime="application/octet-stream",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+maps_kit.one_channel(maps, channel, photo, classifier)
 
 layout.why(
     t("Why does it work?"),
@@ -102,5 +133,5 @@ layout.why(
         "learning."
     ),
     r"a_{c}(x, y) = \sum_{c'} \sum_{i,j} w_{c,c'}(i, j)\; a_{c'}(x+i,\, y+j) + b_c",
-    [features.feature_maps, features.mosaic],
+    [features.observe, features.mosaic],
 )

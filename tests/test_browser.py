@@ -266,6 +266,10 @@ def test_feature_maps_of_the_chosen_photo_are_shown(visit):
     page.get_by_text("Egyptian cat", exact=True).wait_for()
     mosaic = page.get_by_alt_text("Mosaic of the feature maps of blocks.1.0")
     assert mosaic.evaluate("image => image.naturalWidth") > 1000
+    page.get_by_role("radio", name="Channel 7", exact=True).click()
+    page.get_by_role("heading", name="Channel 7 of blocks.1.0").wait_for()
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("heading", name="Channel 7 of blocks.1.0").wait_for(state="detached")
     keep_screenshot(page, "feature_maps")
 
 

@@ -12,7 +12,16 @@ import torchvision
 from PIL import Image
 
 from core import photos
-from core.features import FeatureMaps, feature_maps, find_layer, grid, mosaic, ranked
+from core.features import (
+    FeatureMaps,
+    feature_maps,
+    find_layer,
+    grid,
+    mosaic,
+    observe,
+    overlay,
+    ranked,
+)
 from core.problem import Problem
 from core.zoo import catalogue, loading, weights
 from core.zoo.graph import Layer
@@ -28,7 +37,7 @@ def maps_of(*rows) -> FeatureMaps:
 
 def some_maps(count: int, side: int = 4) -> FeatureMaps:
     values = np.random.default_rng(0).normal(size=(count, side, side))
-    return FeatureMaps(SOMEWHERE, values.astype(np.float32))
+    return FeatureMaps(SOMEWHERE, np.abs(values).astype(np.float32))
 
 
 # The maps
@@ -107,7 +116,36 @@ def test_an_unknown_layer_lists_those_that_exist(lite0):
         find_layer(lite0, "unicorn")
 
 
+def test_one_pass_sees_all_layers_and_leaves_the_network_alone(lite0, dalmatian):
+    seen = observe(lite0, dalmatian)
+    assert list(seen) == [layer.name for layer in lite0.layers]
+    for name in ("conv_stem", "blocks.2.1", "conv_head"):
+        alone = feature_maps(lite0, dalmatian, lite0.layer(name)).maps
+        assert np.allclose(seen[name].maps, alone, atol=1e-4)
+    assert not any(parameter.requires_grad for parameter in lite0.body.parameters())
+    assert not any(module._forward_hooks for module in lite0.modules())
+
+
+def test_a_last_layers_evidence_adds_up_to_the_logit(lite0, dalmatian):
+    """Behind `conv_head` come a mean and a linear layer: gradient × activation is exact there."""
+    logits = lite0(photos.prepare(dalmatian, 224))[0]
+    best = int(logits.argmax())
+    evidence = observe(lite0, dalmatian)["conv_head"].evidence
+    expected = float((logits[best] - lite0.head.bias[best]).detach())
+    assert evidence.sum() == pytest.approx(expected, rel=1e-3)
+
+
 # Ranking
+
+
+def test_channels_go_by_maximum_variance_or_evidence():
+    features = maps_of([[5.0, 5.0]], [[0.0, 9.0]], [[1.0, 2.0]])
+    assert ranked(features, "maximum") == [1, 0, 2]
+    assert ranked(features, "variance") == [1, 2, 0]
+    with pytest.raises(ValueError, match="no evidence"):
+        ranked(features, "evidence")
+    spoken = FeatureMaps(SOMEWHERE, features.maps, np.array([-1, 0, 2], np.float32))
+    assert ranked(spoken, "evidence") == [2, 1, 0]
 
 
 def test_channels_keep_the_networks_order_or_go_by_strength():
@@ -194,7 +232,23 @@ def test_flat_maps_are_dark_and_not_nan(scale, value):
 
 
 def test_brighter_means_more():
-    features = FeatureMaps(SOMEWHERE, np.linspace(-5, 5, 64, dtype=np.float32).reshape(1, 8, 8))
+    features = FeatureMaps(SOMEWHERE, np.linspace(0, 5, 64, dtype=np.float32).reshape(1, 8, 8))
     (tile,) = tiles(mosaic(features, [0], width=166), 1, 1, 3)
     luminance = tile[10::20, 10::20].reshape(64, 3) @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(luminance) > 0).all()
+
+
+def test_signed_maps_are_white_at_zero_red_above_and_blue_below():
+    features = maps_of([[-1.0, 0.0, 1.0]])
+    (tile,) = tiles(mosaic(features, [0], width=186), 1, 1, 3)
+    below, zero, above = (tile[0, len(tile) * part // 6].astype(int) for part in (1, 3, 5))
+    assert zero.min() > 240
+    assert below[2] > below[0] + 30
+    assert above[0] > above[2] + 30
+
+
+def test_the_overlay_lights_the_photo_where_the_channel_is_active():
+    features = maps_of([[0.0, 1.0]])
+    lit = overlay(features, 0, np.full((40, 40, 3), 200, np.uint8))
+    assert lit[20, 39, 0] == 200
+    assert lit[20, 0, 0] < 80

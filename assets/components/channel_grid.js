@@ -1,0 +1,45 @@
+// A mosaic of channels to choose one from, with the mouse or the arrow keys.
+export default function ({ data, parentElement, setStateValue }) {
+  const { columns, rows } = data;
+  const grid = document.createElement("div");
+  grid.className = "channels";
+  const picture = document.createElement("img");
+  picture.src = data.src;
+  picture.alt = data.label;
+  const cells = document.createElement("div");
+  cells.className = "cells";
+  cells.setAttribute("role", "radiogroup");
+  cells.setAttribute("aria-label", data.label);
+  cells.style.gridTemplateColumns = `repeat(${columns}, 1fr)`;
+  cells.style.gridTemplateRows = `repeat(${rows}, 1fr)`;
+
+  const buttons = data.channels.map((channel) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.title = `${data.word} ${channel}`;
+    button.setAttribute("role", "radio");
+    button.setAttribute("aria-label", button.title);
+    button.setAttribute("aria-checked", String(channel === data.selected));
+    button.tabIndex = channel === data.selected ? 0 : -1;
+    button.onclick = () => setStateValue("channel", channel);
+    return button;
+  });
+  cells.onkeydown = (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
+    const from = buttons.indexOf(event.target);
+    if (step === undefined || from < 0) return;
+    event.preventDefault();
+    const to = buttons[Math.min(buttons.length - 1, Math.max(0, from + step))];
+    to.focus();
+    to.click();
+  };
+  cells.append(...buttons);
+  grid.append(picture, cells);
+  // A click redraws the grid; whoever works with the keys must not lose their place.
+  const hadFocus = parentElement.querySelector(".channels")?.contains(
+    parentElement.getRootNode().activeElement,
+  );
+  parentElement.querySelector(".channels")?.remove();
+  parentElement.append(grid);
+  if (hadFocus) buttons.find((button) => button.tabIndex === 0)?.focus();
+}
