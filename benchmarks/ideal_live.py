@@ -46,9 +46,9 @@ def run(page: Any, seed: int, *, watched: bool) -> tuple[float, float]:
     field.press("Enter")
     page.wait_for_timeout(1000)
     page.evaluate("window.frames_.clear()")
-    page.get_by_role("button", name=re.compile("^Draw Ctrl")).click()
+    page.locator(".st-key-ideal_start button").click()
+    page.get_by_text(re.compile(r"of 192 steps · \d+ s left")).wait_for()
     if not watched:
-        page.get_by_text(re.compile(r"of 192 steps · \d+ s left")).wait_for()
         page.get_by_role("link", name="Start").first.click()
         page.wait_for_timeout(25_000)
         page.get_by_role("link", name="Ideal class").first.click()
@@ -77,7 +77,7 @@ def main() -> None:
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             page.set_default_timeout(120_000)
             page.goto(f"http://127.0.0.1:{port}/ideal_class")
-            page.get_by_role("button", name=re.compile("^Draw Ctrl")).wait_for()
+            page.locator(".st-key-ideal_start button").wait_for()
             page.evaluate(COUNT)
             run(page, 0, watched=True)  # loads the other networks
             unwatched, _ = run(page, 1, watched=False)

@@ -1,7 +1,7 @@
 """The default picture against lucent's, on the same network, in one run.
 
     pip install --no-deps -r requirements-bench.txt
-    python -m benchmarks.ideal_lucent [--steps 48] [--class 284]
+    python -m benchmarks.ideal_lucent [--class 284 340 207]
 
 Milliseconds per step of both, turn by turn, and how long both take to a picture that Lite1 and
 Lite2 recognise: lucent with `param.image(320)`, its standard transforms and its own learning rate.
@@ -15,10 +15,12 @@ import io
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 
+import kornia
 import numpy as np
 import torch
+from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
 from lucent.optvis import param, render
 from torch import nn
 
@@ -29,7 +31,11 @@ from core.synthesis.presets import PRESETS
 from core.zoo import catalogue, loading
 from core.zoo.classifier import Classifier
 
-CHECKS = (16, 32, 64, 128, 192, 256, 384, 512)
+# lucent 0.1.8 knows these by the names that they had in kornia 0.4.
+kornia.get_rotation_matrix2d, kornia.warp_affine = get_rotation_matrix2d, warp_affine
+
+CHECKS = tuple(range(8, 97, 8))
+"""After how many steps both are asked whether the picture is recognised yet."""
 
 
 class Plain(nn.Module):
@@ -45,87 +51,76 @@ class Plain(nn.Module):
         return self.head(self.features((pictures - self.mean) / self.std))
 
 
-def ours(class_id: int, steps: int, stop: Callable[[Pixels, int], bool]) -> float:
-    """Draw with this project; give the seconds, those of `stop` left aside."""
+def ours(class_id: int, checks: Sequence[int]) -> tuple[float, list[Pixels]]:
+    """Draw with this project; give the seconds, and the pictures after so many steps."""
     classifier, preset = loading.shared("lite0"), PRESETS["best"]
-    drawing = synthesise(classifier, preset.objective(class_id), preset.changed(steps=steps))
-    spent = 0.0
-    while True:
-        began = time.perf_counter()
-        step = next(drawing, None)
-        spent += time.perf_counter() - began
-        if step is None or (step.index in CHECKS and stop(step.picture, step.index)):
-            return spent
+    drawing = synthesise(classifier, preset.objective(class_id), preset.changed(steps=checks[-1]))
+    began = time.perf_counter()
+    pictures = [step.picture for step in drawing if step.index in checks]
+    return time.perf_counter() - began, [picture for picture in pictures if picture is not None]
 
 
-def lucents(class_id: int, steps: int, stop: Callable[[Pixels, int], bool]) -> float:
-    """Draw with lucent; give the seconds, those of `stop` left aside."""
+def lucents(class_id: int, checks: Sequence[int]) -> tuple[float, list[Pixels]]:
+    """Draw with lucent, likewise."""
     network = Plain(loading.load("lite0", trainable=True)).eval()
-    spent, done = 0.0, 0
     torch.manual_seed(0)
-    image = param.image(320)
-    for threshold in [check for check in CHECKS if check <= steps] or [steps]:
-        began = time.perf_counter()
-        with contextlib.redirect_stderr(io.StringIO()):
-            render.render_vis(
-                network,
-                f"head:{class_id}",
-                param_f=lambda: image,
-                thresholds=(threshold - done,),
-                preprocess=False,
-                progress=False,
-                show_image=False,
-            )
-        spent += time.perf_counter() - began
-        done = threshold
-        with torch.no_grad():
-            pixels = (image[1]()[0].permute(1, 2, 0).cpu().numpy() * 255).round().astype(np.uint8)
-        if stop(pixels, done):
-            break
-    return spent
+    began = time.perf_counter()
+    with contextlib.redirect_stderr(io.StringIO()):
+        pictures = render.render_vis(
+            network,
+            f"head:{class_id}",
+            param_f=lambda: param.image(320),
+            thresholds=tuple(checks),
+            preprocess=False,
+            progress=False,
+            show_image=False,
+        )
+    seconds = time.perf_counter() - began
+    return seconds, [(picture[0] * 255).round().astype(np.uint8) for picture in pictures]
+
+
+def recognised_after(class_id: int, pictures: Sequence[Pixels]) -> int | None:
+    """Give the steps after which both second opinions first see the class."""
+    target = loading.shared("lite0").labels[class_id]
+    judges = [loading.shared(name) for name in catalogue.BUILT_IN[1:]]
+    for steps, pixels in zip(CHECKS, pictures, strict=True):
+        if all(opinion(judge, pixels, target).class_id == class_id for judge in judges):
+            return steps
+    return None
 
 
 def main() -> None:
     """Time both and print a table and one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--class", dest="class_id", type=int, default=284)
+    parser.add_argument("--class", dest="classes", type=int, nargs="+", default=[284, 340, 207])
     options = parser.parse_args()
-    judges = [loading.shared(name) for name in catalogue.BUILT_IN[1:]]
-    target = loading.shared("lite0").labels[options.class_id]
-
-    def recognised(pixels: Pixels, _: int) -> bool:
-        return all(opinion(j, pixels, target).class_id == options.class_id for j in judges)
-
-    def never(pixels: Pixels, done: int) -> bool:
-        return False
-
-    ours(options.class_id, 4, never)
-    lucents(options.class_id, 4, never)
-    times: dict[str, list[float]] = {"ours": [], "lucent": []}
-    for _ in range(options.rounds):
+    for draw in (ours, lucents):
+        draw(options.classes[0], [4])
+    per_step: dict[str, list[float]] = {"ours": [], "lucent": []}
+    until: dict[str, list[float]] = {"ours": [], "lucent": []}
+    print(f"{'class':>6}  {'':8}{'ms per step':>14}{'s until both recognise it':>28}")
+    for class_id in options.classes:
         for name, draw in (("ours", ours), ("lucent", lucents)):
-            seconds = draw(options.class_id, options.steps, never)
-            times[name].append(1000 * seconds / options.steps)
-    per_step = {name: statistics.median(values) for name, values in times.items()}
-    to_recognised = {
-        "ours": ours(options.class_id, CHECKS[-1], recognised),
-        "lucent": lucents(options.class_id, CHECKS[-1], recognised),
+            seconds, pictures = draw(class_id, CHECKS)
+            pace = seconds / CHECKS[-1]
+            steps = recognised_after(class_id, pictures)
+            per_step[name].append(1000 * pace)
+            # Where it is not recognised in time, at least this long.
+            until[name].append(pace * (steps or CHECKS[-1]))
+            note = "" if steps else f" not within {CHECKS[-1]} steps"
+            print(
+                f"{class_id:6}  {name:8}{1000 * pace:14.1f}{until[name][-1]:28.1f}{note}",
+                flush=True,
+            )
+    medians = {name: statistics.median(values) for name, values in per_step.items()}
+    totals = {name: sum(values) for name, values in until.items()}
+    answer = {
+        "ms_per_step": medians,
+        "ratio": medians["lucent"] / medians["ours"],
+        "seconds_to_recognised": totals,
+        "sooner": totals["lucent"] / totals["ours"],
     }
-    print(f"{'':8}{'ms per step':>14}{'s until both recognise it':>28}")
-    for name, value in per_step.items():
-        print(f"{name:8}{value:14.1f}{to_recognised[name]:28.1f}")
-    print(
-        json.dumps(
-            {
-                "ms_per_step": per_step,
-                "ratio": per_step["lucent"] / per_step["ours"],
-                "seconds_to_recognised": to_recognised,
-                "sooner": to_recognised["lucent"] / to_recognised["ours"],
-            }
-        )
-    )
+    print(json.dumps(answer))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import streamlit as st
@@ -164,6 +164,7 @@ with buttons:
 
 with pictures:
     canvas = st.empty()
+    seldom = live.Seldom()
 
 
 def shown(pixels: Pixels) -> str:
@@ -181,31 +182,35 @@ def draw(snapshot: Snapshot) -> None:
         draw_lesson(snapshot.step.result)
 
 
+@cache  # for this run of the page: a frame changes what is in the places, and makes no new ones
+def _places() -> tuple[st.delta_generator.DeltaGenerator, ...]:
+    """Lay out where a drawing, its numbers and the others' opinions go."""
+    picture, beside = canvas.container().columns([3, 2], gap="medium")
+    return picture.empty(), beside.empty(), beside.empty()
+
+
 def draw_one(snapshot: Snapshot) -> None:
     """Show a drawing with its numbers and what others see in it."""
     assert snapshot.step is not None
     kept: record.Record = snapshot.step.result
-    done = snapshot.step.index
-    with canvas.container():
-        picture, beside = st.columns([3, 2], gap="medium")
-        picture.image(
-            shown(kept.synthesis.pixels),
-            width="stretch",
-            alt=t("The picture after {done} steps", done=done),
-        )
-        shown_numbers = [_curve(snapshot.history, "probability", t("Probability"), share=True)]
-        for name in ("second probability", "activation", *LOSSES):
-            if any(snapshot.history.get(name, ())):
-                label = sentence(t(name))
-                shown_numbers.append(
-                    _curve(snapshot.history, name, label, share=name.endswith("probability"))
-                )
-        plots.live_numbers(beside.empty(), [n for n in shown_numbers if n.history])
-        if kept.opinions:
-            told = "\n".join(f"- {_told(opinion)}" for opinion in kept.opinions)
-            beside.markdown(
-                t("**Others see**, after {done} steps:", done=kept.judged_after) + "\n" + told
-            )
+    picture, numbers, told = _places()
+    picture.image(
+        shown(kept.synthesis.pixels),
+        width="stretch",
+        alt=t("The picture after {done} steps", done=snapshot.step.index),
+    )
+    if not seldom.is_due() and not snapshot.state.is_end:
+        return
+    curves = [_curve(snapshot.history, "probability", t("Probability"), share=True)]
+    for name in ("second probability", "activation", *LOSSES):
+        if any(snapshot.history.get(name, ())):
+            share = name.endswith("probability")
+            curves.append(_curve(snapshot.history, name, sentence(t(name)), share=share))
+    plots.live_numbers(numbers, [curve for curve in curves if curve.history])
+    if kept.opinions:
+        opinions = "\n".join(f"- {_told(opinion)}" for opinion in kept.opinions)
+        heading = t("**Others see**, after {done} steps:", done=kept.judged_after)
+        told.markdown(f"{heading}\n{opinions}")
 
 
 def _curve(

@@ -196,7 +196,7 @@ def test_a_dropped_in_picture_draws_itself_again(visit, tmp_path):
     inputs.set_input_files(str(picture))
     another.get_by_text("The dials stand as for your picture").wait_for()
     assert another.get_by_label("Steps", exact=True).input_value() == "10"
-    another.get_by_role("button", name=re.compile("^Draw Ctrl")).click()
+    another.locator(".st-key-ideal_start button").click()
     another.get_by_text("Identical, pixel for pixel").wait_for()
 
 
@@ -306,5 +306,6 @@ def test_a_translated_choice_survives_a_change_of_language(visit):
     page.get_by_role("spinbutton", name="Passos").fill("100")
     page.get_by_role("spinbutton", name="Passos").press("Enter")
     page.wait_for_timeout(500)
+    page.get_by_text("Mais ajustes").click()
     assert page.get_by_role("radio", name="Como na aula").is_checked()
     assert page.get_by_text("2.000", exact=True).is_visible()

@@ -25,6 +25,23 @@ _FRAMES_FOR_ALL = 24
 """Shared among everybody who computes, so that a class's Wi-Fi carries it."""
 
 
+class Seldom:
+    """Says when it is time again for what need not be told with every frame."""
+
+    def __init__(self, seconds: float = 0.8) -> None:
+        """Be due at once, and then every so many seconds."""
+        self._seconds = seconds
+        self._next = 0.0
+
+    def is_due(self) -> bool:
+        """Whether it is time; asking starts the next wait."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self._seconds
+        return True
+
+
 def is_running(job: Job | None) -> bool:
     """Whether a job is there and has not ended."""
     return job is not None and not job.snapshot().state.is_end
@@ -55,9 +72,11 @@ def watch(
     line = (place or st).empty()
     snapshot = job.snapshot()
     watched = not snapshot.state.is_end
+    seldom = Seldom()
     while True:
         began = time.monotonic()
-        progress(line, snapshot, unit)
+        if seldom.is_due() or snapshot.state.is_end:
+            progress(line, snapshot, unit)
         draw(snapshot)
         if snapshot.state.is_end:
             break
