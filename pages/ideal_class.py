@@ -416,7 +416,9 @@ with results:
     if kit.gallery():
         show_gallery()
 if job is None:
-    canvas.info(t("Press the button: a picture will grow here out of noise."), icon=":material/palette:")
+    canvas.info(
+        t("Press the button: a picture will grow here out of noise."), icon=":material/palette:"
+    )
 
 with st.expander(t("Draw a saved picture again"), icon=":material/receipt_long:"):
     st.file_uploader(
