@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http.client
 import importlib.util
 import os
 import re
-import urllib.request
 import uuid
 from pathlib import Path
 
+from core.download import fetch, megabytes
 from core.problem import N_, Problem
 from core.steps import Step, Steps
 from core.zoo.catalogue import Entry
 
 MIRROR_VARIABLE = "IDEALCAT_WEIGHTS_MIRROR"
-_CHUNK = 1 << 20
-_TIMEOUT_SECONDS = 20
 
 
 class WeightsMissing(Problem):
@@ -91,7 +88,12 @@ def download(entry: Entry) -> Steps[Path]:
     partial = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")  # others may try too
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        yield from _fetch(entry, partial)
+        yield from fetch(
+            _address(entry),
+            partial,
+            expected_bytes=entry.weights_bytes,
+            digest=_expected_digest(entry),
+        )
         partial.replace(target)
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise Problem(
@@ -107,30 +109,8 @@ def download(entry: Entry) -> Steps[Path]:
     finally:
         with contextlib.suppress(OSError):  # the error that matters is on its way already
             partial.unlink()
-    megabytes = _megabytes(target.stat().st_size)
-    yield Step(megabytes, megabytes, result=target)
-
-
-def _fetch(entry: Entry, partial: Path) -> Steps[Path]:
-    digest = hashlib.sha256()
-    done = 0
-    with (
-        urllib.request.urlopen(_address(entry), timeout=_TIMEOUT_SECONDS) as response,
-        partial.open("wb") as file,
-    ):
-        size = int(response.headers.get("Content-Length") or entry.weights_bytes)
-        while chunk := response.read(_CHUNK):
-            file.write(chunk)
-            digest.update(chunk)
-            done += len(chunk)
-            # The last megabyte is reported once the file has been verified.
-            yield Step(
-                min(_megabytes(done), _megabytes(size) - 1),
-                _megabytes(size),
-                phase=N_("downloading"),
-            )
-    if done != size or not digest.hexdigest().startswith(_expected_digest(entry)):
-        raise OSError("the file is cut off or not the expected one")
+    size = megabytes(target.stat().st_size)
+    yield Step(size, size, result=target)
 
 
 def _address(entry: Entry) -> str:
@@ -141,7 +121,3 @@ def _address(entry: Entry) -> str:
 def _expected_digest(entry: Entry) -> str:
     match = re.search(r"-([0-9a-f]{8,})\.", entry.weights_file)
     return match.group(1) if match else ""
-
-
-def _megabytes(size: int) -> int:
-    return max(1, round(size / 1e6))

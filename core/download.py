@@ -1,0 +1,99 @@
+"""Fetching a file over HTTP, a piece at a time, whole or not at all; resuming where it can."""
+
+from __future__ import annotations
+
+import hashlib
+import urllib.error
+import urllib.request
+from http.client import HTTPResponse
+from pathlib import Path
+
+from core.problem import N_
+from core.steps import Step, Steps
+
+_CHUNK = 1 << 20
+_TIMEOUT_SECONDS = 20
+
+
+def fetch(
+    address: str, partial: Path, *, expected_bytes: int, digest: str = "", resume: bool = False
+) -> Steps[Path]:
+    """Download an address into a file, which the caller renames once this has ended.
+
+    A partial file is only continued if the server has said, when it began, which version it was
+    (ETag or Last-Modified) and says now that it still is; otherwise it begins anew.
+
+    Args:
+        address: what to fetch.
+        partial: the file to write.
+        expected_bytes: its size, for the progress where the server does not tell.
+        digest: how its SHA-256 must begin, in hexadecimal digits; empty for any.
+        resume: whether to go on with what `partial` holds already.
+
+    Yields:
+        Steps counted in megabytes; the last megabyte is only reported by the caller.
+
+    Raises:
+        OSError, ValueError, http.client.HTTPException: it failed, was cut off, or is another file.
+    """
+    version_file = partial.with_name(partial.name + ".version")
+    done = partial.stat().st_size if resume and partial.is_file() and version_file.is_file() else 0
+    request = urllib.request.Request(address)
+    if done:
+        request.add_header("Range", f"bytes={done}-")
+        request.add_header("If-Range", version_file.read_text("utf-8"))
+    with _open(request) as response:
+        continued = response.status == 206 and f"bytes {done}-" in response.headers.get(
+            "Content-Range", ""
+        )
+        done = done if continued else 0
+        length = response.headers.get("Content-Length")
+        size = done + int(length) if length else expected_bytes
+        if resume and not continued:
+            _note_version(response, version_file)
+        with partial.open("ab" if continued else "wb") as file:
+            # read1 gives what has arrived, so a slow line holds no compute thread for long.
+            while chunk := response.read1(_CHUNK) if length else response.read(_CHUNK):
+                file.write(chunk)
+                done += len(chunk)
+                yield Step(
+                    min(megabytes(done), megabytes(size) - 1),
+                    megabytes(size),
+                    phase=N_("downloading"),
+                )
+    if done < size and length:
+        raise OSError("the file is cut off")  # what came is kept, to be continued
+    version_file.unlink(missing_ok=True)  # whole or wrong, there is nothing to continue
+    if (length and done > size) or not _sha256(partial).startswith(digest):
+        raise OSError("the file is not the expected one")
+
+
+def megabytes(size: int) -> int:
+    """Bytes as whole megabytes, at least one."""
+    return max(1, round(size / 1e6))
+
+
+def _open(request: urllib.request.Request) -> HTTPResponse:
+    try:
+        opened: HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        if error.code != 416:  # the partial file is longer than the server's: begin anew
+            raise
+        request.remove_header("Range")
+        request.remove_header("If-range")
+        opened = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
+    return opened
+
+
+def _note_version(response: HTTPResponse, version_file: Path) -> None:
+    etag = response.headers.get("ETag", "")
+    version = etag if etag.startswith('"') else response.headers.get("Last-Modified")
+    if version:
+        version_file.write_text(version, "utf-8")
+    else:
+        version_file.unlink(missing_ok=True)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
