@@ -104,12 +104,14 @@ def _submit(
     before: record.Record | None = None,
     history: Mapping[str, Sequence[float]] | None = None,
 ) -> None:
-    ask = second_opinions(classifier, drawing.objective)
+    # The drawing's own network: another one may have been chosen since it was begun.
+    network = drawing.classifier
+    ask = second_opinions(network, drawing.objective)
     scheduler().submit(
         session.owner(),
         JOB,
         lambda: record.recorded(drawing.steps(count), ask, before),
-        lambda last: judge(classifier, last.result),
+        lambda last: judge(network, last.result),
         history,
     )
 
