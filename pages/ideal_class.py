@@ -88,7 +88,7 @@ def start() -> None:
     """Submit a drawing; the one before it, if any, is replaced."""
     wanted, chosen = kit.planned(classifier, objective, settings)
     photo = kit.start_photo(chosen.photo)
-    drawing = loop.Drawing(classifier, wanted, chosen, photo)
+    drawing = scheduler().call(lambda: loop.Drawing(classifier, wanted, chosen, photo))
     kit.easel()["drawing"] = drawing
     _submit(drawing, int(steps))
 

@@ -18,7 +18,7 @@ from core.photos import encode_jpeg
 from core.steps import Pixels
 from pages.kit.language import number, say, sentence, t
 
-_MOST_FRAMES_PER_SECOND = 5
+_MOST_FRAMES_PER_SECOND = 4.5
 """Enough to see a picture grow; more would take processor time from it where the browser runs on
 the same machine."""
 _FRAMES_FOR_ALL = 24
