@@ -356,16 +356,16 @@ def test_the_cache_forgets_the_least_recently_used_beyond_its_bytes():
 
 def test_remembering_the_same_photo_again_does_not_crowd_out_others():
     cache = EmbeddingCache(max_bytes=3 * 40)
-    cache.put(("tiny", b"other"), torch.zeros(10))
+    cache.put(("tiny", "", b"other"), torch.zeros(10))
     for _ in range(10):
-        cache.put(("tiny", b"same"), torch.zeros(10))
-    assert cache.get(("tiny", b"other")) is not None
+        cache.put(("tiny", "", b"same"), torch.zeros(10))
+    assert cache.get(("tiny", "", b"other")) is not None
 
 
 def test_the_cache_keeps_networks_apart():
     cache = EmbeddingCache()
-    cache.put(("one", b"photo"), torch.zeros(3))
-    assert cache.get(("other", b"photo")) is None
+    cache.put(("one", "", b"photo"), torch.zeros(3))
+    assert cache.get(("other", "", b"photo")) is None
 
 
 def test_a_remembered_row_does_not_keep_its_batch_in_memory(tiny, colours):

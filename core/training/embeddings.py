@@ -49,17 +49,17 @@ class EmbeddingCache:
         """Start empty; the least recently used embeddings go first."""
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._entries: OrderedDict[tuple[str, bytes], torch.Tensor] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, str, bytes], torch.Tensor] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: tuple[str, bytes]) -> torch.Tensor | None:
+    def get(self, key: tuple[str, str, bytes]) -> torch.Tensor | None:
         """Give a remembered embedding (D,), or None."""
         with self._lock:
             if key in self._entries:
                 self._entries.move_to_end(key)
             return self._entries.get(key)
 
-    def put(self, key: tuple[str, bytes], embedding: torch.Tensor) -> None:
+    def put(self, key: tuple[str, str, bytes], embedding: torch.Tensor) -> None:
         """Remember an embedding (D,)."""
         with self._lock:
             if key not in self._entries:
@@ -122,8 +122,9 @@ def embed(
     )
 
 
-def _key(classifier: Classifier, photo: Photo) -> tuple[str, bytes]:
-    return classifier.provenance.network, hashlib.sha256(photo.data).digest()
+def _key(classifier: Classifier, photo: Photo) -> tuple[str, str, bytes]:
+    origin = classifier.provenance
+    return origin.network, origin.body, hashlib.sha256(photo.data).digest()
 
 
 @torch.no_grad()

@@ -21,12 +21,15 @@ class Provenance:
         weights: one line on where the weights come from.
         licence: of the weights.
         accuracy: share of validation photos that it got right, for networks trained here.
+        body: what the body's weights are, where they are not the catalogue's: an id that two
+            bodies share only if their weights are the same; empty for the catalogue's own.
     """
 
     network: str
     weights: str
     licence: str
     accuracy: float | None = None
+    body: str = ""
 
 
 @dataclass(frozen=True)
@@ -205,6 +208,7 @@ class Classifier(nn.Module):
                 weights=f"head trained here on {self.title}",
                 licence=self.provenance.licence,
                 accuracy=accuracy,
+                body=self.provenance.body,
             ),
         )
         return other.eval().to(self.device)
