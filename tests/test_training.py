@@ -346,7 +346,7 @@ def test_a_photo_is_looked_at_once_however_it_is_called(tiny, colours):
 
 def test_the_cache_forgets_the_least_recently_used_beyond_its_bytes():
     cache = EmbeddingCache(max_bytes=3 * 40)
-    keys = [("tiny", bytes([i])) for i in range(4)]
+    keys = [("tiny", "", bytes([i])) for i in range(4)]
     for key in keys[:3]:
         cache.put(key, torch.zeros(10))
     cache.get(keys[0])
