@@ -24,6 +24,7 @@ from core.problem import Problem
 from core.steps import finish
 from core.training import data, store
 from core.training.data import Dataset, Photo, from_files, from_folder, from_zip, split
+from core.training.descent import Tricks
 from core.training.embeddings import EmbeddingCache, embed
 from core.training.evidence import confusion_matrix, wilson
 from core.training.head import HeadSettings, LinearHead, examine, fit_head
@@ -411,9 +412,8 @@ def test_before_learning_every_class_is_equally_likely(classes):
 @pytest.mark.parametrize(("weight_decay", "learning_rate"), [(0.1, 0.1), (1.0, 0.03), (10.0, 0.01)])
 def test_the_head_is_sklearns_logistic_regression(weight_decay, learning_rate):
     features, labels = blobs()
-    settings = HeadSettings(
-        epochs=500, learning_rate=learning_rate, weight_decay=weight_decay, batch=90
-    )
+    tricks = Tricks(weight_decay=weight_decay)
+    settings = HeadSettings(epochs=500, learning_rate=learning_rate, batch=90, tricks=tricks)
     steps = list(fit_head((features, labels), (features, labels), 3, settings))
     centred = features - features.mean(dim=0)
     scaled = centred / centred.square().sum(dim=1).mean().sqrt()

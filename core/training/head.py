@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from core.problem import N_, Problem, check_seed
+from core.problem import N_, Problem, check_range, check_seed
 from core.steps import Step, Steps
+from core.training.descent import (
+    Examples,
+    Group,
+    OptimiserName,
+    RateSearch,
+    Tricks,
+    descend,
+    dropped,
+    find_learning_rate,
+)
 
 MAX_EPOCHS = 500
 
@@ -20,18 +30,17 @@ class HeadSettings:
 
     Attributes:
         epochs: how many times all photos are learned from.
-        learning_rate: Adam's at the start; it falls to zero along a cosine.
-        weight_decay: how strongly weights are drawn towards zero, in examples: at 1, as much as
-            one photo counts (the prior of a logistic regression on features of unit length).
+        learning_rate: the optimiser's at the start; see `LEARNING_RATES`.
         batch: photos per step.
         seed: of the order of the photos.
+        tricks: what is done beyond plain descent.
     """
 
     epochs: int = 40
     learning_rate: float = 0.01
-    weight_decay: float = 0.5
     batch: int = 32
     seed: int = 0
+    tricks: Tricks = field(default_factory=Tricks)
 
     def __post_init__(self) -> None:
         """Refuse settings with which nothing can be learned.
@@ -45,7 +54,12 @@ class HeadSettings:
                 most=MAX_EPOCHS,
                 value=self.epochs,
             )
+        check_range(N_("learning rate"), self.learning_rate, 1e-9, 100)
         check_seed(self.seed)
+
+
+LEARNING_RATES: dict[OptimiserName, float] = {"adam": 0.01, "momentum": 0.3, "sgd": 3.0}
+"""What suits each optimiser on embeddings scaled to a mean squared length of 1."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,7 @@ class LinearHead:
     def module(self) -> nn.Linear:
         """Give the head as a frozen layer of its own."""
         classes, width = self.weight.shape
-        layer = _blank_layer(width, classes)
+        layer = blank_layer(width, classes)
         with torch.no_grad():  # copy_ refuses what does not fit
             layer.weight.copy_(self.weight)
             layer.bias.copy_(self.bias)
@@ -129,57 +143,110 @@ def fit_head(
         A step per epoch with the losses in nats and the accuracies; its result is the head with
         the lowest validation loss so far.
     """
-    features, labels = train
-    mean = features.mean(dim=0)
-    length = (features - mean).square().sum(dim=1).mean().sqrt().clamp_min(1e-6)
-    scaled = (features - mean) / length
-    generator = torch.Generator().manual_seed(settings.seed)
-    layer = _blank_layer(features.shape[1], classes)
-    nn.init.zeros_(layer.weight)  # no class is preferred before the first photo
-    nn.init.zeros_(layer.bias)
-    optimiser = torch.optim.Adam(layer.parameters(), lr=settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.epochs)
-    decay = settings.weight_decay / len(labels)
+    scale = Scale.of(train[0])
+    layer = blank_layer(train[0].shape[1], classes)
     best: TrainedHead | None = None
-
-    for epoch in range(1, settings.epochs + 1):
-        for chosen in torch.split(torch.randperm(len(labels), generator=generator), settings.batch):
-            loss = F.cross_entropy(layer(scaled[chosen]), labels[chosen])
-            loss = loss + decay / 2 * layer.weight.square().sum()
-            layer.weight.grad, layer.bias.grad = torch.autograd.grad(
-                loss, (layer.weight, layer.bias)
-            )
-            optimiser.step()
-        schedule.step()
-
-        head = _on_raw_embeddings(layer, mean, length)
+    for batch in descend(
+        layer,
+        [Group(tuple(layer.parameters()), settings.learning_rate)],
+        _scaled(train, scale, settings.tricks),
+        settings.tricks,
+        epochs=settings.epochs,
+        batch=settings.batch,
+        seed=settings.seed,
+    ):
+        if not batch.ends_epoch:
+            continue
+        head = scale.on_raw_embeddings(layer)
         training, examination = examine(head, *train), examine(head, *validation)
         if best is None or examination.loss < best.examination.loss:
-            best = TrainedHead(head, epoch, examination)
+            best = TrainedHead(head, batch.epoch, examination)
+        is_last = is_enough(batch.epoch, best.epoch, settings.tricks.patience)
         yield Step(
-            epoch,
-            settings.epochs,
-            scalars={
-                N_("training loss"): training.loss,
-                N_("validation loss"): examination.loss,
-                N_("training accuracy"): training.accuracy,
-                N_("validation accuracy"): examination.accuracy,
-            },
+            batch.epoch,
+            batch.epoch if is_last else settings.epochs,
+            scalars=scores(training, examination),
             phase=N_("training the head"),
             result=best,
         )
+        if is_last:
+            return
 
 
-def _blank_layer(width: int, classes: int) -> nn.Linear:
-    """A layer without numbers yet; `nn.Linear` itself would draw from the global random ones."""
+def search_rate(
+    train: tuple[torch.Tensor, torch.Tensor], classes: int, settings: HeadSettings
+) -> RateSearch:
+    """Find a learning rate for a head on embeddings (n, D) with labels (n,)."""
+    layer = blank_layer(train[0].shape[1], classes)
+    return find_learning_rate(
+        layer,
+        tuple(layer.parameters()),
+        _scaled(train, Scale.of(train[0]), settings.tricks),
+        settings.tricks,
+        rates=(1e-5, 100.0),
+        batch=settings.batch,
+        seed=settings.seed,
+    )
+
+
+def scores(training: Examination, validation: Examination) -> dict[str, float]:
+    """Give the numbers that are worth a curve."""
+    return {
+        N_("training loss"): training.loss,
+        N_("validation loss"): validation.loss,
+        N_("training accuracy"): training.accuracy,
+        N_("validation accuracy"): validation.accuracy,
+    }
+
+
+def is_enough(epoch: int, best: int, patience: int) -> bool:
+    """Whether so many epochs have passed since the best one that waiting is over."""
+    return bool(patience) and epoch - best >= patience
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where embeddings lie, and how far from there.
+
+    Attributes:
+        mean: (D,).
+        length: root of the mean squared distance from it.
+    """
+
+    mean: torch.Tensor
+    length: torch.Tensor
+
+    @classmethod
+    def of(cls, features: torch.Tensor) -> Scale:
+        """Measure embeddings (n, D)."""
+        mean = features.mean(dim=0)
+        return cls(mean, (features - mean).square().sum(dim=1).mean().sqrt().clamp_min(1e-6))
+
+    def __call__(self, features: torch.Tensor) -> torch.Tensor:
+        """Centre and scale embeddings (n, D)."""
+        return (features - self.mean) / self.length
+
+    def on_raw_embeddings(self, layer: nn.Linear) -> LinearHead:
+        """Fold centring and scaling into a layer: W(x - m)/s + b = (W/s)x + (b - (W/s)m)."""
+        weight = layer.weight.detach() / self.length
+        return LinearHead(weight, layer.bias.detach() - weight @ self.mean)
+
+
+def _scaled(train: tuple[torch.Tensor, torch.Tensor], scale: Scale, tricks: Tricks) -> Examples:
+    features, labels = train
+    inputs = scale(features)
+    return Examples(labels, lambda chosen, random: dropped(inputs[chosen], tricks.dropout, random))
+
+
+def blank_layer(width: int, classes: int) -> nn.Linear:
+    """A layer of zeros: no class is preferred before the first photo.
+
+    `nn.Linear` itself would draw from the random numbers that everybody shares.
+    """
     layer: nn.Linear = nn.utils.skip_init(nn.Linear, width, classes)  # type: ignore[no-untyped-call]
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
     return layer
-
-
-def _on_raw_embeddings(layer: nn.Linear, mean: torch.Tensor, length: torch.Tensor) -> LinearHead:
-    """Fold centring and scaling into the layer: W(x - m)/s + b = (W/s)x + (b - (W/s)m)."""
-    weight = layer.weight.detach() / length
-    return LinearHead(weight, layer.bias.detach() - weight @ mean)
 
 
 @torch.no_grad()
