@@ -44,7 +44,7 @@ class _Shared:
         self._steps.close()
 
 
-_guard = threading.Lock()
+_guard = threading.RLock()  # the garbage collector may close a forgotten follower at any moment
 _running: dict[Path, _Shared] = {}
 
 
