@@ -250,7 +250,7 @@ def split(
 ) -> Split:
     """Divide a data set, class by class, into photos to learn from and photos to be examined on.
 
-    A data set that comes divided stays so. A photo whose very bytes are learned from is never
+    A data set that comes divided into both parts stays so. A photo whose very bytes are learned from is never
     examined on.
 
     Args:
@@ -262,13 +262,14 @@ def split(
     Raises:
         Problem: nothing would be left to learn from, or to be examined on.
     """
+    is_divided = len({bool(photo.is_validation) for photo in dataset.photos}) == 2
     shuffled = random.Random(seed)
     train: list[Photo] = []
     validation: list[Photo] = []
     for label in range(len(dataset.classes)):
         of_class = [photo for photo in dataset.photos if photo.label == label]
         shuffled.shuffle(of_class)
-        learn, examine = _divide(of_class, per_class)
+        learn, examine = _divide(of_class, per_class, is_divided=is_divided)
         train += learn
         validation += examine[:validation_per_class]
     learned = {photo.data for photo in train}
@@ -289,8 +290,10 @@ def split(
     return Split(tuple(train), tuple(validation))
 
 
-def _divide(of_class: list[Photo], per_class: int | None) -> tuple[list[Photo], list[Photo]]:
-    if any(photo.is_validation is not None for photo in of_class):
+def _divide(
+    of_class: list[Photo], per_class: int | None, *, is_divided: bool
+) -> tuple[list[Photo], list[Photo]]:
+    if is_divided:
         learn = [photo for photo in of_class if not photo.is_validation]
         return learn[:per_class], [photo for photo in of_class if photo.is_validation]
     count = round(0.8 * len(of_class)) if per_class is None else per_class
