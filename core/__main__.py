@@ -69,13 +69,17 @@ def _parser() -> argparse.ArgumentParser:
 
     def network(added: Any) -> None:
         added.add_argument(
-            "--model", default=catalogue.DEFAULT, help="a network, or a trained folder"
+            *("--network", "--model"),
+            dest="model",
+            metavar="NAME|FOLDER|FILE.zip",
+            default=catalogue.DEFAULT,
+            help="a network, or what `train` saved (default: the built-in one)",
         )
 
     verb("models", _models, "list every network")
 
-    added = verb("classify", _classify, "say what a network sees in a photo")
-    added.add_argument("photo", type=Path)
+    added = verb("classify", _classify, "say what a network sees in photos")
+    added.add_argument("photo", type=Path, nargs="+")
     added.add_argument("--top", type=int, default=5, help="how many classes (default: 5)")
     network(added)
 
@@ -143,7 +147,10 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument(
         "--most", type=int, help="photos of each class to read, at most, with --data (default: 500)"
     )
-    added.add_argument("--out", type=Path, required=True)
+    added.add_argument("--out", type=Path, metavar="FOLDER", help="save the weights here")
+    added.add_argument(
+        "--export", type=Path, metavar="FILE.zip", help="the whole network, to take home"
+    )
     added.add_argument("--per-class", type=int, help="photos to learn from; default: four in five")
     added.add_argument("--epochs", type=int)
     added.add_argument("--seed", type=int, default=0)
@@ -172,12 +179,29 @@ def _models(options: argparse.Namespace) -> Answer:
 def _classify(options: argparse.Namespace) -> Answer:
     from core import predictions
 
-    photo = _read_photo(options.photo)
-    classifier = _network(options.model)
-    return {
-        "model": classifier.name,
-        "predictions": [asdict(p) for p in predictions.top(classifier, photo, max(1, options.top))],
-    }
+    classifier: Classifier | None = None
+    seen: list[Answer] = []
+    skipped: list[tuple[Path, Problem]] = []
+    for path in options.photo:
+        try:
+            photo = _read_photo(path)
+        except Problem as reason:
+            skipped.append((path, reason))
+            continue
+        if classifier is None:
+            classifier = _network(options.model)
+        found = predictions.top(classifier, photo, max(1, options.top))
+        seen.append({"file": str(path), "predictions": [asdict(p) for p in found]})
+    if classifier is None:
+        raise skipped[0][1]
+    answer: Answer = {"model": classifier.name, "photos": seen, "skipped": _told(skipped)}
+    if options.json and len(options.photo) == 1:  # where there is one, scripts need not look for it
+        answer["predictions"] = seen[0]["predictions"]
+    return answer
+
+
+def _told(skipped: Sequence[tuple[object, Problem]]) -> list[Answer]:
+    return [{"file": str(file), "reason": str(reason)} for file, reason in skipped]
 
 
 def _features(options: argparse.Namespace) -> Answer:
@@ -351,10 +375,12 @@ def _data_set(options: argparse.Namespace) -> Any:
 
 
 def _train(options: argparse.Namespace) -> Answer:
-    from core.training import data, loop, store
+    from core.training import bundle, data, loop, store
     from core.training.embeddings import EmbeddingCache
     from core.training.head import HeadSettings
 
+    if options.out is None and options.export is None:
+        raise Problem("Say where to save the network: --out FOLDER, --export FILE.zip, or both.")
     chosen = {} if options.epochs is None else {"epochs": options.epochs}
     settings = loop.Settings(
         per_class=options.per_class,
@@ -366,7 +392,10 @@ def _train(options: argparse.Namespace) -> Answer:
     started = time.perf_counter()
     training = _last(loop.train(base, dataset, settings, EmbeddingCache()), "training")
     seconds = time.perf_counter() - started
-    store.save(training, options.out)
+    if options.out:
+        store.save(training, options.out)
+    if options.export:
+        _write(options.export, bundle.write(training, _about(options, settings)))
     return {
         "model": base.name,
         "classes": list(dataset.classes),
@@ -375,18 +404,37 @@ def _train(options: argparse.Namespace) -> Answer:
         "val_accuracy": training.accuracy,
         "val_interval_95": training.interval,
         "seconds": round(seconds, 3),
-        "skipped": [{"file": s.file, "reason": str(s.reason)} for s in training.skipped],
-        "folder": str(options.out),
+        "skipped": _told([(s.file, s.reason) for s in training.skipped]),
+        **({"folder": str(options.out)} if options.out else {}),
+        **({"zip": str(options.export)} if options.export else {}),
+    }
+
+
+def _about(options: argparse.Namespace, settings: Any) -> dict[str, str]:
+    """What a model card tells of a training: the folder's name, not where it lies."""
+    return {
+        "Data": options.folder.resolve().name,
+        "Photos to learn from, per class": str(settings.per_class or "four in five"),
+        **{name.replace("_", " "): str(value) for name, value in asdict(settings.head).items()},
     }
 
 
 def _network(name: str) -> Classifier:
-    """Load a network of the catalogue, downloading it if need be, or a trained one's folder."""
-    from core.training import store
+    """Load a network of the catalogue, or a trained one from its folder or zip."""
+    from core.training import bundle, store
+
+    path = Path(name)
+    if path.is_dir():
+        return store.load(path, _of_the_catalogue)
+    if path.suffix.lower() == ".zip":
+        return bundle.read(_read(path), path.name, _of_the_catalogue)
+    return _of_the_catalogue(name)
+
+
+def _of_the_catalogue(name: str) -> Classifier:
+    """Load a network of the catalogue, downloading it if need be."""
     from core.zoo import loading
 
-    if Path(name).is_dir():
-        return store.load(Path(name))
     entry = catalogue.entry(name)
     if not weights.present(entry):
         _last(weights.download(entry), f"downloading {entry.title}")
@@ -431,12 +479,23 @@ def _last(steps: Steps[Any], doing: str) -> Any:
 
 def _print_for_people(answer: Answer) -> None:
     for key, value in answer.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
+        if _is_table(value):
             print(f"{key}:")
-            for row in value:
-                print("  " + "  ".join(f"{name}={_short(item)}" for name, item in row.items()))
+            _print_rows(value, "  ")
         else:
             print(f"{key}: {_short(value)}")
+
+
+def _print_rows(rows: Sequence[Answer], indent: str) -> None:
+    for row in rows:
+        cells = {name: item for name, item in row.items() if not _is_table(item)}
+        print(indent + "  ".join(f"{name}={_short(item)}" for name, item in cells.items()))
+        for name in row.keys() - cells.keys():
+            _print_rows(row[name], indent + "  ")
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _short(value: Any) -> str:

@@ -1,0 +1,348 @@
+"""A trained network to take home: one zip that runs anywhere, and the way back from such a zip.
+
+What comes back may have been made by anyone. Only files of known names are read, none beyond the
+size it must have, and nothing is unpickled or written to disk.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import json
+import unicodedata
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import nn
+
+from core import photos
+from core.problem import N_, Problem
+from core.training import data
+from core.training.head import LinearHead
+from core.training.loop import OWN_NETWORK, Training
+from core.training.model_card import model_card
+from core.training.onnx_form import onnx_form
+from core.zoo import catalogue, loading
+from core.zoo.classifier import Classifier
+from core.zoo.graph import NormStatistics
+from core.zoo.labels import Labels
+
+HEAD_FILE = "head.safetensors"
+BODY_FILE = "body.safetensors"
+CARD_FILE = "classifier.json"
+FORMAT = 1
+
+_MAX_ENTRIES = 100
+_MAX_CARD_BYTES = 200_000
+_MAX_HEADER_BYTES = 200_000
+_LONGEST_TEXT = 200
+_PHOTOS_COMPARED = 2
+
+Source = Callable[[str, int], bytes]
+"""Gives the content of a file by its name; it raises where there is none, or more than so many bytes."""
+
+
+def write(training: Training, about: Mapping[str, str] | None = None) -> bytes:
+    """Pack a trained network into a zip: weights, ONNX, labels, model card, `predict.py`.
+
+    Takes some seconds, nearly all of them for the ONNX form.
+
+    Args:
+        training: the network with the evidence for it.
+        about: further lines on data and settings for the model card, by their names.
+
+    Raises:
+        Problem: the network cannot be written as ONNX, or not faithfully.
+        ValueError: the body is a tuned one, of another structure than the catalogue's.
+    """
+    classifier = training.classifier
+    files: dict[str, bytes | str] = {
+        "network.onnx": onnx_form(classifier, _pictures(training)),
+        "labels.txt": "".join(f"{' '.join(label.split())}\n" for label in classifier.labels),
+        "MODEL_CARD.md": model_card(training, about or {}),
+        "predict.py": Path(__file__).with_name("predict.py").read_bytes(),
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in {**files, **essentials(training)}.items():
+            weights = name.endswith((".onnx", ".safetensors"))  # not worth compressing
+            archive.writestr(name, content, zipfile.ZIP_STORED if weights else zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def essentials(training: Training) -> dict[str, bytes]:
+    """Give the files that `assemble` needs, by their names.
+
+    Raises:
+        ValueError: the body is a tuned one, of another structure than the catalogue's.
+    """
+    classifier = training.classifier
+    origin = classifier.provenance
+    card = {
+        "format": FORMAT,
+        "network": origin.network,
+        "tuned": bool(origin.body),
+        "title": classifier.title,
+        "labels": list(classifier.labels),
+        "n_train": training.n_train,
+        "n_val": training.n_val,
+        "val_accuracy": training.accuracy,
+        "val_interval_95": training.interval,
+    }
+    head = {"weight": classifier.head.weight, "bias": classifier.head.bias}
+    files = {
+        CARD_FILE: json.dumps(card, indent=2, ensure_ascii=False).encode(),
+        HEAD_FILE: _packed(head),
+    }
+    if origin.body:
+        body = _body_tensors(classifier)
+        _check_same(body, _body_tensors(loading.shared(origin.network)))
+        files[BODY_FILE] = _packed(body)
+    return files
+
+
+def read(
+    archive: bytes, name: str, base: Callable[[str], Classifier] = loading.shared
+) -> Classifier:
+    """Read the network out of a zip that `write` made, or that says it was.
+
+    Args:
+        archive: the bytes of the zip.
+        name: what to call it in an error; never used as a path.
+        base: gives the network of the catalogue that it grew out of, by its name.
+
+    Raises:
+        WeightsMissing: the weights of that network are not on this machine.
+        Problem: it is no such zip, a damaged one, or one with anything in it that is not as it
+            must be.
+    """
+    try:
+        opened = zipfile.ZipFile(io.BytesIO(archive))
+        folder = _folder_inside(opened)
+    except Exception as error:  # each way of being no zip has an error of its own
+        raise _foreign(name) from error
+
+    def from_zip(file: str, limit: int) -> bytes:
+        info = opened.getinfo(folder + file)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError("a method that can take any amount of memory")
+        if info.file_size > limit:
+            raise ValueError(f"more than {limit} bytes")
+        with opened.open(info) as content:  # gives no more than the size that is declared
+            return content.read()
+
+    with opened:
+        return assemble(from_zip, name, base)
+
+
+def assemble(
+    source: Source, name: str, base: Callable[[str], Classifier] = loading.shared
+) -> Classifier:
+    """Make a network out of the files that `essentials` gave, or that may have been made up.
+
+    Args:
+        source: gives their contents.
+        name: what to call them in an error.
+        base: gives the network of the catalogue that it grew out of, by its name.
+
+    Raises:
+        WeightsMissing: the weights of that network are not on this machine.
+        Problem: they are no such files, or anything in them is not as it must be.
+    """
+    card = _card(source, name)
+    network = _network(card, name)
+    labels = _part(name, CARD_FILE, lambda: _labels(card["labels"]))
+    accuracy = _part(name, CARD_FILE, lambda: _share(card["val_accuracy"]))
+    title = _part(name, CARD_FILE, lambda: _text(card.get("title", "")))
+    grown_out_of = base(network)
+    wanted = {
+        "weight": torch.empty(len(labels), grown_out_of.head.in_features),
+        "bias": torch.empty(len(labels)),
+    }
+    head = _part(name, HEAD_FILE, lambda: _unpacked(source, HEAD_FILE, wanted))
+    if card.get("tuned", False):
+        body = _part(
+            name, BODY_FILE, lambda: _unpacked(source, BODY_FILE, _body_tensors(grown_out_of))
+        )
+        grown_out_of = _with_body(grown_out_of, body)
+    return grown_out_of.with_head(
+        LinearHead(head["weight"], head["bias"]).module(),
+        name=OWN_NETWORK,
+        title=title or " · ".join(labels[:3]),
+        labels=labels,
+        accuracy=accuracy,
+    )
+
+
+def fingerprint(body: nn.Module) -> str:
+    """Give an id that two bodies share only if all their tensors are the same (SHA-256)."""
+    digest = hashlib.sha256()
+    for key, tensor in sorted(body.state_dict().items()):
+        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _pictures(training: Training) -> torch.Tensor:
+    """Some of the photos that the network was examined on, and noise, which nobody trains on."""
+    size = training.classifier.input_size
+    seen = [
+        photos.prepare(photos.decode(photo.data, photo.name), size)
+        for photo in training.validation[:_PHOTOS_COMPARED]
+    ]
+    noise = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    return torch.cat([*seen, noise])
+
+
+def _body_tensors(classifier: Classifier) -> dict[str, torch.Tensor]:
+    """All that makes one body differ from another of the same structure."""
+    tensors = dict(classifier.body.state_dict())
+    for norm in classifier.norms:
+        tensors |= {f"norms.{norm.node}.mean": norm.mean, f"norms.{norm.node}.std": norm.std}
+    return tensors
+
+
+def _with_body(base: Classifier, tensors: Mapping[str, torch.Tensor]) -> Classifier:
+    """A copy of a classifier whose body has other weights; `base` is shared and stays as it is."""
+    tuned = copy.deepcopy(base)
+    tuned.body.load_state_dict({key: tensors[key] for key in base.body.state_dict()})
+    tuned.norms = tuple(
+        NormStatistics(
+            norm.node,
+            tensors[f"norms.{norm.node}.mean"].to(norm.mean.device),
+            tensors[f"norms.{norm.node}.std"].to(norm.std.device),
+        )
+        for norm in base.norms
+    )
+    # Computed, not read: a made-up id could pass these weights off as somebody else's.
+    tuned.provenance = replace(base.provenance, body=fingerprint(tuned.body))
+    return tuned
+
+
+def _packed(tensors: Mapping[str, torch.Tensor]) -> bytes:
+    return safetensors.torch.save(
+        {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+    )
+
+
+def _unpacked(
+    source: Source, file: str, wanted: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    size = sum(tensor.nbytes for tensor in wanted.values())
+    tensors = safetensors.torch.load(source(file, size + _MAX_HEADER_BYTES))
+    _check_same(tensors, wanted)
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise ValueError("not all are numbers")
+    return tensors
+
+
+def _check_same(tensors: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> None:
+    if tensors.keys() != wanted.keys():
+        raise ValueError("tensors of other names")
+    for key, tensor in tensors.items():
+        if (tensor.shape, tensor.dtype) != (wanted[key].shape, wanted[key].dtype):
+            raise ValueError(f"{key} is {tensor.dtype} of the shape {tuple(tensor.shape)}")
+
+
+def _folder_inside(opened: zipfile.ZipFile) -> str:
+    """The folder that the files are in: none, or one, where somebody unpacked and packed again."""
+    names = opened.namelist()
+    if len(names) > _MAX_ENTRIES:
+        raise ValueError(f"{len(names)} files")
+    (card,) = [name for name in names if name.rpartition("/")[2] == CARD_FILE]
+    folder = card.removesuffix(CARD_FILE)
+    if folder.count("/") > 1:
+        raise ValueError("too deep")
+    return folder
+
+
+def _card(source: Source, name: str) -> dict[str, Any]:
+    try:
+        content = source(CARD_FILE, _MAX_CARD_BYTES)
+    except (KeyError, OSError) as error:
+        raise _foreign(name) from error
+    except Exception as error:
+        raise _damaged(name, CARD_FILE) from error
+    card = _part(name, CARD_FILE, lambda: json.loads(content))
+    if not isinstance(card, dict) or not {"network", "labels", "val_accuracy"} <= card.keys():
+        raise _foreign(name)
+    format = card.get("format", FORMAT)  # the first cards did not tell
+    if not isinstance(format, int) or format < 1:
+        raise _damaged(name, CARD_FILE)
+    if format > FORMAT:
+        raise Problem(
+            N_("{file} was saved by a newer version of this app. Update the app to load it."),
+            file=name,
+        )
+    return card
+
+
+def _network(card: Mapping[str, Any], name: str) -> str:
+    for entry in catalogue.ENTRIES:
+        if entry.name == card["network"]:
+            return entry.name
+    raise Problem(
+        N_("{file} grew out of a network called {network}, which is not one of this app's."),
+        file=name,
+        network=str(card["network"])[:_LONGEST_TEXT],
+    )
+
+
+def _labels(names: object) -> Labels:
+    if not isinstance(names, list) or not 1 <= len(names) <= data.MAX_CLASSES:
+        raise ValueError("not a list of classes")
+    texts = [_text(name) for name in names]
+    if not all(texts):
+        raise ValueError("a class without a name")
+    return Labels(texts)
+
+
+def _text(value: object) -> str:
+    """A text on one line, not too long, that can be shown."""
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    value.encode()  # half a character, as JSON can spell it, could be neither shown nor saved
+    on_a_line = " ".join(value.split())
+    shown = "".join(c for c in on_a_line if unicodedata.category(c) != "Cc")
+    return shown[:_LONGEST_TEXT]
+
+
+def _share(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError("not a share")
+    return float(value)
+
+
+def _part(name: str, file: str, make: Callable[[], Any]) -> Any:
+    """Make something of one of the files, which may hold anything."""
+    try:
+        return make()
+    except Exception as error:
+        raise _damaged(name, file) from error
+
+
+def _foreign(name: str) -> Problem:
+    return Problem(
+        N_(
+            "{file} does not hold a network that was trained here. Choose a zip or a folder that was saved here."
+        ),
+        file=name,
+    )
+
+
+def _damaged(name: str, part: str) -> Problem:
+    return Problem(
+        N_(
+            "{file} is damaged or was changed: its {part} cannot be used. Nothing was loaded; save the network anew."
+        ),
+        file=name,
+        part=part,
+    )
