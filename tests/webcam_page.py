@@ -1,6 +1,6 @@
 """A page with nothing but the webcam's panels, for tests/test_webcam.py and benchmarks/webcam_live.py.
 
-With `?busy=1` it also trains on the digits, over and over, and watches that.
+With `?busy=1` a run of its own embeds photos all the time; with `?busy=watched` it watches that.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def work():
 if "busy" in st.query_params and session.job("busy") is None:
     scheduler().submit(session.owner(), "busy", work)
 job = session.job("busy")
-watched = live.is_running(job)
+watched = st.query_params.get("busy") == "watched"
 
 columns = st.columns(2)
 counts = []
@@ -38,5 +38,5 @@ for column, name in zip(columns, ("cat", "<b>🐶 / dog</b>"), strict=True):
         counts.append(len(webcam.collect(f"photos_{name[0]}", name, watched=watched)))
 st.text(f"The page knows of {counts[0]} and {counts[1]} photos.")
 webcam.live("live", classifier, watched=watched)
-if job:
+if job and watched:
     live.watch(job, lambda snapshot: None)

@@ -124,7 +124,7 @@ class Panel {
     this.root = root;
     this.send = () => {};
     this.data = null;
-    this.element = make("div", "webcam");
+    this.element = make("div", `webcam ${this.constructor.name.toLowerCase()}`);
     this.video = make("video");
     this.video.muted = this.video.playsInline = true;
     this.switch = button("switch");
@@ -427,7 +427,8 @@ class Live extends Panel {
     this.plan(PATIENCE);
   }
 
-  draw({ verdict, sure, bars }) {
+  draw({ frame, verdict, sure, bars }) {
+    this.bars.dataset.frame = frame;
     // Set only when it changes, so that a screen reader reads each answer once.
     if (this.verdict.textContent !== verdict) this.verdict.textContent = verdict;
     this.verdict.classList.toggle("unsure", !sure);

@@ -256,8 +256,8 @@ def _collect(key: str, class_name: str, recording: Recording) -> None:
         t("Delete these {count} photos", count=number(len(recording.photos))),
         icon=":material/delete:",
         key=f"{key}_delete",
-        on_click=recording.clear,
     ):
+        recording.clear()
         ended = True
     if ended:
         st.rerun()
