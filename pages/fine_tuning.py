@@ -1,164 +1,131 @@
-"""Fine-tuning: a new head on the frozen network learns the visitor's own classes."""
+"""Fine-tuning: the network learns the visitor's own classes, and the visitor sees why it can."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from core import photos
 from core.jobs import Snapshot, scheduler
 from core.predictions import top
-from core.problem import N_
+from core.problem import Problem
 from core.steps import Steps
-from core.training import data, loop
+from core.training import bundle, learning_curve, loop, overview
+from core.training.comparison import Comparison, compare
+from core.training.data import Dataset, split
+from core.training.descent import RateSearch
 from core.training.embeddings import shared_cache
-from core.training.head import HeadSettings, fit_head
-from pages.kit import entry, layout, live, plots, session
-from pages.kit.language import number, percent, plain, remember_choice, say, sentence, t
+from core.training.head import fit_head
+from core.training.loop import Training, Way
+from pages.kit import entry, evidence, layout, live, plots, session, webcam
+from pages.kit import training as kit
+from pages.kit.language import number, percent, plain, say, sentence, t
 from pages.kit.registry import TRAINING
 
 entry.only_through_app()
 
-JOB = "train"
-SOURCES = {
-    "digits": N_("Handwritten digits"),
-    "zip": N_("A zip with a folder per class"),
-    "files": N_("Photos, class by class"),
-}
-MOST_CLASSES_BY_HAND = 6
-EXAMPLES = 12
+LOOK, RATE, CURVE = "look", "rate", "curve"
 CURVES = ("validation accuracy", "training accuracy", "validation loss", "training loss")
-VALIDATION_PER_CLASS = 30
 
 layout.heading(t(TRAINING.title), t(TRAINING.promise))
 base = session.base_classifier()
 layout.network_line(base)
-job = session.job(JOB)
+jobs = {name: session.job(name) for name in (session.TRAIN, LOOK, RATE, CURVE)}
+watched = next((job for job in jobs.values() if job and live.is_running(job)), None)
 
-source = st.segmented_control(
-    t("Photos to learn from"),
-    list(SOURCES),
-    format_func=lambda name: t(SOURCES[name]),
-    default="digits",
-    required=True,
-    key=remember_choice("train_source"),
-    persist_state="session",
-)
-
-
-def from_zip() -> Callable[[], data.Dataset] | None:
-    """Ask for a zip; nothing is unpacked."""
-    archive = st.file_uploader(
-        t("A zip with one folder per class (or train/ and val/ of such)"),
-        type="zip",
-        key="train_zip",
-    )
-    return (lambda: data.from_zip(archive.getvalue())) if archive else None
+wanted = kit.photos_to_learn_from(watched=watched is not None)
+problem: Problem | None = None
+plan: Mapping[Way, loop.Settings] = {}
+try:
+    plan = kit.plan(base)
+except Problem as found:
+    problem = found
 
 
-def by_hand() -> Callable[[], data.Dataset] | None:
-    """Ask for class names and their photos."""
-    count = st.number_input(t("How many classes"), 2, MOST_CLASSES_BY_HAND, 2, key="train_classes")
-    files: dict[str, list[tuple[str, bytes]]] = {}
-    columns = st.columns(min(3, int(count)))
-    for i in range(int(count)):
-        with columns[i % len(columns)]:
-            name = st.text_input(
-                t("Class {number}", number=i + 1),
-                t("class {number}", number=i + 1),
-                max_chars=40,
-                key=f"train_class_{i}",
-            )
-            uploads = st.file_uploader(
-                t("Photos of {name}", name=plain(name)),
-                type=list(photos.EXTENSIONS),
-                accept_multiple_files=True,
-                key=f"train_files_{i}",
-                label_visibility="collapsed",
-            )
-            files.setdefault(name, []).extend((f.name, f.getvalue()) for f in uploads)
-    ready = sum(bool(of_class) for of_class in files.values()) >= 2
-    return (lambda: data.from_files(files)) if ready else None
+def submit(name: str, run: Callable[[Dataset], Steps[Any]]) -> None:
+    """Submit a computation on the chosen photos."""
+    assert wanted is not None, "the button is disabled without photos"
+    load = wanted.load
 
+    def steps() -> Steps[Any]:
+        dataset = yield from kit.loaded(load())
+        yield from run(dataset)
 
-def digits() -> Callable[[], data.Dataset] | None:
-    """Say what the built-in set is."""
-    st.caption(
-        t(
-            "1,797 digits of 8×8 pixels, from scikit-learn. The network has never seen anything "
-            "like them: a fair test of what its layers are good for."
-        )
-    )
-    return data.digits
-
-
-read = {"digits": digits, "zip": from_zip, "files": by_hand}[source]()
-
-columns = st.columns([2, 2, 3], gap="medium", vertical_alignment="bottom")
-per_class = columns[0].slider(
-    t("Photos per class to learn from"),
-    1,
-    200,
-    60,
-    key="train_per_class",
-    persist_state="session",
-    help=t(
-        "Up to {count} more are kept apart to examine the network on.", count=VALIDATION_PER_CLASS
-    ),
-)
-epochs = columns[1].slider(
-    t("Epochs"),
-    1,
-    200,
-    40,
-    key="train_epochs",
-    persist_state="session",
-    help=t("How many times it goes through the photos. The best epoch is kept."),
-)
+    scheduler().submit(session.owner(), name, steps, lambda last: last.result)
 
 
 def start() -> None:
-    """Submit the training; the network trained before, if any, is replaced."""
-    settings = loop.Settings(
-        per_class=per_class,
-        validation_per_class=VALIDATION_PER_CLASS,
-        head=HeadSettings(epochs=epochs),
-    )
-    assert read is not None, "the button is disabled without photos"
-    make_dataset = read
+    """Submit the training; the network trained before, or brought along, is replaced."""
+    session.brought().clear()
+    wishes = dict(plan)
 
-    def run() -> Steps[loop.Training]:
-        yield from loop.train(base, make_dataset(), settings, shared_cache())
+    def run(dataset: Dataset) -> Steps[Comparison]:
+        cache = shared_cache()
+        yield from compare(
+            {way: loop.train(base, dataset, wish, cache) for way, wish in wishes.items()}
+        )
 
-    scheduler().submit(session.owner(), JOB, run, lambda last: last.result)
+    submit(session.TRAIN, run)
 
 
-with columns[2]:
-    live.start_and_stop("train", job, start, t("Train"), disabled=read is None)
-if read is None:
-    st.info(t("Add photos of at least two classes first."), icon=":material/add_photo_alternate:")
-progress = st.container()
-curves = st.empty()
+def look() -> None:
+    """Submit a look through the photos."""
+    submit(LOOK, overview.survey)
+
+
+def search_rate() -> None:
+    """Submit a search for the learning rate."""
+    settings = next(iter(plan.values()))
+    submit(RATE, lambda dataset: loop.search(base, dataset, settings, shared_cache()))
+
+
+def measure_curve() -> None:
+    """Submit the learning curve."""
+
+    def run(dataset: Dataset) -> Steps[learning_curve.LearningCurve]:
+        parts = split(dataset, per_class=None, validation_per_class=None, seed=0)
+        settings = learning_curve.Settings()
+        yield from learning_curve.learning_curve(
+            base, parts, len(dataset.classes), settings, shared_cache()
+        )
+
+    submit(CURVE, run)
 
 
 def draw(snapshot: Snapshot) -> None:
-    """Show accuracy and loss as they move."""
-    if "validation accuracy" not in snapshot.history:
-        return
-    plots.live_numbers(curves, [_live_number(snapshot, name) for name in CURVES])
+    """Show accuracy and loss of the way that is being trained, as they move."""
+    ways = [way for way in loop.WAYS if f"{way} · validation accuracy" in snapshot.history]
+    if ways:
+        plots.live_numbers(curves, [_live_number(snapshot, ways[-1], name) for name in CURVES])
 
 
-def _live_number(snapshot: Snapshot, name: str) -> plots.LiveNumber:
-    values = snapshot.history[name]
+def _live_number(snapshot: Snapshot, way: Way, name: str) -> plots.LiveNumber:
+    values = snapshot.history[f"{way} · {name}"]
     is_share = name.endswith("accuracy")
     value = percent(values[-1], 1) if is_share else number(values[-1], 3)
     return plots.LiveNumber(sentence(t(name)), value, values, is_share)
 
 
-def show_training(training: loop.Training) -> None:
-    """Show how good the network is, what it gets wrong, and let it answer."""
+def show_data() -> None:
+    """Show what the photos are, before anything is learned from them."""
+    st.button(
+        t("Look at the photos"),
+        icon=":material/photo_library:",
+        on_click=look,
+        disabled=wanted is None or watched is not None,
+        key="train_look",
+        help=t("Counts, samples, files that cannot be read, and photos that are there twice."),
+    )
+    if found := kit.result(jobs[LOOK]):
+        evidence.data(found)
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Show how good the network is, or the networks, and what it takes."""
+    training = session.training()
+    assert training is not None
     low, high = training.interval
-    st.subheader(t("What it means"), anchor=False)
     st.markdown(
         t(
             "It learned from **{n_train}** photos and gets **{accuracy}** of **{n_val}** others "
@@ -171,57 +138,164 @@ def show_training(training: loop.Training) -> None:
             high=percent(high, 1),
         )
     )
+    if len(comparison) > 1:
+        kit.show_ways(comparison)
     if training.skipped:
         with st.expander(t("{count} files could not be read", count=len(training.skipped))):
             for skipped in training.skipped:
                 st.markdown(f"- {say(skipped.reason)}")
-    left, right = st.columns([3, 2], gap="large")
+    evidence.results(training)
+
+
+def show_understanding(training: Training) -> None:
+    """Show why it works: the features, and how few photos they need."""
+    evidence.features(base, training, shared_cache())
+    layout.label(t("How many photos does it take?"))
+    st.button(
+        t("Measure the learning curve"),
+        icon=":material/trending_up:",
+        on_click=measure_curve,
+        disabled=wanted is None or watched is not None,
+        key="train_curve",
+        help=t(
+            "Trains many heads on few and on more photos: on the network's features, on those of "
+            "the same network with random weights, and on the bare pixels."
+        ),
+    )
+    if found := kit.result(jobs[CURVE]):
+        evidence.learning_curve(found)
+
+
+def show_use(classifier: object) -> None:
+    """Let the own network answer: a photo, or what the camera sees."""
+    own = session.own_classifier()
+    assert own is not None
+    left, right = st.columns(2, gap="large")
     with left:
-        plots.confusion(training.confusion, list(training.classifier.labels), "train_confusion")
-    with right:
         layout.label(t("Your photo, seen by your network"))
         photo = session.photo(TRAINING.default_photo)
         inner = st.columns(2)
         with inner[0]:
-            size = training.classifier.input_size
+            size = own.input_size
             layout.picture(photos.to_pixels(photos.prepare(photo, size)), "", t("The photo"))
         with inner[1]:
-            layout.prediction_bars(session.compute(lambda: top(training.classifier, photo)))
+            layout.prediction_bars(session.compute(lambda: top(own, photo)))
         st.caption(
             t(
                 "Choose or upload another photo in the side bar. It knows only its own classes: "
                 "whatever it sees, it must call it one of them."
             )
         )
-    show_examples(training)
+    with right:
+        layout.label(t("What your camera sees, live"))
+        webcam.live("train_live", own, watched=watched is not None)
 
 
-def show_examples(training: loop.Training) -> None:
-    """Show photos it was examined on: first those it got wrong, most sure first."""
-    answers = training.trained.examination
-    truth = np.array([photo.label for photo in training.validation])
-    wrong = answers.predicted.numpy() != truth
-    order = np.lexsort((-answers.confidence.numpy(), ~wrong))[:EXAMPLES]
-    layout.label(t("Examined on photos it had never seen – mistakes first"))
-    columns = st.columns(6)
-    labels = training.classifier.labels
-    for place, i in enumerate(order):
-        photo = training.validation[i]
-        tile = photos.centre_square(photos.decode(photo.data, photo.name), 160)
-        verdict = "✗" if wrong[i] else "✓"
-        with columns[place % len(columns)]:
-            st.image(
-                live.data_uri(np.asarray(tile.convert("RGB"))),
-                width="stretch",
-                caption=f"{verdict} {plain(labels[int(answers.predicted[i])])} "
-                f"({percent(float(answers.confidence[i]))})",
-                alt=plain(labels[photo.label]),
+def show_take_home(training: Training | None) -> None:
+    """Let the network be taken along, and one be brought back."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        layout.label(t("Take it home"))
+        if training is None:
+            st.caption(t("Train a network first."))
+        else:
+            st.download_button(
+                t("Download the network"),
+                partial(_packed, training),
+                file_name="network.zip",
+                mime="application/zip",
+                icon=":material/download:",
+                on_click="ignore",
+                key="train_export",
             )
+            st.caption(
+                t(
+                    "One zip: the weights, the whole network as ONNX (compared with this one before "
+                    "you get it), its classes, a model card, and a script of a few lines that "
+                    "classifies photos with it."
+                )
+            )
+    with right:
+        layout.label(t("Bring one back"))
+        brought = st.file_uploader(
+            t("A zip that was downloaded here"), type="zip", key="train_import"
+        )
+        if brought:
+            bring(brought.getvalue(), brought.name)
 
 
-trained = session.training()
-if trained and not live.is_running(job):
-    show_training(trained)
+def _packed(training: Training) -> bytes:
+    return session.compute(lambda: bundle.write(training, kit.about(training)))
+
+
+def bring(archive: bytes, name: str) -> None:
+    """Make the network in a zip the visitor's own."""
+    try:
+        classifier = session.compute(lambda: bundle.read(archive, name))
+    except Problem as found:
+        st.error(say(found), icon=":material/error:")
+        return
+    is_new = session.OWN not in session.brought()
+    session.brought()[session.OWN] = classifier
+    st.success(
+        t(
+            "**{title}** is now your network: it stands as ★ among the networks in the side bar.",
+            title=plain(classifier.title),
+        ),
+        icon=":material/check:",
+    )
+    if is_new:
+        st.rerun()  # so that the side bar has it
+
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    live.start_and_stop(
+        "train",
+        watched or jobs[session.TRAIN],
+        start,
+        t("Train"),
+        disabled=wanted is None or problem is not None,
+    )
+    st.button(
+        t("Find a learning rate"),
+        icon=":material/search:",
+        on_click=search_rate,
+        disabled=wanted is None or watched is not None or not plan,
+        key="train_find_rate",
+        help=t("Raises the learning rate step by step and watches where the loss falls fastest."),
+    )
+if problem:
+    st.error(say(problem), icon=":material/error:")
+progress = st.container()
+curves = st.empty()
+if rate := kit.result(jobs[RATE]):
+    assert isinstance(rate, RateSearch)
+    kit.show_rate(rate)
+
+comparison = session.comparison()
+training = session.training()
+own = session.own_classifier()
+names = [t("The photos"), t("The results"), t("Why it works"), t("Use it"), t("Take it home")]
+tabs = st.tabs(names, key="train_tab", on_change="rerun", default=names[1] if comparison else None)
+needs_training = t("Train a network first.")
+for tab, show in zip(
+    tabs,
+    (
+        show_data,
+        partial(show_comparison, comparison) if comparison else None,
+        partial(show_understanding, training) if training else None,
+        partial(show_use, own) if own else None,
+        partial(show_take_home, training),
+    ),
+    strict=True,
+):
+    if not tab.open:
+        continue
+    with tab:
+        if show is None:
+            st.caption(needs_training)
+        else:
+            show()
 
 layout.why(
     t("Why does it work?"),
@@ -234,5 +308,5 @@ layout.why(
     r"\min_{W,b}\; \frac1n \sum_{i} -\log \mathrm{softmax}(W f(x_i) + b)_{y_i} + \frac{\lambda}{2n}\lVert W\rVert^2",
     [fit_head],
 )
-if job:
-    live.watch(job, draw, place=progress)
+if shown := watched or jobs[session.TRAIN]:
+    live.watch(shown, draw, place=progress)

@@ -471,3 +471,12 @@ def test_a_class_is_described_with_its_other_names_once():
     labels = Labels(["tabby", "dog"], [["tabby", "tabby cat"], ["dog"]])
     assert labels.described(0) == "tabby (tabby cat)"
     assert labels.described(1) == "dog"
+
+
+def test_the_form_for_looking_gives_the_same_embeddings(lite0, dalmatian):
+    picture = photos.prepare(dalmatian, 224)
+    pictures = torch.cat([picture, picture.flip(-1), torch.rand(1, 3, 224, 224)])
+    with torch.no_grad():
+        expected = lite0.embed(pictures)
+    assert torch.allclose(lite0.describe(pictures), expected, atol=1e-4)
+    assert len(list(lite0._for_looking.graph.nodes)) < len(list(lite0.body.graph.nodes)) - 20

@@ -27,6 +27,14 @@ Comparison = Mapping[str, Outcome]
 """By the name of the way, in the order in which they were trained."""
 
 
+def best(comparison: Comparison) -> Training:
+    """Give the network that is right most often; of equals, the one that is most sure of it."""
+    return max(
+        (outcome.training for outcome in comparison.values()),
+        key=lambda training: (training.accuracy, -training.trained.examination.loss),
+    )
+
+
 def compare(ways: Mapping[str, Steps[Training]]) -> Steps[Comparison]:
     """Train in several ways, one after the other.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
-from collections.abc import Generator, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import islice
 
 import torch
 
@@ -94,26 +96,17 @@ def embed(
     features: list[torch.Tensor] = []
     readable: list[Photo] = []
     skipped: list[Skipped] = []
-    for start in range(0, len(wanted), _BATCH):
-        batch = wanted[start : start + _BATCH]
-        keys = [_key(classifier, photo) for photo in batch]
-        found = [cache.get(key) for key in keys]
-        unknown: list[tuple[int, torch.Tensor]] = []
-        for place, photo in enumerate(batch):
-            if found[place] is None:
-                try:
-                    picture = photos.decode(photo.data, photo.name)
-                    unknown.append((place, photos.prepare(picture, classifier.input_size)))
-                except Problem as reason:
-                    skipped.append(Skipped(photo.name, reason))
-        for (place, _), embedding in zip(unknown, _compute(classifier, unknown), strict=True):
-            cache.put(keys[place], embedding)
-            found[place] = embedding
-        for photo, known in zip(batch, found, strict=True):
-            if known is not None:
-                features.append(known)
+    batches = [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)]
+    done = 0
+    for batch, rows in zip(batches, _side_by_side(classifier, batches, cache), strict=True):
+        for photo, row in zip(batch, rows, strict=True):
+            if isinstance(row, Problem):
+                skipped.append(Skipped(photo.name, row))
+            else:
+                features.append(row)
                 readable.append(photo)
-        yield Step(start + len(batch), len(wanted), phase=N_("looking at the photos"))
+        done += len(batch)
+        yield Step(done, len(wanted), phase=N_("looking at the photos"))
     return Embedded(
         torch.stack(features) if features else torch.empty(0, 0),
         torch.tensor([photo.label for photo in readable], dtype=torch.long),
@@ -122,12 +115,58 @@ def embed(
     )
 
 
+def _side_by_side(
+    classifier: Classifier, batches: Sequence[Sequence[Photo]], cache: EmbeddingCache
+) -> Iterator[list[torch.Tensor | Problem]]:
+    """Look at batches, one on each core, and give what is found in their order.
+
+    That is faster than all cores on one batch, which wait for each other at every layer, and
+    decoding a photo takes only one core anyway.
+    """
+    workers = torch.get_num_threads() if classifier.device.type == "cpu" else 1
+    waiting = iter(batches)
+    with ThreadPoolExecutor(workers, initializer=partial(torch.set_num_threads, 1)) as pool:
+        # A few ahead and no more: pictures of thousands of photos would not fit.
+        going = deque(
+            pool.submit(_look, classifier, batch, cache) for batch in islice(waiting, 2 * workers)
+        )
+        try:
+            while going:
+                found = going.popleft().result()
+                going.extend(
+                    pool.submit(_look, classifier, batch, cache) for batch in islice(waiting, 1)
+                )
+                yield found
+        finally:
+            for future in going:
+                future.cancel()
+
+
+def _look(
+    classifier: Classifier, batch: Sequence[Photo], cache: EmbeddingCache
+) -> list[torch.Tensor | Problem]:
+    """Give each photo's embedding (D,), remembered or computed, or why there is none."""
+    keys = [_key(classifier, photo) for photo in batch]
+    found: list[torch.Tensor | Problem | None] = [cache.get(key) for key in keys]
+    unknown: list[tuple[int, torch.Tensor]] = []
+    for place, photo in enumerate(batch):
+        if found[place] is None:
+            try:
+                picture = photos.decode(photo.data, photo.name)
+                unknown.append((place, photos.prepare(picture, classifier.input_size)))
+            except Problem as reason:
+                found[place] = reason
+    for (place, _), embedding in zip(unknown, _compute(classifier, unknown), strict=True):
+        cache.put(keys[place], embedding)
+        found[place] = embedding
+    return [row for row in found if row is not None]
+
+
 def _key(classifier: Classifier, photo: Photo) -> tuple[str, str, bytes]:
     origin = classifier.provenance
     return origin.network, origin.body, hashlib.sha256(photo.data).digest()
 
 
-@torch.no_grad()
 def _compute(
     classifier: Classifier, pictures: Sequence[tuple[int, torch.Tensor]]
 ) -> list[torch.Tensor]:
@@ -135,4 +174,4 @@ def _compute(
         return []
     batch = torch.cat([picture for _, picture in pictures]).to(classifier.device)
     # Clones, so that one remembered row does not keep its whole batch in memory.
-    return [row.clone() for row in classifier.embed(batch).float().cpu()]
+    return [row.clone() for row in classifier.describe(batch).float().cpu()]

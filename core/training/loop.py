@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from core.problem import N_, Problem
 from core.steps import Step, Steps
 from core.training.data import Dataset, Photo, Skipped, Split, split
+from core.training.descent import RateSearch
 from core.training.embeddings import Embedded, EmbeddingCache, embed
 from core.training.evidence import confusion_matrix, wilson
 from core.training.finetune import TuningSettings, tune
-from core.training.head import HeadSettings, TrainedHead, fit_head
+from core.training.head import HeadSettings, TrainedHead, fit_head, search_rate
 from core.zoo.classifier import Classifier
 from core.zoo.labels import Labels
 
 Way = Literal["head", "blocks", "scratch"]
+WAYS: tuple[Way, ...] = get_args(Way)
 OWN_NETWORK = "own"
 """The name of the network that a person has trained in a session."""
 _CLASSES_IN_TITLE = 3
@@ -171,6 +173,27 @@ def train(
         yield _after(looked_at, tuning, result)
 
 
+def search(
+    base: Classifier, dataset: Dataset, settings: Settings, cache: EmbeddingCache
+) -> Steps[RateSearch]:
+    """Search for a learning rate for a head on a data set; see `descent.find_learning_rate`.
+
+    Yields:
+        Steps counted in photos; the last one has the result.
+
+    Raises:
+        Problem: there are not enough readable photos.
+    """
+    parts = split(dataset, per_class=settings.per_class, validation_per_class=1, seed=settings.seed)
+    embedded = yield from _embed_all(base, parts, settings, cache)
+    _check_readable(dataset, parts, embedded)
+    learned = set(map(id, parts.train))
+    is_train = np.array([id(photo) in learned for photo in embedded.photos])
+    examples = (embedded.features[is_train], embedded.labels[is_train])
+    found = search_rate(examples, len(dataset.classes), settings.head)
+    yield Step(1, 1, phase=N_("searching for the learning rate"), result=found)
+
+
 def _after(looked_at: int, step: Step[Any], result: Training | None) -> Step[Training]:
     return Step(
         looked_at + step.index,
@@ -183,7 +206,7 @@ def _after(looked_at: int, step: Step[Any], result: Training | None) -> Step[Tra
 
 def _embed_all(
     base: Classifier, parts: Split, settings: Settings, cache: EmbeddingCache
-) -> Generator[Step[Training], None, Embedded]:
+) -> Generator[Step[Any], None, Embedded]:
     looking = embed(base, parts.train + parts.validation, cache)
     while True:
         try:

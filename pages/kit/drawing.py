@@ -431,7 +431,7 @@ def restore(png: bytes, name: str) -> None:
 
 def _set_dials(found: recipe.Recipe) -> None:
     state, settings = st.session_state, found.settings
-    if found.model == session.OWN and session.training() is None:
+    if found.model == session.OWN and session.own_classifier() is None:
         raise Problem(
             N_(
                 "This picture was drawn with a network that a visitor had trained, and it is not here. Nothing was changed; train or load it first."

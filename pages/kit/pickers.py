@@ -31,7 +31,7 @@ _gallery = st.components.v2.component(
 def network() -> None:
     """Show the choice of networks: built in, downloadable, and the visitor's own."""
     names = [entry.name for entry in catalogue.ENTRIES]
-    if session.training():
+    if session.own_classifier():
         names.insert(0, session.OWN)
     st.selectbox(
         t("Network"),

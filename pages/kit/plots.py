@@ -117,3 +117,18 @@ def confusion(matrix: NDArray[np.int64], labels: Sequence[str], key: str) -> Non
         yaxis={"title": t("true"), "type": "category", "autorange": "reversed"},
     )
     st.plotly_chart(figure, key=key, alt=title)
+
+
+def rate_search(
+    rates: Sequence[float], losses: Sequence[float], suggestion: float, key: str
+) -> None:
+    """Show the loss against the learning rate, with the suggested one marked."""
+    figure = go.Figure(go.Scatter(x=rates, y=losses, mode="lines", line={"width": 3}))
+    figure.add_vline(x=suggestion, line={"dash": "dot", "color": "#E69F00", "width": 3})
+    figure.update_layout(
+        height=_HEIGHT,
+        margin={"l": 0, "r": 0, "t": 10, "b": 0},
+        xaxis={"type": "log", "title": t("Learning rate")},
+        yaxis={"title": t("Loss"), "rangemode": "tozero"},
+    )
+    st.plotly_chart(figure, key=key, config={"displayModeBar": False})

@@ -17,6 +17,7 @@ from pages.kit import live
 from pages.kit.language import say, t
 
 if TYPE_CHECKING:
+    from core.training.comparison import Comparison
     from core.training.loop import Training
     from core.zoo.classifier import Classifier
 
@@ -24,6 +25,7 @@ T = TypeVar("T")
 NETWORK = "network"
 PHOTO = "photo"
 OWN = "own"
+TRAIN = "train"
 
 
 def owner() -> str:
@@ -55,10 +57,32 @@ def compute(work: Callable[[], T]) -> T:
     return scheduler().call(work)
 
 
-def training() -> Training | None:
-    """The result of this session's latest training, if there is one."""
-    trained = job("train")
+def comparison() -> Comparison | None:
+    """What this session's latest training has come to, way by way, if there is one."""
+    trained = job(TRAIN)
     return trained.snapshot().result if trained else None
+
+
+def training() -> Training | None:
+    """This session's own network with the evidence for it, if one was trained here."""
+    from core.training.comparison import best
+
+    found = comparison()
+    return best(found) if found else None
+
+
+@st.cache_resource(scope="session", show_spinner=False)
+def brought() -> dict[str, Classifier]:
+    """The network that the visitor has brought along, under `OWN`; only in memory."""
+    return {}
+
+
+def own_classifier() -> Classifier | None:
+    """This session's own network: the one brought along, or else the one trained here."""
+    if OWN in brought():
+        return brought()[OWN]
+    trained = training()
+    return trained.classifier if trained else None
 
 
 def photo(default: str) -> Image.Image:
@@ -81,8 +105,8 @@ def classifier() -> Classifier:
     the page; where that fails, it says so and gives the built-in network.
     """
     name = st.session_state.get(NETWORK, catalogue.DEFAULT)
-    if name == OWN and (trained := training()):
-        return trained.classifier
+    if name == OWN and (own := own_classifier()):
+        return own
     return _loaded(name)
 
 
@@ -94,8 +118,8 @@ def network_named(name: str) -> Classifier:
     """
     from core.zoo import loading
 
-    if name == OWN and (trained := training()):
-        return trained.classifier
+    if name == OWN and (own := own_classifier()):
+        return own
     return compute(lambda: loading.shared(catalogue.entry(name).name))
 
 
@@ -103,8 +127,8 @@ def base_classifier() -> Classifier:
     """The chosen network of the catalogue; for the visitor's own one, the one it grew out of."""
     name = st.session_state.get(NETWORK, catalogue.DEFAULT)
     if name == OWN:
-        trained = training()
-        name = trained.classifier.provenance.network if trained else catalogue.DEFAULT
+        own = own_classifier()
+        name = own.provenance.network if own else catalogue.DEFAULT
     return _loaded(name)
 
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import streamlit as st
 
 from core import photos
+from core.jobs import Job
 from core.problem import N_
 from core.steps import Step, Steps
 from core.training import data, finetune, head, sources
+from core.training.comparison import Comparison
 from core.training.data import Dataset
-from core.training.descent import OPTIMISERS, SCHEDULES, Tricks
+from core.training.descent import OPTIMISERS, SCHEDULES, RateSearch, Tricks
 from core.training.finetune import TuningSettings
 from core.training.head import HeadSettings
-from core.training.loop import WAYS, Settings, Way
+from core.training.loop import WAYS, Settings, Training, Way
 from core.zoo.classifier import Classifier
-from pages.kit import webcam
-from pages.kit.language import number, plain, remember_choice, t
+from pages.kit import plots, webcam
+from pages.kit.language import number, percent, plain, remember_choice, t
 
 MOST_CLASSES_BY_HAND = 6
 VALIDATION_PER_CLASS = 30
@@ -222,7 +224,7 @@ def plan(base: Classifier) -> Mapping[Way, Settings]:
             tricks=tricks,
         ),
     }
-    ways: Sequence[Way] = WAYS if chosen == _ALL else (chosen,)
+    ways: tuple[Way, ...] = WAYS if chosen == _ALL else tuple(way for way in WAYS if way == chosen)
     return {way: replace(common, tuning=tuning[way]) for way in ways}
 
 
@@ -265,7 +267,9 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int]:
             key=remember_choice("train_optimiser"),
             persist_state="session",
         )
-        st.caption(t("How a step follows from the slope. Adam gives each weight a pace of its own."))
+        st.caption(
+            t("How a step follows from the slope. Adam gives each weight a pace of its own.")
+        )
         schedule = st.selectbox(
             t("Learning rate over time"),
             SCHEDULES,
@@ -294,7 +298,13 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int]:
         )
         st.caption(t("Blanks a share of the features at each step, so that none is relied on."))
         smoothing = st.slider(
-            t("Label smoothing"), 0.0, 0.5, 0.0, 0.05, key="train_smoothing", persist_state="session"
+            t("Label smoothing"),
+            0.0,
+            0.5,
+            0.0,
+            0.05,
+            key="train_smoothing",
+            persist_state="session",
         )
         st.caption(t("Asks for a little less than certainty; the network becomes more modest."))
     with third:
@@ -349,18 +359,81 @@ def rate_found(suggestion: float) -> Callable[[], None]:
     return take
 
 
-@contextmanager
-def tab_if_open(tab: st.delta_generator.DeltaGenerator) -> Iterator[bool]:
-    """Enter a tab, and say whether it is the one that is seen; the others compute nothing."""
-    with tab:
-        yield bool(tab.open)
-
-
-def way_of(name: str) -> str:
+def way_name(way: Way) -> str:
     """What a way of training is called."""
-    return t(WAY_NAMES[name]) if name in WAY_NAMES else name  # type: ignore[index]
+    return t(WAY_NAMES[way])
 
 
 def seconds(value: float) -> str:
     """Seconds, as the language writes them."""
     return t("{seconds} s", seconds=number(value, 1))
+
+
+def loaded(steps: Steps[Dataset]) -> Generator[Step[Any], None, Dataset]:
+    """Run the reading of photos as part of another computation, and give them."""
+    dataset: Dataset | None = None
+    for step in steps:
+        dataset = step.result or dataset
+        yield Step(step.index, step.total, phase=step.phase)
+    assert dataset is not None, "reading ends with a data set or a problem"
+    return dataset
+
+
+def result(job: Job | None) -> Any:
+    """What a job has come to, if it has ended with something."""
+    return job.snapshot().result if job else None
+
+
+def show_ways(comparison: Comparison) -> None:
+    """Show how good each way of training came out, and how long it took."""
+    for column, (way, outcome) in zip(st.columns(len(comparison)), comparison.items(), strict=True):
+        low, high = outcome.training.interval
+        column.metric(
+            way_name(outcome.training.settings.way),
+            percent(outcome.training.accuracy, 1),
+            delta=t("{low} to {high}", low=percent(low), high=percent(high)),
+            delta_color="off",
+            delta_arrow="off",
+            help=way,
+        )
+        column.caption(seconds(outcome.seconds))
+    st.caption(
+        t(
+            "The same photos and, for those two that go through them again and again, the same "
+            "number of epochs. The intervals say how far the accuracy could be off."
+        )
+    )
+
+
+def show_rate(search: RateSearch) -> None:
+    """Show how the loss moved as the learning rate rose, and offer the best place."""
+    with st.container(border=True):
+        left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
+        with left:
+            plots.rate_search(search.rates, search.losses, search.suggestion, "train_rate_chart")
+        with right:
+            st.markdown(
+                t(
+                    "The loss falls fastest at a learning rate of **{rate}**. Much smaller is "
+                    "slow; much larger jumps over the valley.",
+                    rate=number(search.suggestion, 4),
+                )
+            )
+            st.button(
+                t("Take it"),
+                icon=":material/check:",
+                on_click=rate_found(search.suggestion),
+                key="train_take_rate",
+            )
+
+
+def about(training: Training) -> dict[str, str]:
+    """What a model card tells of how a network was trained; in English, as the card is."""
+    settings = training.settings
+    tricks = settings.head.tricks
+    return {
+        "What learned": str(WAY_NAMES[settings.way]),
+        "Photos to learn from, per class at most": str(settings.per_class),
+        "Epoch that was kept": str(training.trained.epoch),
+        **{name.replace("_", " "): str(value) for name, value in asdict(tricks).items()},
+    }
