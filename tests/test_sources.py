@@ -304,10 +304,10 @@ def test_digits_and_faces_need_no_network(no_network):
     assert photos.decode(faces.photos[0].data, "face").size == (25, 25)
 
 
-def test_the_faces_are_scikit_images(monkeypatch):
+def test_the_faces_are_scikit_images():
     from skimage.data import lfw_subset
 
-    ours = data.faces()
+    ours = sources.read(sources.source("faces"))
     for place in (0, 99, 100, 199):
         grey = photos.decode(ours.photos[place].data, "face").convert("L")
         assert list(grey.get_flattened_data()) == pytest.approx(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import http.client
 import os
@@ -12,7 +11,7 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -396,7 +395,7 @@ def _get_pets(source: Source) -> Steps[Path]:
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     for target in archives:
-        with contextlib.suppress(OSError):  # they do no harm
+        with suppress(OSError):  # they do no harm
             target.unlink()
 
 
@@ -419,11 +418,6 @@ def _unpack(archive: Path, folder: Path) -> Steps[Path]:
                     last = time.monotonic()
         while unpacked.read(1 << 20):  # to the end, where the checksum is
             pass
-
-
-@contextmanager
-def _open_pets(source: Source) -> Iterator[list[PhotoFile]]:
-    yield _list_pets(cache_folder(), source)
 
 
 def _list_pets(root: Path, source: Source) -> list[PhotoFile]:
@@ -455,32 +449,12 @@ def _list_pets(root: Path, source: Source) -> list[PhotoFile]:
     return listed
 
 
-# What comes with packages
-
-
-@contextmanager
-def _open_digits(source: Source) -> Iterator[list[PhotoFile]]:
-    yield _in_memory(data.digits())
-
-
-@contextmanager
-def _open_faces(source: Source) -> Iterator[list[PhotoFile]]:
-    yield _in_memory(data.faces())
-
-
-def _in_memory(dataset: Dataset) -> list[PhotoFile]:
-    return [
-        data.in_memory(photo.name, dataset.classes[photo.label], photo.data)
-        for photo in dataset.photos
-    ]
-
-
 _DOWNLOADING = {"zip": _get_zip, "pets": _get_pets}
 _OPENING: dict[str, Callable[[Source], AbstractContextManager[list[PhotoFile]]]] = {
-    "digits": _open_digits,
-    "faces": _open_faces,
+    "digits": lambda source: nullcontext(data.in_digits()),
+    "faces": lambda source: nullcontext(data.in_faces()),
+    "pets": lambda source: nullcontext(_list_pets(cache_folder(), source)),
     "zip": _open_zip,
-    "pets": _open_pets,
 }
 
 
