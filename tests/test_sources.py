@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import random
 import subprocess
 import sys
 import tarfile
 import threading
+import weakref
 import zipfile
 from pathlib import Path
 
@@ -284,6 +286,17 @@ def test_no_more_is_read_than_fits(mirror, ants, monkeypatch):
     assert set(count(sources.read(ants, most_per_class=8)).values()) == {5}
     monkeypatch.setattr(data, "MAX_EXPANDED_BYTES", 900_000)
     assert set(count(sources.read(ants, most_per_class=8)).values()) == {2}
+
+
+def test_sessions_that_use_the_same_sample_have_it_once():
+    faces = sources.source("faces")
+    one = sources.read(faces, most_per_class=5)
+    assert sources.read(faces, most_per_class=5) is one
+    assert sources.read(faces, most_per_class=6) is not one
+    watched = weakref.ref(one)
+    del one
+    gc.collect()
+    assert watched() is None, "it goes with the last who uses it"
 
 
 @pytest.mark.parametrize("wrong", [{"most_per_class": 0}, {"seed": -1}], ids=str)

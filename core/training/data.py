@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import importlib.util
 import io
 import random
@@ -324,13 +325,18 @@ def sample(files: Sequence[PhotoFile], *, most_per_class: int, seed: int) -> lis
     shuffled = random.Random(seed)
     for places in groups.values():
         shuffled.shuffle(places)
+
+    def drawn(most: int) -> list[PhotoFile]:
+        return [files[i] for i in sorted(i for places in groups.values() for i in places[:most])]
+
+    def is_too_much(most: int) -> bool:
+        together = drawn(most)
+        size = sum(file.size for file in together)
+        return len(together) > MAX_PHOTOS or size > MAX_EXPANDED_BYTES
+
     most = min(most_per_class, max(map(len, groups.values()), default=1))
-    while True:
-        drawn = sorted(place for places in groups.values() for place in places[:most])
-        size = sum(files[place].size for place in drawn)
-        if most == 1 or (len(drawn) <= MAX_PHOTOS and size <= MAX_EXPANDED_BYTES):
-            return [files[place] for place in drawn]
-        most -= max(1, most // 20)
+    fitting = bisect.bisect_left(range(1, most + 1), True, key=is_too_much)
+    return drawn(max(1, fitting))
 
 
 def reading(files: Sequence[PhotoFile]) -> Steps[Dataset]:

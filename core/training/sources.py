@@ -12,9 +12,10 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+from weakref import WeakValueDictionary
 
 from core import photos
 from core.download import fetch, megabytes
@@ -458,11 +459,22 @@ _OPENING: dict[str, Callable[[Source], AbstractContextManager[list[PhotoFile]]]]
 }
 
 
+_samples: WeakValueDictionary[tuple[object, ...], Dataset] = WeakValueDictionary()
+"""What sessions are using now, so that a class that learns from the same photos has them once."""
+
+
 def _reading(source: Source, most_per_class: int, seed: int) -> Steps[Dataset]:
+    key = cache_folder(), source.name, most_per_class, seed
+    known = _samples.get(key)
+    if known is not None:
+        yield Step(len(known.photos), len(known.photos), result=known)
+        return
     try:
         with _OPENING[source.kind](source) as files:
             drawn = data.sample(files, most_per_class=most_per_class, seed=seed)
-            yield from data.reading(drawn)
+            for step in data.reading(drawn):
+                shared = step.result and _samples.setdefault(key, step.result)
+                yield replace(step, result=shared)
     except Problem:
         raise
     except Exception as error:  # a file that was put into the cache by hand can hold anything
