@@ -113,7 +113,7 @@ SOURCES = (
         title=N_("Faces and no faces"),
         description=N_(
             "100 faces and 100 pieces of background, 25×25 pixels in grey, from scikit-image. "
-            "ImageNet has no class for people: another fair test."
+            "ImageNet has no class for faces: another fair test."
         ),
         kind="faces",
         classes=2,
