@@ -11,7 +11,7 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -250,8 +250,9 @@ def load(source: Source, *, most_per_class: int = MOST_PER_CLASS, seed: int = 0)
         Problem: it could not be downloaded, or is damaged.
     """
     if not is_here(source):
-        for step in download(source):
-            yield Step(step.index, step.total, phase=step.phase)
+        with closing(download(source)) as steps:
+            for step in steps:
+                yield Step(step.index, step.total, phase=step.phase)
     yield from _reading(source, most_per_class, seed)
 
 
