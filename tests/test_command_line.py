@@ -13,6 +13,7 @@ from PIL import Image
 
 from core import photos
 from core.__main__ import main
+from core.training import sources
 from core.zoo import catalogue, weights
 
 ROOT = Path(__file__).parent.parent
@@ -227,6 +228,24 @@ def test_train_saves_a_network_that_classify_can_use(run, colours, photo, tmp_pa
     assert [p["class_name"] for p in seen["predictions"]] == ["red", "blue"]
 
 
+def test_data_lists_every_data_set_and_which_are_there(run, torch_home):
+    found = run("data")["data"]
+    assert [one["name"] for one in found] == [known.name for known in sources.SOURCES]
+    assert [one["name"] for one in found if one["present"]] == ["digits", "faces"]
+    (ants,) = (one for one in found if one["name"] == "ants-bees")
+    assert ants["files"] == "hymenoptera_data.zip"
+    assert ants["folder"] == str(torch_home / "datasets")
+
+
+def test_train_takes_a_data_set_by_its_name(run, tmp_path):
+    answer = run(
+        *("train", "--data", "faces", "--most", "5", "--epochs", "5"),
+        *("--out", str(tmp_path / "mine")),
+    )
+    assert answer["classes"] == ["face", "no face"]
+    assert (answer["n_train"], answer["n_val"]) == (8, 2)
+
+
 def test_without_json_people_get_lines(capsys, photo):
     assert main(["classify", photo]) == 0
     said = capsys.readouterr()
@@ -264,6 +283,20 @@ def test_a_network_that_cannot_be_downloaded(refused, photo, monkeypatch):
     said = refused("classify", photo, "--model", "resnet18")
     assert "ResNet-18 could not be downloaded" in said
     assert "resnet18-f37072fd.pth" in said
+
+
+def test_train_on_a_data_set_that_there_is_not(refused, tmp_path):
+    out = ("--out", str(tmp_path / "mine"))
+    assert "no data set called unicorns" in refused("train", "--data", "unicorns", *out)
+    assert "must lie between" in refused("train", "--data", "faces", "--most", "0", *out)
+
+
+def test_train_on_a_data_set_without_a_network(refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv(sources.MIRROR_VARIABLE, "http://127.0.0.1:9")  # nobody listens there
+    said = refused("train", "--data", "cats-dogs", "--out", str(tmp_path / "mine"))
+    assert "Cats and dogs could not be downloaded" in said
+    assert "here already: Handwritten digits, Faces and no faces." in said
 
 
 @pytest.mark.parametrize("name", ["crane", "unicornium", "", "1000"])
@@ -342,6 +375,8 @@ def test_train_on_what_is_no_data_set(refused, tmp_path):
         ["ideal", "--class", "284", "--out", "x.png", "--steps", "many"],
         ["attack", "x.png", "--target", "tabby", "--out", "y.png", "--norm", "l7"],
         ["models", "--unicorn"],
+        ["train", "--out", "x"],
+        ["train", "folder", "--data", "faces", "--out", "x"],
     ],
     ids=" ".join,
 )

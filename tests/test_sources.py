@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import random
 import subprocess
 import sys
 import tarfile
 import threading
+import weakref
 import zipfile
 from pathlib import Path
 
@@ -286,6 +288,17 @@ def test_no_more_is_read_than_fits(mirror, ants, monkeypatch):
     assert set(count(sources.read(ants, most_per_class=8)).values()) == {2}
 
 
+def test_sessions_that_use_the_same_sample_have_it_once():
+    faces = sources.source("faces")
+    one = sources.read(faces, most_per_class=5)
+    assert sources.read(faces, most_per_class=5) is one
+    assert sources.read(faces, most_per_class=6) is not one
+    watched = weakref.ref(one)
+    del one
+    gc.collect()
+    assert watched() is None, "it goes with the last who uses it"
+
+
 @pytest.mark.parametrize("wrong", [{"most_per_class": 0}, {"seed": -1}], ids=str)
 def test_a_sample_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(Problem, match="must lie between"):
@@ -304,10 +317,10 @@ def test_digits_and_faces_need_no_network(no_network):
     assert photos.decode(faces.photos[0].data, "face").size == (25, 25)
 
 
-def test_the_faces_are_scikit_images(monkeypatch):
+def test_the_faces_are_scikit_images():
     from skimage.data import lfw_subset
 
-    ours = data.faces()
+    ours = sources.read(sources.source("faces"))
     for place in (0, 99, 100, 199):
         grey = photos.decode(ours.photos[place].data, "face").convert("L")
         assert list(grey.get_flattened_data()) == pytest.approx(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
+from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).parents[1]
 CALLS = {"t", "N_", "Problem", "WeightsMissing"}
@@ -63,3 +64,17 @@ def test_the_collector_sees_what_the_code_says():
     with (ROOT / "assets" / "locale" / "messages.pot").open("rb") as file:
         collected = {str(m.id) for m in read_po(file) if m.id}
     assert texts_in_the_code() - COMMAND_LINE == collected - COMMAND_LINE
+
+
+def test_texts_inside_a_sentence_are_translated_one_by_one():
+    def script():
+        import streamlit as st
+
+        from core.problem import Problem, Text, Texts
+        from pages.kit.language import say
+
+        st.markdown(say(Problem("{here}", here=Texts([Text("Cat"), Text("Coffee")]))))
+
+    app = AppTest.from_function(script)
+    app.session_state["language"] = "PT"
+    assert app.run().markdown[0].value == "Gato, Café"

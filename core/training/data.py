@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import importlib.util
 import io
 import random
@@ -12,11 +13,12 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from core import photos
 from core.problem import N_, Problem, check_range, check_seed
-from core.steps import Step, Steps, finish
+from core.steps import Pixels, Step, Steps, finish
 
 MAX_PHOTOS = 5000
 MAX_CLASSES = 100
@@ -175,7 +177,7 @@ def from_files(files: Mapping[str, Sequence[tuple[str, bytes]]]) -> Dataset:
     return finish(
         reading(
             [
-                in_memory(file, name.strip(), data)
+                PhotoFile(file, name.strip(), None, len(data), partial(bytes, data))
                 for name, of_class in files.items()
                 for file, data in of_class
             ]
@@ -183,15 +185,13 @@ def from_files(files: Mapping[str, Sequence[tuple[str, bytes]]]) -> Dataset:
     )
 
 
-def in_memory(
-    name: str, class_name: str, data: bytes, is_validation: bool | None = None
-) -> PhotoFile:
-    """Give a photo that is in memory already the shape of one that is not."""
-    return PhotoFile(name, class_name, is_validation, len(data), lambda: data)
-
-
 def digits() -> Dataset:
-    """scikit-learn's 1797 handwritten digits (Alpaydin and Kaynak 1998), as if on sheets of paper.
+    """Read all of `in_digits`."""
+    return finish(reading(in_digits()))
+
+
+def in_digits() -> list[PhotoFile]:
+    """List scikit-learn's 1797 handwritten digits (Alpaydin and Kaynak 1998), as if on paper.
 
     Their 8 by 8 pixels fill the frame; enlarged to 64 with a margin of 32 they look like
     something that could have been photographed, which is worth six points of accuracy.
@@ -199,25 +199,21 @@ def digits() -> Dataset:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    return finish(
-        reading(
-            [
-                in_memory(f"digit-{i}.png", str(label), _digit_png(image))
-                for i, (image, label) in enumerate(zip(bunch.images, bunch.target, strict=True))
-            ]
-        )
-    )
+    return [
+        PhotoFile(f"digit-{i}.png", str(label), None, image.size, partial(_digit_png, image))
+        for i, (image, label) in enumerate(zip(bunch.images, bunch.target, strict=True))
+    ]
 
 
-def _digit_png(image: np.ndarray) -> bytes:
+def _digit_png(image: NDArray[np.float64]) -> bytes:
     ink = (255 - image * (255 / 16)).round().astype(np.uint8)
     large = Image.fromarray(ink).resize((64, 64), Image.Resampling.BICUBIC)
     sheet = ImageOps.expand(large, border=32, fill="white")
     return photos.encode_png(np.asarray(sheet.convert("RGB")))
 
 
-def faces() -> Dataset:
-    """scikit-image's 100 faces and 100 pieces of background, 25 by 25 pixels, in grey.
+def in_faces() -> list[PhotoFile]:
+    """List scikit-image's 100 faces and 100 pieces of background, 25 by 25 pixels, in grey.
 
     Both are cut out of Labeled Faces in the Wild (Huang et al. 2007). The file is only located in
     its package, not fetched through scikit-image, which would take a second.
@@ -234,15 +230,16 @@ def faces() -> Dataset:
             package="scikit-image",
         )
     images = (np.load(path, allow_pickle=False) * 255).round().astype(np.uint8)
-    return finish(
-        reading(
-            [
-                in_memory(f"{name}-{i}.png", name, photos.encode_png(np.stack([image] * 3, -1)))
-                for i, image in enumerate(images)
-                for name in ["face" if i < 100 else "no face"]
-            ]
-        )
-    )
+    half = len(images) // 2  # faces first
+    return [
+        PhotoFile(f"{name}-{i}.png", name, None, image.size, partial(_grey_png, image))
+        for name, of_class in (("face", images[:half]), ("no face", images[half:]))
+        for i, image in enumerate(of_class)
+    ]
+
+
+def _grey_png(image: Pixels) -> bytes:
+    return photos.encode_png(np.stack([image] * 3, axis=-1))
 
 
 def split(
@@ -250,8 +247,8 @@ def split(
 ) -> Split:
     """Divide a data set, class by class, into photos to learn from and photos to be examined on.
 
-    A data set that comes divided into both parts stays so. A photo whose very bytes are learned from is never
-    examined on.
+    A data set that comes divided into both parts stays so. A photo whose very bytes are learned
+    from is never examined on.
 
     Args:
         dataset: the photos.
@@ -328,13 +325,18 @@ def sample(files: Sequence[PhotoFile], *, most_per_class: int, seed: int) -> lis
     shuffled = random.Random(seed)
     for places in groups.values():
         shuffled.shuffle(places)
+
+    def drawn(most: int) -> list[PhotoFile]:
+        return [files[i] for i in sorted(i for places in groups.values() for i in places[:most])]
+
+    def is_too_much(most: int) -> bool:
+        together = drawn(most)
+        size = sum(file.size for file in together)
+        return len(together) > MAX_PHOTOS or size > MAX_EXPANDED_BYTES
+
     most = min(most_per_class, max(map(len, groups.values()), default=1))
-    while True:
-        drawn = sorted(place for places in groups.values() for place in places[:most])
-        size = sum(files[place].size for place in drawn)
-        if most == 1 or (len(drawn) <= MAX_PHOTOS and size <= MAX_EXPANDED_BYTES):
-            return [files[place] for place in drawn]
-        most -= max(1, most // 20)
+    fitting = bisect.bisect_left(range(1, most + 1), True, key=is_too_much)
+    return drawn(max(1, fitting))
 
 
 def reading(files: Sequence[PhotoFile]) -> Steps[Dataset]:

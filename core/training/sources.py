@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import http.client
 import os
@@ -12,10 +11,11 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+from weakref import WeakValueDictionary
 
 from core import photos
 from core.download import fetch, megabytes
@@ -113,7 +113,7 @@ SOURCES = (
         title=N_("Faces and no faces"),
         description=N_(
             "100 faces and 100 pieces of background, 25×25 pixels in grey, from scikit-image. "
-            "ImageNet has no class for people: another fair test."
+            "ImageNet has no class for faces: another fair test."
         ),
         kind="faces",
         classes=2,
@@ -250,8 +250,9 @@ def load(source: Source, *, most_per_class: int = MOST_PER_CLASS, seed: int = 0)
         Problem: it could not be downloaded, or is damaged.
     """
     if not is_here(source):
-        for step in download(source):
-            yield Step(step.index, step.total, phase=step.phase)
+        with closing(download(source)) as steps:
+            for step in steps:
+                yield Step(step.index, step.total, phase=step.phase)
     yield from _reading(source, most_per_class, seed)
 
 
@@ -396,7 +397,7 @@ def _get_pets(source: Source) -> Steps[Path]:
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     for target in archives:
-        with contextlib.suppress(OSError):  # they do no harm
+        with suppress(OSError):  # they do no harm
             target.unlink()
 
 
@@ -419,11 +420,6 @@ def _unpack(archive: Path, folder: Path) -> Steps[Path]:
                     last = time.monotonic()
         while unpacked.read(1 << 20):  # to the end, where the checksum is
             pass
-
-
-@contextmanager
-def _open_pets(source: Source) -> Iterator[list[PhotoFile]]:
-    yield _list_pets(cache_folder(), source)
 
 
 def _list_pets(root: Path, source: Source) -> list[PhotoFile]:
@@ -455,40 +451,31 @@ def _list_pets(root: Path, source: Source) -> list[PhotoFile]:
     return listed
 
 
-# What comes with packages
-
-
-@contextmanager
-def _open_digits(source: Source) -> Iterator[list[PhotoFile]]:
-    yield _in_memory(data.digits())
-
-
-@contextmanager
-def _open_faces(source: Source) -> Iterator[list[PhotoFile]]:
-    yield _in_memory(data.faces())
-
-
-def _in_memory(dataset: Dataset) -> list[PhotoFile]:
-    return [
-        data.in_memory(photo.name, dataset.classes[photo.label], photo.data)
-        for photo in dataset.photos
-    ]
-
-
 _DOWNLOADING = {"zip": _get_zip, "pets": _get_pets}
 _OPENING: dict[str, Callable[[Source], AbstractContextManager[list[PhotoFile]]]] = {
-    "digits": _open_digits,
-    "faces": _open_faces,
+    "digits": lambda source: nullcontext(data.in_digits()),
+    "faces": lambda source: nullcontext(data.in_faces()),
+    "pets": lambda source: nullcontext(_list_pets(cache_folder(), source)),
     "zip": _open_zip,
-    "pets": _open_pets,
 }
 
 
+_samples: WeakValueDictionary[tuple[object, ...], Dataset] = WeakValueDictionary()
+"""What sessions are using now, so that a class that learns from the same photos has them once."""
+
+
 def _reading(source: Source, most_per_class: int, seed: int) -> Steps[Dataset]:
+    key = cache_folder(), source.name, most_per_class, seed
+    known = _samples.get(key)
+    if known is not None:
+        yield Step(len(known.photos), len(known.photos), result=known)
+        return
     try:
         with _OPENING[source.kind](source) as files:
             drawn = data.sample(files, most_per_class=most_per_class, seed=seed)
-            yield from data.reading(drawn)
+            for step in data.reading(drawn):
+                shared = step.result and _samples.setdefault(key, step.result)
+                yield replace(step, result=shared)
     except Problem:
         raise
     except Exception as error:  # a file that was put into the cache by hand can hold anything
