@@ -308,9 +308,8 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("not a text")
     value.encode()  # half a character, as JSON can spell it, could be neither shown nor saved
-    on_a_line = " ".join(value.split())
-    shown = "".join(c for c in on_a_line if unicodedata.category(c) != "Cc")
-    return shown[:_LONGEST_TEXT]
+    shown = "".join(c if unicodedata.category(c) != "Cc" else " " for c in value)
+    return " ".join(shown.split())[:_LONGEST_TEXT].rstrip()
 
 
 def _share(value: object) -> float | None:
