@@ -138,8 +138,15 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--seed", type=int, default=0)
     network(added)
 
+    verb("data", _data, "list every data set that has a name")
+
     added = verb("train", _train, "train a new head on a folder of photos, one sub-folder a class")
-    added.add_argument("folder", type=Path)
+    learned = added.add_mutually_exclusive_group(required=True)
+    learned.add_argument("folder", type=Path, nargs="?")
+    learned.add_argument("--data", metavar="NAME", help="a data set of the verb `data`")
+    added.add_argument(
+        "--most", type=int, help="photos of each class to read, at most, with --data (default: 500)"
+    )
     added.add_argument("--out", type=Path, metavar="FOLDER", help="save the weights here")
     added.add_argument(
         "--export", type=Path, metavar="FILE.zip", help="the whole network, to take home"
@@ -336,6 +343,37 @@ def _attack(options: argparse.Namespace) -> Answer:
     }
 
 
+def _data(options: argparse.Namespace) -> Answer:
+    from core.training import sources
+
+    return {
+        "data": [
+            {
+                "name": known.name,
+                "title": known.title,
+                "classes": known.classes,
+                "photos": known.photos,
+                "download_bytes": known.size,
+                "credit": known.credit,
+                "present": sources.is_here(known),
+                "files": ", ".join(archive.file for archive in known.archives),
+                "folder": "" if known.is_offline else str(sources.cache_folder()),
+            }
+            for known in sources.SOURCES
+        ]
+    }
+
+
+def _data_set(options: argparse.Namespace) -> Any:
+    """Read a sample of a data set that has a name, downloading it if need be."""
+    from core.training import sources
+
+    known = sources.source(options.data)
+    most = sources.MOST_PER_CLASS if options.most is None else options.most
+    steps = sources.load(known, most_per_class=most, seed=options.seed)
+    return _last(steps, f"reading {known.title}")
+
+
 def _train(options: argparse.Namespace) -> Answer:
     from core.training import bundle, data, loop, store
     from core.training.embeddings import EmbeddingCache
@@ -349,7 +387,7 @@ def _train(options: argparse.Namespace) -> Answer:
         head=HeadSettings(seed=options.seed, **chosen),
         seed=options.seed,
     )
-    dataset = data.from_folder(options.folder)
+    dataset = _data_set(options) if options.data else data.from_folder(options.folder)
     base = _network(options.model)
     started = time.perf_counter()
     training = _last(loop.train(base, dataset, settings, EmbeddingCache()), "training")

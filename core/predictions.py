@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from PIL import Image
@@ -10,6 +10,9 @@ from PIL import Image
 from core import photos
 from core.steps import Pixels
 from core.zoo.classifier import Classifier
+
+SURE = 0.6
+"""The probability from which on an answer is given rather than "not sure"."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,25 @@ def top(classifier: Classifier, photo: Image.Image, count: int = 5) -> tuple[Pre
         Prediction(i, classifier.labels[i], p)
         for i, p in zip(indices.tolist(), values.tolist(), strict=True)
     )
+
+
+def sure_answer(predictions: Sequence[Prediction], least: float = SURE) -> Prediction | None:
+    """Give the most probable class, or None where it is better to say "not sure".
+
+    Chow's rule (1970, equation 5): where a wrong answer costs 1 and no answer costs c, the mean
+    cost is least if one answers only from the probability 1 - c on. It presumes probabilities
+    that are right; of what it has never seen, a network can be sure without any reason.
+
+    Args:
+        predictions: of one picture, in any order.
+        least: the probability 1 - c in [0, 1].
+
+    >>> sure_answer([Prediction(0, "cat", 0.55), Prediction(1, "dog", 0.45)])
+    >>> sure_answer([Prediction(0, "cat", 0.3), Prediction(1, "dog", 0.7)]).class_name
+    'dog'
+    """
+    best = max(predictions, key=lambda prediction: prediction.probability, default=None)
+    return best if best and best.probability >= least else None
 
 
 def opinion(classifier: Classifier, pixels: Pixels, target: str) -> Opinion:

@@ -32,6 +32,19 @@ class Text(str):
     __slots__ = ()
 
 
+class Texts(tuple[Text, ...]):
+    """Several texts, one after the other in a sentence.
+
+    >>> str(Texts([Text("cats"), Text("dogs")]))
+    'cats, dogs'
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return ", ".join(self)
+
+
 def check_range(name: Text, value: float, least: float, most: float) -> None:
     """Refuse a setting that is out of its range.
 

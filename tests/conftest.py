@@ -7,7 +7,11 @@ app's own samples are looked for in the folder that `IDEALCAT_TEST_DATA` names.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,6 +20,7 @@ from PIL import Image
 from torch import nn
 
 from core import photos
+from core.training import sources
 from core.zoo import loading, weights
 from core.zoo.classifier import Classifier, Provenance
 from core.zoo.graph import cut_head, measure_layers, trace
@@ -30,7 +35,89 @@ def torch_home(tmp_path, monkeypatch) -> Path:
     home = tmp_path / "torch"
     monkeypatch.setenv("TORCH_HOME", str(home))
     monkeypatch.delenv(weights.MIRROR_VARIABLE, raising=False)
+    monkeypatch.delenv(sources.MIRROR_VARIABLE, raising=False)
     return home
+
+
+class Server:
+    """Serves files on this machine in good and in bad ways, and remembers what it was asked for.
+
+    Attributes:
+        content: what it serves under any address,
+        files: unless this holds a file of that name.
+        sent: after how many bytes it hangs up.
+        status: its answer; anything but 200 is a refusal.
+        headers: instead of the true ones.
+        etag: the version of its files, if it tells one.
+        ranged: whether it serves parts of files.
+        asked_for: the paths.
+        ranges: for each, the part of the file that was wanted, or None.
+    """
+
+    def __init__(self) -> None:
+        self.content = b""
+        self.files: dict[str, bytes] = {}
+        self.sent = 10**12
+        self.status = 200
+        self.headers: dict[str, str] | None = None
+        self.etag = ""
+        self.ranged = True
+        self.asked_for: list[str] = []
+        self.ranges: list[str | None] = []
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_port}"
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def __init__(self, server: Server, *args) -> None:
+        self.told = server
+        super().__init__(*args)
+
+    def do_GET(self) -> None:
+        told, wanted = self.told, self.headers.get("Range")
+        told.asked_for.append(self.path)
+        told.ranges.append(wanted)
+        content = told.files.get(self.path.rpartition("/")[2], told.content)
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        if wanted and start >= len(content):
+            self.send_response(416)
+            self.end_headers()
+            return
+        is_part = wanted and told.ranged and self.headers.get("If-Range") == told.etag
+        start = start if is_part else 0
+        headers = {"Content-Length": str(len(content) - start)}
+        if told.etag:
+            headers["ETag"] = told.etag
+        if is_part:
+            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        self.send_response(206 if is_part else told.status)
+        for name, value in (headers if told.headers is None else told.headers).items():
+            self.send_header(name, value)
+        self.end_headers()
+        with suppress(ConnectionError):  # some tests close midway
+            self.wfile.write(content[start : start + told.sent])
+        self.close_connection = True
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")  # a school's proxy knows nothing of this server
+    running = Server()
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="session")

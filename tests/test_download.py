@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from contextlib import suppress
 from dataclasses import replace
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,54 +14,10 @@ from core.zoo import catalogue, weights
 CONTENT = b"".join(bytes([i]) * 1_000_000 for i in range(5))
 
 
-class Server:
-    """Serves `CONTENT` in good and in bad ways, and remembers what it was asked for."""
-
-    def __init__(self) -> None:
-        self.asked_for: list[str] = []
-        self.content = CONTENT
-        self.sent = len(CONTENT)
-        self.status = 200
-        self.headers = {"Content-Length": str(len(CONTENT))}
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
-        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True)
-        self.thread.start()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.http.server_port}"
-
-    def close(self) -> None:
-        self.http.shutdown()
-        self.http.server_close()
-        self.thread.join()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def __init__(self, server: Server, *args) -> None:
-        self.told = server
-        super().__init__(*args)
-
-    def do_GET(self) -> None:
-        self.told.asked_for.append(self.path)
-        self.send_response(self.told.status)
-        for name, value in self.told.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        with suppress(ConnectionError):  # some tests close midway
-            self.wfile.write(self.told.content[: self.told.sent])
-        self.close_connection = True
-
-    def log_message(self, *_) -> None:
-        pass
-
-
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")  # a school's proxy knows nothing of this server
-    running = Server()
-    yield running
-    running.close()
+def server(server):
+    server.content = CONTENT
+    return server
 
 
 @pytest.fixture
@@ -156,7 +108,6 @@ def test_a_server_that_refuses_is_answered_with_a_sentence(server, entry, torch_
 
 def test_a_login_page_instead_of_the_file_is_refused(server, entry, torch_home):
     server.content = b"<html>Please log in to the school's network</html>"
-    server.headers = {"Content-Length": str(len(server.content))}
     refused(entry, torch_home)
 
 

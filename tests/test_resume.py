@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import suppress
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 
 from core.download import fetch
@@ -14,56 +9,16 @@ from core.download import fetch
 CONTENT = b"".join(bytes([i]) * 1_000_000 for i in range(5))
 
 
-class _Handler(BaseHTTPRequestHandler):
-    def __init__(self, told: dict, *args) -> None:
-        self.told = told
-        super().__init__(*args)
-
-    def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        self.told["ranges"].append(asked)
-        content, tag = self.told["content"], self.told["etag"]
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-        if start >= len(content):
-            self.send_response(416)
-            self.end_headers()
-            return
-        part = asked and self.told["ranged"] and self.headers.get("If-Range") == tag
-        start = start if part else 0
-        self.send_response(206 if part else 200)
-        if part:
-            end = len(content) - 1
-            self.send_header("Content-Range", f"bytes {start}-{end}/{len(content)}")
-        if tag:
-            self.send_header("ETag", tag)
-        self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        with suppress(ConnectionError):
-            self.wfile.write(content[start : start + self.told["sent"]])
-        self.close_connection = True
-
-    def log_message(self, *_) -> None:
-        pass
-
-
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
-    told = {"ranges": [], "content": CONTENT, "etag": '"one"', "ranged": True, "sent": 10**9}
-    http = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, told))
-    thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    told["address"] = f"http://127.0.0.1:{http.server_port}/file"
-    yield told
-    http.shutdown()
-    http.server_close()
-    thread.join()
+def server(server):
+    server.content, server.etag = CONTENT, '"one"'
+    return server
 
 
 @pytest.fixture
 def download(server, tmp_path):
     def run():
-        return fetch(server["address"], tmp_path / "file", expected_bytes=1, resume=True)
+        return fetch(server.address, tmp_path / "file", expected_bytes=1, resume=True)
 
     return run
 
@@ -81,7 +36,7 @@ def leave_midway(download, tmp_path) -> int:
 def test_a_download_that_was_left_goes_on_where_it_was(server, download, tmp_path):
     kept = leave_midway(download, tmp_path)
     steps = list(download())
-    assert server["ranges"] == [None, f"bytes={kept}-"]
+    assert server.ranges == [None, f"bytes={kept}-"]
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert steps[0].index >= 1
     assert {step.total for step in steps} == {5}
@@ -89,34 +44,34 @@ def test_a_download_that_was_left_goes_on_where_it_was(server, download, tmp_pat
 
 
 def test_a_download_that_was_cut_off_goes_on_too(server, download, tmp_path):
-    server["sent"] = 2_500_000
+    server.sent = 2_500_000
     with pytest.raises(OSError, match="cut off"):
         list(download())
-    server["sent"] = 10**9
+    server.sent = 10**9
     list(download())
-    assert server["ranges"] == [None, "bytes=2500000-"]
+    assert server.ranges == [None, "bytes=2500000-"]
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
 def test_a_file_that_has_changed_meanwhile_is_fetched_anew(server, download, tmp_path):
     leave_midway(download, tmp_path)
-    server["content"], server["etag"] = CONTENT[::-1], '"two"'
+    server.content, server.etag = CONTENT[::-1], '"two"'
     list(download())
     assert (tmp_path / "file").read_bytes() == CONTENT[::-1]
 
 
 def test_a_server_that_serves_no_parts_is_asked_for_the_whole(server, download, tmp_path):
     leave_midway(download, tmp_path)
-    server["ranged"] = False
+    server.ranged = False
     list(download())
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
 def test_without_a_version_nothing_is_pieced_together(server, download, tmp_path):
-    server["etag"] = ""
+    server.etag = ""
     leave_midway(download, tmp_path)
     list(download())
-    assert server["ranges"] == [None, None]
+    assert server.ranges == [None, None]
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 

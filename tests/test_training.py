@@ -246,6 +246,124 @@ def test_what_macs_add_to_a_zip_is_ignored():
     assert from_zip(zipped({**extra, **FOUR})) == from_zip(zipped(FOUR))
 
 
+def test_folders_written_as_windows_does_are_folders():
+    windows = {name.replace("/", "\\"): content for name, content in FOUR.items()}
+    assert from_zip(zipped(windows)) == from_zip(zipped(FOUR))
+
+
+# Data sets of every shape: a network that works, or a sentence
+
+
+def learned(classifier, dataset: Dataset, **settings):
+    """Train for an epoch, and check that the evidence is whole."""
+    chosen = Settings(head=HeadSettings(epochs=1), **settings)
+    training = finish(train(classifier, dataset, chosen, EmbeddingCache()))
+    assert training.classifier.labels[:] == dataset.classes
+    assert training.confusion.shape == (len(dataset.classes),) * 2
+    assert training.confusion.sum() == training.n_val > 0
+    low, high = training.interval
+    assert 0 <= low <= training.accuracy <= high <= 1
+    return training
+
+
+def many(classes: int, each: int) -> dict[str, list[tuple[str, bytes]]]:
+    return {
+        f"class {label}": [(f"{i}.png", png(label * each + i)) for i in range(each)]
+        for label in range(classes)
+    }
+
+
+def test_37_classes_are_learned(tiny):
+    assert learned(tiny, from_files(many(37, 5))).n_val == 37
+
+
+def test_more_than_100_classes_are_refused():
+    with pytest.raises(Problem, match="101 classes with photos were found; it takes 2 to 100"):
+        from_files(many(101, 1))
+
+
+def test_a_class_with_one_photo_is_learned_and_not_examined(tiny, colours):
+    files = {**many(2, 6), "rare": [("only.png", red(7))]}
+    training = learned(tiny, from_files(files))
+    assert training.confusion.sum(axis=1).tolist() == [1, 1, 0]
+
+
+def test_an_empty_class_among_others_is_no_class(tiny):
+    assert learned(tiny, from_files({**many(2, 5), "empty": []})).classifier.labels[:] == (
+        "class 0",
+        "class 1",
+    )
+
+
+def test_one_class_and_an_empty_one_are_refused():
+    with pytest.raises(Problem, match="1 classes with photos were found"):
+        from_files({"cat": [("1.png", png(1))], "empty": []})
+
+
+def test_photos_of_a_class_without_a_name_are_refused():
+    with pytest.raises(Problem, match="class has photos but no name"):
+        from_files({"cat": [("1.png", png(1))], "  ": [("2.png", png(2))]})
+
+
+@pytest.mark.parametrize("name", ["🐈‍⬛", "cats/dogs", "../..", "C:\\", "{0}", "<b>", "**", "a\nb"])
+def test_a_class_may_be_called_anything(tiny, tmp_path, name):
+    files = many(1, 5) | {name: [(f"{i}.png", red(i)) for i in range(5)]}
+    training = learned(tiny, from_files(files))
+    store.save(training, tmp_path / "mine")
+    card = json.loads((tmp_path / "mine" / store.CARD_FILE).read_text("utf-8"))
+    assert sorted(card["labels"]) == sorted(["class 0", name])
+
+
+def test_an_emoji_in_a_zip_is_a_class_too():
+    files = {name.replace("cat", "🐈"): content for name, content in FOUR.items()}
+    assert from_zip(zipped(files)).classes == ("dog", "🐈")
+
+
+def test_5000_photos_are_learned_from_and_one_more_is_refused(tiny):
+    def photo(i: int) -> bytes:
+        return photos.encode_png(np.full((1, 1, 3), (i % 256, i // 256, 0), np.uint8))
+
+    files = {"a": [(f"{i}.png", photo(i)) for i in range(4000)], "b": []}
+    files["b"] = [(f"{i}.png", photo(i)) for i in range(4000, 5000)]
+    training = learned(tiny, from_files(files))
+    assert (training.n_train, training.n_val) == (4000, 1000)
+    with pytest.raises(Problem, match="more than 5000 photos"):
+        from_files({**files, "c": [("one more.png", photo(5000))]})
+
+
+@pytest.mark.parametrize("of_b", [red(0), blue(0)], ids=["all of them", "within each class"])
+def test_identical_photos_are_answered_with_a_sentence(tiny, of_b):
+    files = {"a": [(f"{i}.png", red(0)) for i in range(6)]}
+    files["b"] = [(f"{i}.png", of_b) for i in range(6)]
+    with pytest.raises(Problem, match=r"is also one to learn from, byte for byte\. Add photos"):
+        finish(train(tiny, from_files(files), Settings(), EmbeddingCache()))
+
+
+def divided(*parts: str) -> Dataset:
+    files = {
+        f"{part}/{i}.png": png(hash_of * 9 + i)
+        for hash_of, part in enumerate(parts)
+        for i in range(4)
+    }
+    return from_zip(zipped(files))
+
+
+def test_a_class_missing_from_validation_is_learned_and_not_examined(tiny):
+    training = learned(tiny, divided("train/cat", "train/dog", "val/cat"))
+    assert training.confusion.sum(axis=1).tolist() == [4, 0]
+
+
+def test_a_class_missing_from_training_is_named(tiny):
+    dataset = divided("train/cat", "val/cat", "val/dog")
+    with pytest.raises(Problem, match="No photo of the class dog could be read to learn from"):
+        finish(train(tiny, dataset, Settings(), EmbeddingCache()))
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_data_set_with_one_part_only_is_divided_here(tiny, part):
+    assert learned(tiny, divided(f"{part}/cat", f"{part}/dog")).n_val == 2
+
+
 # The split
 
 

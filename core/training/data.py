@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import random
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from core import photos
-from core.problem import N_, Problem
+from core.problem import N_, Problem, check_range, check_seed
+from core.steps import Step, Steps, finish
 
 MAX_PHOTOS = 5000
 MAX_CLASSES = 100
 MAX_ARCHIVE_BYTES = 400_000_000
 MAX_EXPANDED_BYTES = 600_000_000
 MAX_ARCHIVE_ENTRIES = 20_000
-_TRAIN = ("train", "training")
-_VALIDATION = ("val", "valid", "validation", "test")
+_PHOTOS_PER_STEP = 50
+_TRAIN = {"train", "training"}
+_VALIDATION = {"val", "valid", "validation", "test"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,25 @@ class Photo:
     label: int
     data: bytes
     is_validation: bool | None = None
+
+
+@dataclass(frozen=True)
+class PhotoFile:
+    """A photo of a data set that has not been read yet.
+
+    Attributes:
+        name: what to call it; never used as a path.
+        class_name: the name of its class.
+        is_validation: see `Photo`.
+        size: bytes of its file, as far as is known without reading it.
+        read: gives these bytes.
+    """
+
+    name: str
+    class_name: str
+    is_validation: bool | None
+    size: int
+    read: Callable[[], bytes]
 
 
 @dataclass(frozen=True)
@@ -78,9 +101,15 @@ def from_folder(folder: Path) -> Dataset:
     """
     if not folder.is_dir():
         raise Problem(N_("There is no folder {folder}."), folder=folder)
+    return finish(reading(in_folder(folder)))
+
+
+def in_folder(folder: Path) -> list[PhotoFile]:
+    """List the photos of a folder by class, without reading them; see `from_folder`."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return _arranged(
-        (PurePosixPath(path.relative_to(folder).as_posix()), path.read_bytes) for path in files
+    return _by_class(
+        (path.relative_to(folder).as_posix(), path.stat().st_size, path.read_bytes)
+        for path in files
     )
 
 
@@ -100,16 +129,22 @@ def from_zip(archive: bytes) -> Dataset:
         )
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            entries = [info for info in opened.infolist() if not info.is_dir()]
-            _check_archive(entries)
-            return _arranged(
-                (PurePosixPath(info.filename), lambda info=info: opened.read(info))
-                for info in entries
-            )
+            _check_archive([info for info in opened.infolist() if not info.is_dir()])
+            return finish(reading(in_zip(opened)))
     except Problem:
         raise
     except Exception as error:  # each way of packing has errors of its own
         raise Problem(N_("This zip cannot be read; it may be damaged. Make it anew.")) from error
+
+
+def in_zip(opened: zipfile.ZipFile) -> list[PhotoFile]:
+    """List the photos of an open zip by class, without reading them; see `from_zip`."""
+    return _by_class(
+        # Some packers on Windows write the folders as Windows does.
+        (info.filename.replace("\\", "/"), info.file_size, partial(opened.read, info))
+        for info in opened.infolist()
+        if not info.is_dir()
+    )
 
 
 def _check_archive(entries: Sequence[zipfile.ZipInfo]) -> None:
@@ -135,15 +170,24 @@ def from_files(files: Mapping[str, Sequence[tuple[str, bytes]]]) -> Dataset:
         files: by class name, names and contents of its photos.
 
     Raises:
-        Problem: there are fewer than two classes with a photo.
+        Problem: there are fewer than two classes with a photo, or too many photos.
     """
-    return _checked(
-        [
-            (name.strip(), file, data, None)
-            for name, of_class in files.items()
-            for file, data in of_class
-        ]
+    return finish(
+        reading(
+            [
+                in_memory(file, name.strip(), data)
+                for name, of_class in files.items()
+                for file, data in of_class
+            ]
+        )
     )
+
+
+def in_memory(
+    name: str, class_name: str, data: bytes, is_validation: bool | None = None
+) -> PhotoFile:
+    """Give a photo that is in memory already the shape of one that is not."""
+    return PhotoFile(name, class_name, is_validation, len(data), lambda: data)
 
 
 def digits() -> Dataset:
@@ -155,11 +199,13 @@ def digits() -> Dataset:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    return _checked(
-        [
-            (str(label), f"digit-{i}.png", _digit_png(image), None)
-            for i, (image, label) in enumerate(zip(bunch.images, bunch.target, strict=True))
-        ]
+    return finish(
+        reading(
+            [
+                in_memory(f"digit-{i}.png", str(label), _digit_png(image))
+                for i, (image, label) in enumerate(zip(bunch.images, bunch.target, strict=True))
+            ]
+        )
     )
 
 
@@ -170,12 +216,41 @@ def _digit_png(image: np.ndarray) -> bytes:
     return photos.encode_png(np.asarray(sheet.convert("RGB")))
 
 
+def faces() -> Dataset:
+    """scikit-image's 100 faces and 100 pieces of background, 25 by 25 pixels, in grey.
+
+    Both are cut out of Labeled Faces in the Wild (Huang et al. 2007). The file is only located in
+    its package, not fetched through scikit-image, which would take a second.
+
+    Raises:
+        Problem: scikit-image is not installed, or comes without the file.
+    """
+    spec = importlib.util.find_spec("skimage")
+    places = spec.submodule_search_locations if spec else None
+    path = Path(next(iter(places or [""]))) / "data" / "lfw_subset.npy"
+    if not path.is_file():
+        raise Problem(
+            N_("The faces come with the package {package}, which is not installed whole."),
+            package="scikit-image",
+        )
+    images = (np.load(path, allow_pickle=False) * 255).round().astype(np.uint8)
+    return finish(
+        reading(
+            [
+                in_memory(f"{name}-{i}.png", name, photos.encode_png(np.stack([image] * 3, -1)))
+                for i, image in enumerate(images)
+                for name in ["face" if i < 100 else "no face"]
+            ]
+        )
+    )
+
+
 def split(
     dataset: Dataset, *, per_class: int | None, validation_per_class: int | None, seed: int
 ) -> Split:
     """Divide a data set, class by class, into photos to learn from and photos to be examined on.
 
-    A data set that comes divided stays so. A photo whose very bytes are learned from is never
+    A data set that comes divided into both parts stays so. A photo whose very bytes are learned from is never
     examined on.
 
     Args:
@@ -187,17 +262,25 @@ def split(
     Raises:
         Problem: nothing would be left to learn from, or to be examined on.
     """
+    is_divided = len({bool(photo.is_validation) for photo in dataset.photos}) == 2
     shuffled = random.Random(seed)
     train: list[Photo] = []
     validation: list[Photo] = []
     for label in range(len(dataset.classes)):
         of_class = [photo for photo in dataset.photos if photo.label == label]
         shuffled.shuffle(of_class)
-        learn, examine = _divide(of_class, per_class)
+        learn, examine = _divide(of_class, per_class, is_divided=is_divided)
         train += learn
         validation += examine[:validation_per_class]
     learned = {photo.data for photo in train}
-    validation = [photo for photo in validation if photo.data not in learned]
+    apart = [photo for photo in validation if photo.data not in learned]
+    if validation and not apart:
+        raise Problem(
+            N_(
+                "Every photo to be examined on is also one to learn from, byte for byte. Add photos that differ."
+            )
+        )
+    validation = apart
     if not train or not validation:
         raise Problem(
             N_(
@@ -207,8 +290,10 @@ def split(
     return Split(tuple(train), tuple(validation))
 
 
-def _divide(of_class: list[Photo], per_class: int | None) -> tuple[list[Photo], list[Photo]]:
-    if any(photo.is_validation is not None for photo in of_class):
+def _divide(
+    of_class: list[Photo], per_class: int | None, *, is_divided: bool
+) -> tuple[list[Photo], list[Photo]]:
+    if is_divided:
         learn = [photo for photo in of_class if not photo.is_validation]
         return learn[:per_class], [photo for photo in of_class if photo.is_validation]
     count = round(0.8 * len(of_class)) if per_class is None else per_class
@@ -217,29 +302,69 @@ def _divide(of_class: list[Photo], per_class: int | None) -> tuple[list[Photo], 
     return of_class[:count], of_class[count:]
 
 
-def _arranged(files: Iterable[tuple[PurePosixPath, object]]) -> Dataset:
-    """Sort files into classes by the last folder of their paths."""
-    rows: list[tuple[str, str, bytes, bool | None]] = []
-    for path, read in files:
-        hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-        if hidden or len(path.parts) < 2 or path.suffix[1:].lower() not in photos.EXTENSIONS:
-            continue
-        above = [part.lower() for part in path.parts[:-2]]
-        is_validation = (
-            True
-            if any(part in _VALIDATION for part in above)
-            else False
-            if any(part in _TRAIN for part in above)
-            else None
-        )
-        if len(rows) == MAX_PHOTOS:
-            raise Problem(N_("There are more than {limit} photos. Use fewer."), limit=MAX_PHOTOS)
-        rows.append((path.parts[-2], path.as_posix(), read(), is_validation))  # type: ignore[operator]
-    return _checked(rows)
+def sample(files: Sequence[PhotoFile], *, most_per_class: int, seed: int) -> list[PhotoFile]:
+    """Draw at random as many photos of each class as wanted, and as fit.
+
+    Where a data set comes divided, each class of each part is drawn from by itself. With the same
+    seed, fewer photos are always some of the more ones, so that those known already are met again.
+
+    Args:
+        files: what to draw from.
+        most_per_class: how many, at most; fewer where a class has fewer, or where all together
+            would be too many photos or bytes.
+        seed: of the drawing.
+
+    Returns:
+        The drawn ones, in their order in `files`.
+
+    Raises:
+        Problem: a number is out of its range.
+    """
+    check_range(N_("number of photos per class"), most_per_class, 1, MAX_PHOTOS)
+    check_seed(seed)
+    groups: dict[tuple[str, bool | None], list[int]] = {}
+    for place, file in enumerate(files):
+        groups.setdefault((file.class_name, file.is_validation), []).append(place)
+    shuffled = random.Random(seed)
+    for places in groups.values():
+        shuffled.shuffle(places)
+    most = min(most_per_class, max(map(len, groups.values()), default=1))
+    while True:
+        drawn = sorted(place for places in groups.values() for place in places[:most])
+        size = sum(files[place].size for place in drawn)
+        if most == 1 or (len(drawn) <= MAX_PHOTOS and size <= MAX_EXPANDED_BYTES):
+            return [files[place] for place in drawn]
+        most -= max(1, most // 20)
 
 
-def _checked(rows: Sequence[tuple[str, str, bytes, bool | None]]) -> Dataset:
-    classes = tuple(sorted({class_name for class_name, *_ in rows}))
+def reading(files: Sequence[PhotoFile]) -> Steps[Dataset]:
+    """Read the photos of a data set.
+
+    Yields:
+        Steps counted in photos; the last one's result is the data set.
+
+    Raises:
+        Problem: there are too many photos, or too few or too many classes.
+    """
+    if len(files) > MAX_PHOTOS:
+        raise Problem(N_("There are more than {limit} photos. Use fewer."), limit=MAX_PHOTOS)
+    classes = _class_names(files)
+    index = {name: i for i, name in enumerate(classes)}
+    read: list[Photo] = []
+    for file in files:
+        read.append(Photo(file.name, index[file.class_name], file.read(), file.is_validation))
+        if len(read) % _PHOTOS_PER_STEP == 0:
+            yield Step(len(read), len(files), phase=N_("reading the photos"))
+    yield Step(
+        len(files),
+        len(files),
+        phase=N_("reading the photos"),
+        result=Dataset(classes, tuple(read)),
+    )
+
+
+def _class_names(files: Sequence[PhotoFile]) -> tuple[str, ...]:
+    classes = tuple(sorted({file.class_name for file in files}))
     if not 2 <= len(classes) <= MAX_CLASSES:
         raise Problem(
             N_(
@@ -248,8 +373,27 @@ def _checked(rows: Sequence[tuple[str, str, bytes, bool | None]]) -> Dataset:
             count=len(classes),
             limit=MAX_CLASSES,
         )
-    index = {name: i for i, name in enumerate(classes)}
-    return Dataset(
-        classes,
-        tuple(Photo(file, index[name], data, part) for name, file, data, part in rows),
-    )
+    if "" in classes:
+        raise Problem(N_("A class has photos but no name. Give it one."))
+    return classes
+
+
+def _by_class(files: Iterable[tuple[str, int, Callable[[], bytes]]]) -> list[PhotoFile]:
+    """Sort files into classes by the last folder of their paths."""
+    found: list[PhotoFile] = []
+    for name, size, read in files:
+        path = PurePosixPath(name)
+        parts = [part for part in path.parts if part != "/"]
+        hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
+        if hidden or len(parts) < 2 or path.suffix[1:].lower() not in photos.EXTENSIONS:
+            continue
+        found.append(PhotoFile(name, parts[-2], _part(parts[:-2]), size, read))
+    return found
+
+
+def _part(above: Sequence[str]) -> bool | None:
+    """Tell from the folders above a class whether its photos are to be examined on."""
+    names = {name.lower() for name in above}
+    if names & _VALIDATION:
+        return True
+    return False if names & _TRAIN else None

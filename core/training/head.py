@@ -252,7 +252,11 @@ def blank_layer(width: int, classes: int) -> nn.Linear:
 @torch.no_grad()
 def examine(head: LinearHead, features: torch.Tensor, labels: torch.Tensor) -> Examination:
     """Let a head answer for embeddings (n, D) whose classes (n,) are known."""
-    logits = head(features)
+    return examined(head(features), labels)
+
+
+def examined(logits: torch.Tensor, labels: torch.Tensor) -> Examination:
+    """Judge answers (n, classes) to photos whose classes (n,) are known."""
     confidence, predicted = logits.softmax(-1).max(dim=-1)
     return Examination(
         loss=F.cross_entropy(logits, labels).item(),

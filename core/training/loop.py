@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,12 @@ from core.steps import Step, Steps
 from core.training.data import Dataset, Photo, Skipped, Split, split
 from core.training.embeddings import Embedded, EmbeddingCache, embed
 from core.training.evidence import confusion_matrix, wilson
+from core.training.finetune import TuningSettings, tune
 from core.training.head import HeadSettings, TrainedHead, fit_head
 from core.zoo.classifier import Classifier
 from core.zoo.labels import Labels
 
+Way = Literal["head", "blocks", "scratch"]
 OWN_NETWORK = "own"
 """The name of the network that a person has trained in a session."""
 _CLASSES_IN_TITLE = 3
@@ -30,12 +33,14 @@ class Settings:
         per_class: photos to learn from, per class; None for four in five.
         validation_per_class: photos to be examined on, per class at most; None for all others.
         head: how the head is trained.
+        tuning: how blocks are trained with it; None for the head alone, on frozen features.
         seed: of the split.
     """
 
     per_class: int | None = None
     validation_per_class: int | None = None
     head: HeadSettings = field(default_factory=HeadSettings)
+    tuning: TuningSettings | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -50,24 +55,38 @@ class Settings:
                 value=self.per_class,
             )
 
+    @property
+    def way(self) -> Way:
+        """What learns: the head alone, the last blocks with it, or everything from nothing."""
+        if self.tuning is None:
+            return "head"
+        return "scratch" if self.tuning.blocks is None else "blocks"
+
 
 @dataclass(frozen=True)
 class Training:
     """A trained classifier with the evidence for it.
 
     Attributes:
-        classifier: ready for use, on the shared frozen body.
+        classifier: ready for use, on the shared frozen body or on one of its own.
         trained: its head, with its answers for the validation photos.
+        train: the photos it learned from.
         validation: the photos it was examined on, in the order of these answers.
-        n_train: how many photos it learned from.
         skipped: files that could not be read.
+        settings: how it was trained.
     """
 
     classifier: Classifier
     trained: TrainedHead
+    train: tuple[Photo, ...]
     validation: tuple[Photo, ...]
-    n_train: int
     skipped: tuple[Skipped, ...]
+    settings: Settings
+
+    @property
+    def n_train(self) -> int:
+        """How many photos it learned from."""
+        return len(self.train)
 
     @property
     def n_val(self) -> int:
@@ -95,17 +114,17 @@ class Training:
 def train(
     base: Classifier, dataset: Dataset, settings: Settings, cache: EmbeddingCache
 ) -> Steps[Training]:
-    """Train a new head on a frozen network, and examine it.
+    """Train a network on a data set, and examine it.
 
     Args:
-        base: the network whose body is used; it is not changed.
+        base: the network to start from; it is not changed.
         dataset: the photos.
         settings: how.
         cache: of embeddings.
 
     Yields:
-        Steps counted in photos looked at and then in epochs. From the first epoch on the result
-        is the best classifier so far.
+        Steps counted in photos looked at and then in epochs or batches. From the first epoch on
+        the result is the best classifier so far.
 
     Raises:
         Problem: there are not enough readable photos.
@@ -120,24 +139,46 @@ def train(
     _check_readable(dataset, parts, embedded)
     learned = set(map(id, parts.train))
     is_train = np.array([id(photo) in learned for photo in embedded.photos])
-    n_train = int(is_train.sum())
+    examined = (embedded.features[~is_train], embedded.labels[~is_train])
+    students = tuple(p for p, t in zip(embedded.photos, is_train, strict=True) if t)
     validation = tuple(p for p, t in zip(embedded.photos, is_train, strict=True) if not t)
     looked_at = len(parts.train) + len(parts.validation)
 
-    for step in fit_head(
-        (embedded.features[is_train], embedded.labels[is_train]),
-        (embedded.features[~is_train], embedded.labels[~is_train]),
-        len(dataset.classes),
-        settings.head,
-    ):
-        assert step.result is not None
-        yield Step(
-            looked_at + step.index,
-            looked_at + step.total,
-            scalars=step.scalars,
-            phase=step.phase,
-            result=_training(base, dataset, step.result, validation, n_train, embedded.skipped),
-        )
+    def training(classifier: Classifier, trained: TrainedHead) -> Training:
+        own = _with_head(classifier, dataset, trained)
+        return Training(own, trained, students, validation, embedded.skipped, settings)
+
+    frozen: TrainedHead | None = None
+    if settings.way != "scratch":
+        for step in fit_head(
+            (embedded.features[is_train], embedded.labels[is_train]),
+            examined,
+            len(dataset.classes),
+            settings.head,
+        ):
+            assert step.result is not None
+            frozen = step.result
+            if settings.way == "head":
+                yield _after(looked_at, step, training(base, frozen))
+    if settings.tuning is None:
+        return
+    start = frozen.head if frozen else None
+    for tuning in tune(base, students, validation, len(dataset.classes), start, settings.tuning):
+        result = None
+        if best := tuning.result:
+            trained = TrainedHead(best.head, best.epoch, best.examination)
+            result = training(best.classifier, trained)
+        yield _after(looked_at, tuning, result)
+
+
+def _after(looked_at: int, step: Step[Any], result: Training | None) -> Step[Training]:
+    return Step(
+        looked_at + step.index,
+        looked_at + step.total,
+        scalars=step.scalars,
+        phase=step.phase,
+        result=result,
+    )
 
 
 def _embed_all(
@@ -150,7 +191,8 @@ def _embed_all(
         except StopIteration as end:
             embedded: Embedded = end.value
             return embedded
-        yield Step(step.index, step.total + settings.head.epochs, phase=step.phase)
+        more = settings.tuning.epochs if settings.tuning else settings.head.epochs
+        yield Step(step.index, step.total + more, phase=step.phase)
 
 
 def _check_readable(dataset: Dataset, parts: Split, embedded: Embedded) -> None:
@@ -166,22 +208,14 @@ def _check_readable(dataset: Dataset, parts: Split, embedded: Embedded) -> None:
         raise Problem(N_("No photo is left to be examined on. Add photos, at least two per class."))
 
 
-def _training(
-    base: Classifier,
-    dataset: Dataset,
-    trained: TrainedHead,
-    validation: tuple[Photo, ...],
-    n_train: int,
-    skipped: tuple[Skipped, ...],
-) -> Training:
-    classifier = base.with_head(
+def _with_head(base: Classifier, dataset: Dataset, trained: TrainedHead) -> Classifier:
+    return base.with_head(
         trained.head.module(),
         name=OWN_NETWORK,
         title=_title(dataset.classes),
         labels=Labels(dataset.classes),
         accuracy=trained.examination.accuracy,
     )
-    return Training(classifier, trained, validation, n_train, skipped)
 
 
 def _title(classes: tuple[str, ...]) -> str:

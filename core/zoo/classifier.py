@@ -106,7 +106,7 @@ class Classifier(nn.Module):
 
     def embed(self, pictures: torch.Tensor) -> torch.Tensor:
         """Give what the head is fed, (N, D), for pictures (N, 3, H, W) in [0, 1]."""
-        embedding: torch.Tensor = self.body(self._normalise(pictures))
+        embedding: torch.Tensor = self.body(self.normalise(pictures))
         return embedding
 
     @torch.no_grad()
@@ -128,7 +128,7 @@ class Classifier(nn.Module):
             KeyError: the network has no such layer.
         """
         nodes = {name: self.layer(name).node for name in names}
-        outputs = tap(self.body, list(nodes.values()))(self._normalise(pictures))
+        outputs = tap(self.body, list(nodes.values()))(self.normalise(pictures))
         return {name: outputs[node] for name, node in nodes.items()}
 
     def look(
@@ -151,7 +151,7 @@ class Classifier(nn.Module):
         tapped = tap(self.body, [*nodes.values(), *norms, embedding.name])
 
         def look(pictures: torch.Tensor) -> Seen:
-            outputs = tapped(self._normalise(pictures))
+            outputs = tapped(self.normalise(pictures))
             return Seen(
                 logits=self.head(outputs[embedding.name]),
                 maps={name: outputs[node] for name, node in nodes.items()},
@@ -205,7 +205,9 @@ class Classifier(nn.Module):
             norms=self.norms,
             provenance=Provenance(
                 network=self.provenance.network,
-                weights=f"head trained here on {self.title}",
+                weights=self.provenance.weights
+                if self.provenance.body
+                else f"head trained here on {self.title}",
                 licence=self.provenance.licence,
                 accuracy=accuracy,
                 body=self.provenance.body,
@@ -213,7 +215,33 @@ class Classifier(nn.Module):
         )
         return other.eval().to(self.device)
 
-    def _normalise(self, pictures: torch.Tensor) -> torch.Tensor:
+    def with_body(
+        self, body: fx.GraphModule, *, norms: tuple[NormStatistics, ...], origin: Provenance
+    ) -> Classifier:
+        """Give a classifier with other weights in a body of the same structure.
+
+        Args:
+            body: the other body; it is not copied.
+            norms: what its batch norms saw in training, where they have been folded.
+            origin: where its weights come from, with an id of their own.
+        """
+        other = Classifier(
+            name=self.name,
+            title=self.title,
+            body=body,
+            head=self.head,
+            labels=self.labels,
+            input_size=self.input_size,
+            mean=self.mean.flatten().tolist(),
+            std=self.std.flatten().tolist(),
+            layers=self.layers,
+            norms=norms,
+            provenance=origin,
+        )
+        return other.eval().to(self.device)
+
+    def normalise(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Give what the body is fed for pictures (N, 3, H, W) in [0, 1]."""
         normalised = (pictures - self.mean) / self.std
         # On CPUs, channels-last is a third faster for these networks, and exact.
         return normalised.contiguous(memory_format=torch.channels_last)

@@ -173,6 +173,40 @@ def tap(body: fx.GraphModule, nodes: Sequence[str]) -> fx.GraphModule:
     return tapped
 
 
+def rest(body: fx.GraphModule, node: str) -> fx.GraphModule:
+    """Give a network that shares `body`'s weights and goes on from the output of one node.
+
+    Args:
+        body: a traced network.
+        node: the name of a node that everything behind it depends on alone.
+
+    Returns:
+        A module from that node's output to the output of `body`.
+
+    Raises:
+        KeyError: the name is unknown.
+        ValueError: something behind the node also depends on what lies before it.
+    """
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    output = graph.graph_copy(body.graph, copies)
+    by_name = {original.name: copy for original, copy in copies.items()}
+    photo = next(copy for copy in graph.nodes if copy.op == "placeholder")
+    with graph.inserting_after(photo):
+        maps = graph.placeholder("maps")
+    by_name[node].replace_all_uses_with(maps)
+    graph.output(output)
+    module = fx.GraphModule(body, graph)
+    module.graph.eliminate_dead_code()
+    photo, _ = module.graph.find_nodes(op="placeholder")
+    if photo.users:
+        raise ValueError(f"the network does not go through {node} alone")
+    module.graph.erase_node(photo)
+    module.recompile()
+    module.delete_all_unused_submodules()
+    return module
+
+
 @dataclass(frozen=True)
 class _Geometry:
     """Receptive field and stride, in pixels of the photo."""

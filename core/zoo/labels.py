@@ -55,6 +55,10 @@ class Labels(Sequence[str]):
         others = [name for name in self._synonyms[index] if name != self._names[index]]
         return self._names[index] + (f" ({', '.join(others)})" if others else "")
 
+    def names(self, index: int) -> tuple[str, ...]:
+        """Give all the names that a class is known by, its own first."""
+        return tuple(dict.fromkeys((self._names[index], *self._synonyms[index])))
+
     def find(self, query: str) -> int:
         """Find the class that a person means by a name or a number.
 

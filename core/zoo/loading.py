@@ -6,7 +6,7 @@ import threading
 from functools import lru_cache
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from core.problem import N_, Problem
 from core.zoo import catalogue, weights
@@ -51,12 +51,56 @@ def load(name: str, *, trainable: bool = False) -> Classifier:
         raise weights.missing(entry)
     network = _build(entry)
     network.load_state_dict(_read(entry, network))
+    origin = Provenance(entry.name, f"ImageNet, {entry.weights_file}", entry.licence)
+    return _classifier(entry, network, origin, trainable=trainable)
+
+
+def untrained(name: str, seed: int) -> Classifier:
+    """Give a network of the catalogue with random weights, to be trained by its owner.
+
+    Convolutions are drawn as He et al. (2015) do, from random numbers of the call's own.
+
+    Args:
+        name: see `catalogue.entry`; its weights need not be here.
+        seed: of the weights.
+
+    Raises:
+        Problem: there is no such network.
+    """
+    entry = catalogue.entry(name)
+    with torch.random.fork_rng(devices=[]):  # packages draw weights that are not used
+        network = _build(entry)
+    generator = torch.Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    origin = Provenance(entry.name, "random", entry.licence, body=f"random-{seed}")
+    return _classifier(entry, network, origin, trainable=True)
+
+
+def fast(body: fx.GraphModule) -> tuple[NormStatistics, ...]:
+    """Bring a body into the form that is made to be shared: folded, frozen, channels-last.
+
+    Returns:
+        What its batch norms saw in training. Changes `body`.
+    """
+    body.eval().requires_grad_(False)
+    norms = fold_batch_norms(body)
+    body.to(memory_format=torch.channels_last)
+    return norms
+
+
+def _classifier(
+    entry: Entry, network: nn.Module, origin: Provenance, *, trainable: bool
+) -> Classifier:
     body = trace(network.eval())
-    norms: tuple[NormStatistics, ...] = ()
-    if not trainable:
-        body.requires_grad_(False)
-        norms = fold_batch_norms(body)
-        body.to(memory_format=torch.channels_last)
+    norms = () if trainable else fast(body)
     head = cut_head(body)
     layers = measure_layers(body, entry.blocks, entry.input_size)
     classifier = Classifier(
@@ -70,7 +114,7 @@ def load(name: str, *, trainable: bool = False) -> Classifier:
         std=entry.std,
         layers=layers,
         norms=norms,
-        provenance=Provenance(entry.name, f"ImageNet, {entry.weights_file}", entry.licence),
+        provenance=origin,
     )
     return classifier.eval().to(best_device())
 

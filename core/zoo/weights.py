@@ -22,16 +22,21 @@ class WeightsMissing(Problem):
     """The weights of a network are not on this machine."""
 
 
-def cache_folder() -> Path:
-    """The folder in which torch keeps downloaded weights; `TORCH_HOME` moves it.
-
-    Sharing it with torch means that a network a student has used before is not downloaded again.
-    """
+def torch_home() -> Path:
+    """The folder in which torch keeps what it downloads; `TORCH_HOME` moves it."""
     home = os.environ.get("TORCH_HOME")
     if home is None:
         cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
         home = f"{cache}/torch"
-    return Path(home).expanduser() / "hub" / "checkpoints"
+    return Path(home).expanduser()
+
+
+def cache_folder() -> Path:
+    """The folder in which torch keeps downloaded weights.
+
+    Sharing it with torch means that a network a student has used before is not downloaded again.
+    """
+    return torch_home() / "hub" / "checkpoints"
 
 
 def path(entry: Entry) -> Path:

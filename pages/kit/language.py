@@ -9,7 +9,7 @@ import streamlit as st
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
-from core.problem import Problem, Text
+from core.problem import Problem, Text, Texts
 
 LOCALE_FOLDER = Path(__file__).parents[2] / "assets" / "locale"
 LOCALES = {"EN": "en", "PT": "pt_BR"}
@@ -76,6 +76,8 @@ def _plain(value: object) -> object:
         return say(value)
     if isinstance(value, (int, float)):
         return value
+    if isinstance(value, Texts):
+        return ", ".join(t(text) for text in value)
     # Problems are shown by elements that read Markdown, and carry names of people's files.
     return t(value) if isinstance(value, Text) else plain(str(value))
 

@@ -24,6 +24,8 @@ the same machine."""
 _FRAMES_FOR_ALL = 24
 """Shared among everybody who computes, so that a class's Wi-Fi carries it."""
 
+_LONGEST_NAP = 0.05
+
 
 class Seldom:
     """Says when it is time again for what need not be told with every frame."""
@@ -81,11 +83,21 @@ def watch(
         if snapshot.state.is_end:
             break
         frames = max(1.0, min(_MOST_FRAMES_PER_SECOND, _FRAMES_FOR_ALL / max(1, snapshot.sharing)))
-        time.sleep(max(0.0, 1 / frames - (time.monotonic() - began)))
+        _rest(1 / frames - (time.monotonic() - began))
         # The timeout keeps a waiting or paused job's page answering.
         snapshot = job.wait(snapshot.version, timeout=0.5)
     if watched and rerun:
         st.rerun()
+
+
+def _rest(seconds: float) -> None:
+    """Sleep, but let the visitor interrupt."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, _LONGEST_NAP))
+        # Reading the session's state is one of the places where Streamlit looks whether the page
+        # is to run again; drawing is the other, and not each frame draws anything.
+        _ = "owner" in st.session_state
 
 
 def progress(line: DeltaGenerator, snapshot: Snapshot, unit: str = "") -> None:

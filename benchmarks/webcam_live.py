@@ -1,0 +1,92 @@
+"""How many answers a second does the live panel give? In a real browser, with its fake camera.
+
+    python -m benchmarks.webcam_live
+
+On the built-in network, alone and beside a run that embeds photos all the time, watched on the
+same page. Server, browser and run share this machine. Wants 3 answers a second and more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[1]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+SECONDS = 12
+COUNT = """() => {
+  window.answers = 0;
+  const root = [...document.querySelectorAll('[data-testid="stBidiComponentIsolated"]')]
+    .map(host => host.shadowRoot).find(root => root.querySelector('.live'));
+  new MutationObserver(() => window.answers++)
+    .observe(root.querySelector('.bars'), {attributes: true, attributeFilter: ['data-frame']});
+}"""
+
+
+def answers_per_second(browser: Any, url: str) -> float:
+    """Open the page, turn the live panel on, and count."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, permissions=["camera"], locale="en-US"
+    )
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(url)
+    page.locator(".live .switch").click()
+    page.locator(".live .bars li").first.wait_for()
+    page.wait_for_timeout(2000)
+    page.evaluate(COUNT)
+    began = time.monotonic()
+    page.wait_for_timeout(1000 * SECONDS)
+    rate = page.evaluate("window.answers") / (time.monotonic() - began)
+    context.close()
+    return round(rate, 2)
+
+
+def main() -> None:
+    """Start a server and a browser, and measure."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "tests/webcam_page.py"]
+    command += [f"--server.port={port}", "--server.headless=true"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            with suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health"):
+                break
+            time.sleep(0.1)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=FLAGS
+            )
+            alone = answers_per_second(browser, url)
+            beside = answers_per_second(browser, f"{url}/?busy=1")
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait()
+    print(json.dumps({"answers_per_second": alone, "beside_a_watched_run": beside}))
+
+
+if __name__ == "__main__":
+    main()

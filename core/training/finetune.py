@@ -1,0 +1,324 @@
+"""Training more than the head: the last blocks of a network, or all of it from random weights.
+
+What lies before the first block that learns never changes, so its maps are computed once per
+photo and view, and each epoch only runs through what learns.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import fx, nn
+
+from core import photos
+from core.problem import N_, check_range, check_seed
+from core.steps import Step, Steps
+from core.training.data import Photo
+from core.training.descent import (
+    Batch,
+    Examples,
+    Group,
+    OptimiserName,
+    Tricks,
+    descend,
+    dropped,
+)
+from core.training.head import (
+    Examination,
+    LinearHead,
+    blank_layer,
+    examined,
+    is_enough,
+    scores,
+)
+from core.zoo import loading
+from core.zoo.classifier import Classifier, Provenance
+from core.zoo.graph import rest, tap
+
+MAX_EPOCHS = 100
+LEARNING_RATES: dict[OptimiserName, float] = {"adam": 1e-4, "momentum": 1e-3, "sgd": 1e-2}
+"""Far smaller than a head's: what the blocks know already is not to be forgotten."""
+SCRATCH_LEARNING_RATES: dict[OptimiserName, float] = {"adam": 2e-3, "momentum": 0.05, "sgd": 0.2}
+_BATCH_OF_MAPS = 8
+_MOST_BYTES_OF_MAPS = 300_000_000
+_ZOOM = 0.85
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """How blocks are trained.
+
+    Attributes:
+        blocks: how many of the last ones learn, with the head; None for all, from random weights.
+        epochs: how many times all photos are learned from.
+        learning_rate: the optimiser's at the start, for blocks and head.
+        batch: photos per step.
+        seed: of the order of the photos, the views and, where they are random, the weights.
+        tricks: what is done beyond plain descent.
+    """
+
+    blocks: int | None = 2
+    epochs: int = 6
+    learning_rate: float = LEARNING_RATES["adam"]
+    batch: int = 16
+    seed: int = 0
+    tricks: Tricks = field(default_factory=lambda: Tricks(augmentation=True))
+
+    def __post_init__(self) -> None:
+        """Refuse settings with which nothing can be learned.
+
+        Raises:
+            Problem: a setting is out of its range.
+        """
+        if self.blocks is not None:
+            check_range(N_("number of blocks"), self.blocks, 1, 1000)
+        check_range(N_("number of epochs"), self.epochs, 1, MAX_EPOCHS)
+        check_range(N_("learning rate"), self.learning_rate, 1e-9, 100)
+        check_range(N_("batch size"), self.batch, 1, 256)
+        check_seed(self.seed)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The best weights so far.
+
+    Attributes:
+        classifier: the network with its trained body, and still the head of `base`.
+        head: the trained head.
+        epoch: after which they were taken, from 1.
+        examination: the answers for the validation photos.
+    """
+
+    classifier: Classifier
+    head: LinearHead
+    epoch: int
+    examination: Examination
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """What the part that never changes makes of some photos, (views, n, ...)."""
+
+    views: torch.Tensor
+    labels: torch.Tensor
+
+    def draw(self, chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Give one view of each of the chosen photos, by chance."""
+        view = torch.randint(len(self.views), (len(chosen),), generator=generator)
+        return self.views[view, chosen]
+
+
+class _Learner:
+    """The part of a network that learns, and the part before it that does not."""
+
+    def __init__(self, plain: Classifier, settings: TuningSettings, classes: int) -> None:
+        self.plain = plain
+        self.from_pictures = settings.blocks is None or settings.blocks >= len(plain.layers)
+        plain.body.requires_grad_(False)
+        if self.from_pictures:
+            self.body: fx.GraphModule = plain.body
+        else:
+            assert settings.blocks is not None
+            self._node = plain.layers[-settings.blocks - 1].node
+            self._before = tap(plain.body, [self._node])
+            self.body = rest(plain.body, self._node)
+        self.body.requires_grad_(True)
+        self.head = blank_layer(plain.head.in_features, classes)
+
+    @torch.no_grad()
+    def prepare(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Give what is kept of pictures (n, 3, S, S) in [0, 1]: pixels, or maps."""
+        if self.from_pictures:
+            return pictures.mul(255).round_().byte()
+        maps: torch.Tensor = self._before(self.plain.normalise(pictures))[self._node]
+        return maps
+
+    def embed(self, kept: torch.Tensor) -> torch.Tensor:
+        """Go on from what was kept, (n, ...), to embeddings (n, D)."""
+        if self.from_pictures:
+            kept = self.plain.normalise(kept / 255)
+        embedding: torch.Tensor = self.body(kept)
+        return embedding
+
+    def learn_norms(self, learning: bool) -> None:
+        """Let batch norms use the batch's own statistics, or those of their training."""
+        for module in self.body.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.train(learning)
+
+
+def tune(
+    base: Classifier,
+    train: Sequence[Photo],
+    validation: Sequence[Photo],
+    classes: int,
+    start: LinearHead | None,
+    settings: TuningSettings,
+) -> Steps[Tuned]:
+    """Train the last blocks of a network together with a head.
+
+    From random weights, batch norms learn what photos look like; otherwise they keep what
+    ImageNet taught them, which a few photos would only blur.
+
+    Args:
+        base: the network in its fast form; it is not changed.
+        train: readable photos to learn from.
+        validation: readable photos to be examined on after each epoch.
+        classes: how many there are.
+        start: the head to start from, trained on `base`'s embeddings; None for a blank one.
+        settings: how.
+
+    Yields:
+        Steps counted in photos and then in batches, with the losses and accuracies at the end
+        of each epoch; from the first on, the result is the best epoch's network.
+
+    Raises:
+        Problem: the weights of `base` are not here, or are damaged.
+    """
+    name = base.provenance.network
+    is_random = settings.blocks is None
+    plain = (
+        loading.untrained(name, settings.seed) if is_random else loading.load(name, trainable=True)
+    )
+    learner = _Learner(plain, settings, classes)
+    if start is not None:
+        learner.head.load_state_dict({"weight": start.weight, "bias": start.bias})
+    batches = -(-len(train) // settings.batch) * settings.epochs
+    looks = len(train) + len(validation)
+    learned = yield from _look(learner, train, settings, total=looks + batches)
+    examined_on = yield from _look(
+        learner, validation, settings, total=looks + batches, done=len(train)
+    )
+    best: Tuned | None = None
+    for number, batch in enumerate(_descend(learner, learned, settings), start=1):
+        scalars: dict[str, float] = {}
+        phase = N_("training from nothing") if is_random else N_("fine-tuning the last blocks")
+        if batch.ends_epoch:
+            learner.learn_norms(False)
+            training = yield from _examine(learner, learned, looks + number, looks + batches)
+            answers = yield from _examine(learner, examined_on, looks + number, looks + batches)
+            learner.learn_norms(is_random)
+            if best is None or answers.loss < best.examination.loss:
+                best = _kept(base, learner, batch.epoch, answers)
+            scalars = scores(training, answers)
+        is_last = bool(scalars and best) and is_enough(
+            batch.epoch, best.epoch if best else 0, settings.tricks.patience
+        )
+        yield Step(
+            looks + number,
+            looks + (number if is_last else batches),
+            scalars=scalars,
+            phase=phase,
+            result=best,
+        )
+        if is_last:
+            return
+
+
+def _descend(learner: _Learner, learned: _Maps, settings: TuningSettings) -> Iterator[Batch]:
+    random = torch.Generator().manual_seed(settings.seed + 1)
+
+    def model(kept: torch.Tensor) -> torch.Tensor:
+        embedding = dropped(learner.embed(kept), settings.tricks.dropout, random)
+        logits: torch.Tensor = learner.head(embedding)
+        return logits
+
+    learner.learn_norms(settings.blocks is None)
+    weights = tuple(p for p in learner.body.parameters() if p.requires_grad)
+    return descend(
+        model,
+        [Group((*weights, *learner.head.parameters()), settings.learning_rate)],
+        Examples(learned.labels, learned.draw),
+        settings.tricks,
+        epochs=settings.epochs,
+        batch=settings.batch,
+        seed=settings.seed,
+    )
+
+
+def _look(
+    learner: _Learner,
+    wanted: Sequence[Photo],
+    settings: TuningSettings,
+    *,
+    total: int,
+    done: int = 0,
+) -> Generator[Step[Tuned], None, _Maps]:
+    """Compute what does not change, once per photo and view."""
+    size = learner.plain.input_size
+    ways = _views if settings.tricks.augmentation and not done else (lambda picture: [picture])
+    kept: list[torch.Tensor] = []
+    for start in range(0, len(wanted), _BATCH_OF_MAPS):
+        some = wanted[start : start + _BATCH_OF_MAPS]
+        pictures = torch.cat([_picture(photo, size) for photo in some])
+        seen = ways(pictures)
+        if kept:  # memory is bounded: with many photos there are fewer views
+            seen = seen[: len(kept[0])]
+        else:
+            first = learner.prepare(pictures[:1])
+            fitting = _MOST_BYTES_OF_MAPS // (first.nbytes * len(wanted))
+            seen = seen[: max(1, fitting)]
+        kept.append(torch.stack([learner.prepare(view) for view in seen]))
+        yield Step(done + start + len(some), total, phase=N_("looking at the photos"))
+    labels = torch.tensor([photo.label for photo in wanted], dtype=torch.long)
+    return _Maps(torch.cat(kept, dim=1), labels)
+
+
+def _picture(photo: Photo, size: int) -> torch.Tensor:
+    return photos.prepare(photos.decode(photo.data, photo.name), size)
+
+
+def _views(pictures: torch.Tensor) -> list[torch.Tensor]:
+    """Give pictures (n, 3, S, S) as they are, mirrored, nearer, and nearer mirrored."""
+    size = pictures.shape[-1]
+    margin = round(size * (1 - _ZOOM) / 2)
+    inner = pictures[..., margin : size - margin, margin : size - margin]
+    nearer = nn.functional.interpolate(
+        inner, size=(size, size), mode="bilinear", align_corners=False
+    )
+    return [pictures, pictures.flip(-1), nearer, nearer.flip(-1)]
+
+
+@torch.no_grad()
+def _answer(learner: _Learner, kept: torch.Tensor) -> torch.Tensor:
+    logits: torch.Tensor = learner.head(learner.embed(kept))
+    return logits
+
+
+def _examine(
+    learner: _Learner, maps: _Maps, index: int, total: int
+) -> Generator[Step[Tuned], None, Examination]:
+    """Let the network answer, a few photos at a time, so that others get their turns."""
+    logits: list[torch.Tensor] = []
+    for kept in torch.split(maps.views[0], 2 * _BATCH_OF_MAPS):
+        logits.append(_answer(learner, kept))
+        yield Step(index, total, phase=N_("examining"))
+    return examined(torch.cat(logits), maps.labels)
+
+
+def _kept(base: Classifier, learner: _Learner, epoch: int, answers: Examination) -> Tuned:
+    body = copy.deepcopy(learner.plain.body)
+    norms = loading.fast(body)
+    origin = Provenance(
+        network=base.provenance.network,
+        weights="trained here from random weights"
+        if learner.plain.provenance.body
+        else f"last blocks fine-tuned here on {base.title}",
+        licence=base.provenance.licence,
+        body=f"tuned-{fingerprint(body)}",
+    )
+    head = LinearHead(learner.head.weight.detach().clone(), learner.head.bias.detach().clone())
+    return Tuned(base.with_body(body, norms=norms, origin=origin), head, epoch, answers)
+
+
+def fingerprint(body: nn.Module) -> str:
+    """Give an id that two bodies share only if their weights are the same."""
+    digest = hashlib.sha256()
+    for name, tensor in body.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,366 @@
+"""The dials of training: which photos, what learns, and with which tricks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from core import photos
+from core.problem import N_
+from core.steps import Step, Steps
+from core.training import data, finetune, head, sources
+from core.training.data import Dataset
+from core.training.descent import OPTIMISERS, SCHEDULES, Tricks
+from core.training.finetune import TuningSettings
+from core.training.head import HeadSettings
+from core.training.loop import WAYS, Settings, Way
+from core.zoo.classifier import Classifier
+from pages.kit import webcam
+from pages.kit.language import number, plain, remember_choice, t
+
+MOST_CLASSES_BY_HAND = 6
+VALIDATION_PER_CLASS = 30
+ORIGINS = {
+    "sets": N_("Ready-made sets"),
+    "zip": N_("A zip"),
+    "files": N_("Your photos"),
+    "camera": N_("Webcam"),
+}
+WAY_NAMES: dict[Way, str] = {
+    "head": N_("Only the head"),
+    "blocks": N_("The last blocks too"),
+    "scratch": N_("All, from nothing"),
+}
+OPTIMISER_NAMES = {
+    "adam": N_("Adam"),
+    "momentum": N_("SGD with momentum"),
+    "sgd": N_("SGD"),
+}
+SCHEDULE_NAMES = {
+    "cosine": N_("falls along a cosine"),
+    "constant": N_("stays"),
+    "warm-up": N_("rises, then falls"),
+}
+_ALL = "all"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Photos that somebody has chosen.
+
+    Attributes:
+        title: what to call them.
+        load: reads them; a computation, since they may have to come from far away.
+    """
+
+    title: str
+    load: Callable[[], Steps[Dataset]]
+
+
+def photos_to_learn_from(*, watched: bool) -> Wanted | None:
+    """Ask where the photos come from; None as long as there are too few.
+
+    Args:
+        watched: whether the page watches a job; see `webcam.collect`.
+    """
+    origin = st.segmented_control(
+        t("Photos to learn from"),
+        list(ORIGINS),
+        format_func=lambda name: t(ORIGINS[name]),
+        default="sets",
+        required=True,
+        key=remember_choice("train_source"),
+        persist_state="session",
+    )
+    if origin == "zip":
+        return _from_zip()
+    if origin == "files":
+        return _by_hand(_uploads)
+    if origin == "camera":
+        return _by_hand(
+            lambda place, name: webcam.collect(f"train_camera_{place}", name, watched=watched)
+        )
+    return _from_source()
+
+
+def _from_source() -> Wanted:
+    known = {source.name: source for source in sources.SOURCES}
+    columns = st.columns([2, 3], gap="medium", vertical_alignment="center")
+    name = columns[0].selectbox(
+        t("Set"),
+        list(known),
+        format_func=lambda name: _source_label(known[name]),
+        key=remember_choice("train_set"),
+        persist_state="session",
+    )
+    chosen = known[name]
+    columns[1].caption(t(chosen.description) + f" *{chosen.credit}.*")
+    return Wanted(t(chosen.title), lambda: sources.load(chosen))
+
+
+def _source_label(source: sources.Source) -> str:
+    missing = "" if sources.is_here(source) else f" ↓ {source.size / 1e6:.0f} MB"
+    return t(source.title) + missing
+
+
+def _from_zip() -> Wanted | None:
+    archive = st.file_uploader(
+        t("A zip with one folder per class (or train/ and val/ of such)"),
+        type="zip",
+        key="train_zip",
+    )
+    if archive is None:
+        return None
+    content = archive.getvalue()
+    return Wanted(archive.name, lambda: _at_once(lambda: data.from_zip(content)))
+
+
+def _by_hand(ask: Callable[[int, str], list[tuple[str, bytes]]]) -> Wanted | None:
+    """Ask for class names and, with `ask`, for the photos of each."""
+    count = int(
+        st.number_input(t("How many classes"), 2, MOST_CLASSES_BY_HAND, 2, key="train_classes")
+    )
+    files: dict[str, list[tuple[str, bytes]]] = {}
+    columns = st.columns(min(3, count))
+    for i in range(count):
+        with columns[i % len(columns)]:
+            name = st.text_input(
+                t("Class {number}", number=i + 1),
+                t("class {number}", number=i + 1),
+                max_chars=40,
+                key=f"train_class_{i}",
+                persist_state="session",
+            )
+            files.setdefault(name, []).extend(ask(i, name))
+    if sum(bool(of_class) for of_class in files.values()) < 2:
+        st.info(
+            t("Add photos of at least two classes first."), icon=":material/add_photo_alternate:"
+        )
+        return None
+    return Wanted(" · ".join(files), lambda: _at_once(lambda: data.from_files(files)))
+
+
+def _uploads(place: int, name: str) -> list[tuple[str, bytes]]:
+    uploads = st.file_uploader(
+        t("Photos of {name}", name=plain(name)),
+        type=list(photos.EXTENSIONS),
+        accept_multiple_files=True,
+        key=f"train_files_{place}",
+        label_visibility="collapsed",
+    )
+    return [(file.name, file.getvalue()) for file in uploads]
+
+
+def _at_once(read: Callable[[], Dataset]) -> Steps[Dataset]:
+    yield Step(1, 1, phase=N_("reading the photos"), result=read())
+
+
+def plan(base: Classifier) -> Mapping[Way, Settings]:
+    """Show the dials, and give the settings of each way that is wanted, in order.
+
+    Raises:
+        Problem: a dial is out of its range.
+    """
+    columns = st.columns([3, 2, 2], gap="medium", vertical_alignment="bottom")
+    chosen = columns[0].segmented_control(
+        t("What learns"),
+        [*WAYS, _ALL],
+        format_func=lambda way: t("Compare all three") if way == _ALL else t(WAY_NAMES[way]),
+        default="head",
+        required=True,
+        key=remember_choice("train_way"),
+        persist_state="session",
+        help=t(
+            "**Only the head**: the network's last layer; the rest is frozen, so each photo is "
+            "looked at once. **The last blocks too**: fine-tuning, starting from that head, with a "
+            "far smaller learning rate. **All, from nothing**: the same network with random "
+            "weights, as if nobody had ever trained it."
+        ),
+    )
+    per_class = columns[1].slider(
+        t("Photos per class to learn from"),
+        1,
+        200,
+        60,
+        key="train_per_class",
+        persist_state="session",
+        help=t(
+            "Up to {count} more are kept apart to examine the network on.",
+            count=VALIDATION_PER_CLASS,
+        ),
+    )
+    with columns[2]:
+        epochs = _epochs(chosen)
+    with st.expander(t("Training tricks"), icon=":material/tune:", key="train_tricks"):
+        tricks, rate, blocks = _tricks(base, chosen)
+    seed = 0
+    common = Settings(
+        per_class=per_class,
+        validation_per_class=VALIDATION_PER_CLASS,
+        head=HeadSettings(
+            epochs=epochs["head"],
+            learning_rate=rate or head.LEARNING_RATES[tricks.optimiser],
+            tricks=tricks,
+        ),
+        seed=seed,
+    )
+    tuning = {
+        "head": None,
+        "blocks": TuningSettings(
+            blocks=blocks,
+            epochs=epochs["blocks"],
+            learning_rate=finetune.LEARNING_RATES[tricks.optimiser],
+            tricks=tricks,
+        ),
+        "scratch": TuningSettings(
+            blocks=None,
+            epochs=epochs["scratch"],
+            learning_rate=finetune.SCRATCH_LEARNING_RATES[tricks.optimiser],
+            tricks=tricks,
+        ),
+    }
+    ways: Sequence[Way] = WAYS if chosen == _ALL else (chosen,)
+    return {way: replace(common, tuning=tuning[way]) for way in ways}
+
+
+def _epochs(chosen: str) -> dict[str, int]:
+    """Ask for the epochs; the ways that look at photos again and again get fewer."""
+    if chosen == "head":
+        epochs = st.slider(
+            t("Epochs"),
+            1,
+            200,
+            40,
+            key="train_epochs",
+            persist_state="session",
+            help=t("How many times it goes through the photos. The best epoch is kept."),
+        )
+        return {"head": epochs, "blocks": 1, "scratch": 1}
+    epochs = st.slider(
+        t("Epochs"),
+        1,
+        finetune.MAX_EPOCHS,
+        6,
+        key="train_epochs_tuning",
+        persist_state="session",
+        help=t(
+            "How many times it goes through the photos. The best epoch is kept. An epoch of "
+            "fine-tuning takes far longer than one of the head alone."
+        ),
+    )
+    return {"head": epochs if chosen == _ALL else 40, "blocks": epochs, "scratch": epochs}
+
+
+def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int]:
+    """Show the switches; give the tricks, the head's learning rate if set, and the blocks."""
+    first, second, third = st.columns(3, gap="large")
+    with first:
+        optimiser = st.selectbox(
+            t("Optimiser"),
+            OPTIMISERS,
+            format_func=lambda name: t(OPTIMISER_NAMES[name]),
+            key=remember_choice("train_optimiser"),
+            persist_state="session",
+        )
+        st.caption(t("How a step follows from the slope. Adam gives each weight a pace of its own."))
+        schedule = st.selectbox(
+            t("Learning rate over time"),
+            SCHEDULES,
+            format_func=lambda name: t(SCHEDULE_NAMES[name]),
+            key=remember_choice("train_schedule"),
+            persist_state="session",
+        )
+        st.caption(t("Large steps find the valley, small ones its floor."))
+        rate = st.number_input(
+            t("Learning rate of the head"),
+            0.0,
+            100.0,
+            0.0,
+            format="%.4f",
+            key="train_rate",
+            persist_state="session",
+            help=t("0 takes what suits the optimiser."),
+        )
+    with second:
+        decay = st.number_input(
+            t("Weight decay"), 0.0, 100.0, 0.5, key="train_decay", persist_state="session"
+        )
+        st.caption(t("Draws weights towards zero, as strongly as so many photos would."))
+        dropout = st.slider(
+            t("Dropout"), 0.0, 0.9, 0.0, 0.1, key="train_dropout", persist_state="session"
+        )
+        st.caption(t("Blanks a share of the features at each step, so that none is relied on."))
+        smoothing = st.slider(
+            t("Label smoothing"), 0.0, 0.5, 0.0, 0.05, key="train_smoothing", persist_state="session"
+        )
+        st.caption(t("Asks for a little less than certainty; the network becomes more modest."))
+    with third:
+        clip = st.number_input(
+            t("Gradient clipping"), 0.0, 100.0, 0.0, key="train_clip", persist_state="session"
+        )
+        st.caption(t("No step goes further than this. 0 switches it off."))
+        patience = st.number_input(
+            t("Early stopping after"), 0, 100, 0, key="train_patience", persist_state="session"
+        )
+        st.caption(t("So many epochs without progress end the training. 0 switches it off."))
+        augmentation = st.toggle(
+            t("Augmentation"),
+            True,
+            key="train_augmentation",
+            persist_state="session",
+            disabled=chosen == "head",
+            help=t("Frozen features are computed once, from the photo as it is."),
+        )
+        st.caption(t("Mirrored and enlarged views make more photos out of few."))
+        blocks = st.slider(
+            t("Blocks that learn"),
+            1,
+            len(base.layers),
+            min(2, len(base.layers)),
+            key="train_blocks",
+            persist_state="session",
+            disabled=chosen not in ("blocks", _ALL),
+        )
+    return (
+        Tricks(
+            optimiser=optimiser,
+            schedule=schedule,
+            weight_decay=decay,
+            dropout=dropout,
+            clip=clip,
+            label_smoothing=smoothing,
+            patience=int(patience),
+            augmentation=augmentation,
+        ),
+        rate or None,
+        blocks,
+    )
+
+
+def rate_found(suggestion: float) -> Callable[[], None]:
+    """Give a callback that sets the dial to a learning rate."""
+
+    def take() -> None:
+        st.session_state.train_rate = round(suggestion, 4)
+
+    return take
+
+
+@contextmanager
+def tab_if_open(tab: st.delta_generator.DeltaGenerator) -> Iterator[bool]:
+    """Enter a tab, and say whether it is the one that is seen; the others compute nothing."""
+    with tab:
+        yield bool(tab.open)
+
+
+def way_of(name: str) -> str:
+    """What a way of training is called."""
+    return t(WAY_NAMES[name]) if name in WAY_NAMES else name  # type: ignore[index]
+
+
+def seconds(value: float) -> str:
+    """Seconds, as the language writes them."""
+    return t("{seconds} s", seconds=number(value, 1))

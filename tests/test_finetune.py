@@ -1,0 +1,241 @@
+"""Training more than the head, and the tricks of descent."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from core import photos
+from core.problem import Problem
+from core.steps import finish
+from core.training.comparison import compare
+from core.training.data import Dataset, from_files
+from core.training.descent import (
+    OPTIMISERS,
+    SCHEDULES,
+    Examples,
+    Group,
+    Tricks,
+    descend,
+    dropped,
+    find_learning_rate,
+    learn,
+    make_optimiser,
+)
+from core.training.embeddings import EmbeddingCache
+from core.training.finetune import TuningSettings, fingerprint
+from core.training.head import LEARNING_RATES, HeadSettings, blank_layer, fit_head, search_rate
+from core.training.loop import Settings, train
+from core.zoo import loading
+from core.zoo.graph import rest, tap
+
+
+@pytest.fixture(scope="module")
+def samples() -> Dataset:
+    """Cut-outs of two sample photos: enough to learn from, and quick."""
+    files = {}
+    for name in ("dalmatian", "cat"):
+        picture = photos.read_sample(name)
+        crops = [picture.crop((i, i, i + 200, i + 200)).resize((96, 96)) for i in range(0, 60, 10)]
+        files[name] = [
+            (f"{name}-{i}.png", photos.encode_png(photos.to_pixels(photos.to_tensor(crop))))
+            for i, crop in enumerate(crops)
+        ]
+    return from_files(files)
+
+
+def problem(count=90, classes=3, width=12):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(count) % classes
+    centres = 3 * torch.randn(classes, width, generator=generator)
+    return centres[labels] + torch.randn(count, width, generator=generator), labels
+
+
+# Descent
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_each_optimiser_learns_at_its_own_rate_under_each_schedule(optimiser, schedule):
+    learned = problem()
+    settings = HeadSettings(
+        epochs=20,
+        learning_rate=LEARNING_RATES[optimiser],
+        tricks=Tricks(optimiser=optimiser, schedule=schedule),
+    )
+    assert finish(fit_head(learned, learned, 3, settings)).examination.accuracy > 0.95
+
+
+def distances(schedule):
+    """How far plain descent goes at each of 20 steps down the same slope."""
+    layer = blank_layer(2, 2)
+    groups = [Group(tuple(layer.parameters()), 1e-3)]
+    examples = Examples.of(torch.ones(8, 2), torch.zeros(8, dtype=torch.long))
+    tricks = Tricks(optimiser="sgd", schedule=schedule)
+    places = [layer.bias.detach().clone()]
+    for _ in descend(layer, groups, examples, tricks, epochs=10, batch=4, seed=0):
+        places.append(layer.bias.detach().clone())
+    return [(after - before).norm().item() for before, after in pairwise(places)]
+
+
+def test_the_schedule_sets_the_pace():
+    constant, cosine, warm = map(distances, ("constant", "cosine", "warm-up"))
+    assert constant[-1] == pytest.approx(constant[0], rel=0.05)
+    assert cosine[0] == constant[0]
+    assert cosine[-1] < 0.1 * cosine[0]
+    assert warm[0] == pytest.approx(constant[0] / 2, rel=0.05)
+    assert warm[-1] == pytest.approx(cosine[-1], rel=0.05)
+
+
+def test_clipping_bounds_the_step():
+    layer = nn.Linear(4, 2)
+    before = torch.cat([p.detach().flatten().clone() for p in layer.parameters()])
+    optimiser = make_optimiser([Group(tuple(layer.parameters()), 1.0)], "sgd")
+    inputs = 1000 * torch.ones(3, 4)
+    learn(layer, inputs, torch.tensor([0, 1, 0]), optimiser, Tricks(clip=0.5), 3)
+    after = torch.cat([p.detach().flatten() for p in layer.parameters()])
+    assert (after - before).norm().item() == pytest.approx(0.5, rel=1e-4)
+
+
+def test_dropout_keeps_the_mean_and_leaves_the_global_random_numbers_alone():
+    before = torch.get_rng_state()
+    generator = torch.Generator().manual_seed(0)
+    blanked = dropped(torch.ones(400, 50), 0.4, generator)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert (blanked == 0).float().mean().item() == pytest.approx(0.4, abs=0.02)
+    assert blanked.mean().item() == pytest.approx(1.0, abs=0.03)
+
+
+def test_label_smoothing_makes_the_network_less_certain():
+    learned = problem()
+
+    def certainty(smoothing):
+        settings = HeadSettings(
+            epochs=200, tricks=Tricks(label_smoothing=smoothing, weight_decay=0)
+        )
+        return finish(fit_head(learned, learned, 3, settings)).examination.confidence.mean()
+
+    assert certainty(0.3) < certainty(0.0) - 0.1
+
+
+def test_patience_ends_what_no_longer_gets_better():
+    features, labels = problem()
+    unknowable = torch.roll(labels, 1)
+    settings = HeadSettings(epochs=100, tricks=Tricks(patience=3))
+    steps = list(fit_head((features, labels), (features, unknowable), 3, settings))
+    assert steps[-1].index == steps[-1].result.epoch + 3 < 100
+    assert steps[-1].index == steps[-1].total
+
+
+def test_the_search_suggests_a_rate_that_learns_and_changes_nothing():
+    learned = problem()
+    found = search_rate(learned, 3, HeadSettings())
+    assert list(found.rates) == sorted(found.rates)
+    settings = HeadSettings(epochs=10, learning_rate=found.suggestion)
+    assert finish(fit_head(learned, learned, 3, settings)).examination.accuracy > 0.9
+    layer = nn.Linear(12, 3)
+    before = [p.detach().clone() for p in layer.parameters()]
+    find_learning_rate(layer, tuple(layer.parameters()), Examples.of(*learned), Tricks())
+    assert all(torch.equal(p, b) for p, b in zip(layer.parameters(), before, strict=True))
+
+
+@pytest.mark.parametrize(
+    "absurd", [{"dropout": 1.0}, {"clip": -1}, {"label_smoothing": 2}, {"weight_decay": -1}]
+)
+def test_absurd_tricks_are_refused(absurd):
+    with pytest.raises(Problem, match="must lie between"):
+        Tricks(**absurd)
+
+
+# Fine-tuning
+
+
+def test_the_rest_of_a_network_goes_on_where_the_first_part_ended(lite0):
+    node = lite0.layers[-3].node
+    pictures = lite0.normalise(torch.rand(2, 3, 64, 64))
+    with torch.no_grad():
+        maps = tap(lite0.body, [node])(pictures)[node]
+        assert torch.allclose(rest(lite0.body, node)(maps), lite0.body(pictures), atol=1e-5)
+
+
+def test_a_network_that_goes_around_a_node_cannot_be_cut_there(lite0):
+    inside = next(
+        n.name for n in lite0.body.graph.nodes if "conv_pwl" in n.name and "2_1" in n.name
+    )
+    with pytest.raises(ValueError, match="alone"):
+        rest(lite0.body, inside)
+
+
+@pytest.fixture(scope="module")
+def tuned(samples):
+    base = loading.shared("efficientnet_lite0")
+    settings = Settings(tuning=TuningSettings(blocks=1, epochs=2), head=HeadSettings(epochs=5))
+    return base, list(train(base, samples, settings, EmbeddingCache()))
+
+
+def test_fine_tuning_changes_the_last_blocks_only_and_not_the_shared_network(tuned, lite0):
+    base, steps = tuned
+    own, shared = steps[-1].result.classifier, base
+    assert own.provenance.body.startswith("tuned-")
+    assert shared is lite0
+    picture = torch.rand(1, 3, 224, 224)
+    names = [layer.name for layer in shared.layers]
+    ours, theirs = (c.activations(picture, names) for c in (own, shared))
+    changed = [n for n in names if not torch.allclose(ours[n], theirs[n], atol=1e-4)]
+    assert changed == names[-1:]
+
+
+def test_the_network_that_is_kept_gives_the_answers_it_was_examined_on(tuned):
+    training = tuned[1][-1].result
+    size = training.classifier.input_size
+    for i, photo in enumerate(training.validation):
+        picture = photos.prepare(photos.decode(photo.data, photo.name), size)
+        confidence, answer = training.classifier.probabilities(picture)[0].max(-1)
+        assert answer == training.trained.examination.predicted[i]
+        assert confidence.item() == pytest.approx(
+            training.trained.examination.confidence[i].item(), abs=1e-3
+        )
+
+
+def test_stopping_keeps_the_best_epoch(tuned):
+    _, steps = tuned
+    ends = [step for step in steps if "validation loss" in step.scalars]
+    assert len(ends) == 2
+    best = min(step.scalars["validation loss"] for step in ends)
+    assert steps[-1].result.trained.examination.loss == best
+    assert steps[-1].index == steps[-1].total
+
+
+def test_from_scratch_everything_learns_and_is_reproducible(samples):
+    base = loading.shared("efficientnet_lite0")
+    before = torch.get_rng_state()
+
+    tuning = TuningSettings(blocks=None, epochs=1, tricks=Tricks())
+    settings = Settings(per_class=2, validation_per_class=1, tuning=tuning)
+    first, second = (
+        finish(train(base, samples, settings, EmbeddingCache())).classifier for _ in range(2)
+    )
+    assert first.provenance.body == second.provenance.body
+    assert torch.equal(torch.get_rng_state(), before)
+    start = loading.untrained("efficientnet_lite0", 0).body
+    loading.fast(start)
+    assert first.provenance.body != f"tuned-{fingerprint(start)}"
+    weights = zip(first.body.parameters(), start.parameters(), strict=True)
+    assert not any(torch.equal(after, before) for after, before in weights)
+
+
+def test_ways_are_compared_on_the_same_photos(samples, lite0):
+    cache = EmbeddingCache()
+    ways = {
+        "head": train(lite0, samples, Settings(head=HeadSettings(epochs=2)), cache),
+        "blocks": train(lite0, samples, Settings(tuning=TuningSettings(blocks=1, epochs=1)), cache),
+    }
+    *_, last = compare(ways)
+    assert list(last.result) == ["head", "blocks"]
+    assert last.index == last.total
+    head, blocks = (outcome.training for outcome in last.result.values())
+    assert [p.name for p in head.validation] == [p.name for p in blocks.validation]
+    assert all(outcome.seconds > 0 for outcome in last.result.values())
