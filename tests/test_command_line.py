@@ -249,7 +249,7 @@ def test_train_exports_a_zip_with_the_whole_network(zip_file):
         assert {"network.onnx", "predict.py", "labels.txt"} <= set(opened.namelist())
         card = opened.read("MODEL_CARD.md").decode()
     assert "| Data | colours |" in card
-    assert "| epochs | 5 |" in card
+    assert "| head: epochs | 5 |" in card
     assert str(Path(zip_file).parent) not in card  # where photos lie is nobody's business
 
 
