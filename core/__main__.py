@@ -395,7 +395,7 @@ def _train(options: argparse.Namespace) -> Answer:
     if options.out:
         store.save(training, options.out)
     if options.export:
-        _write(options.export, bundle.write(training, _about(options, settings)))
+        _write(options.export, bundle.write(training, _about(options)))
     return {
         "model": base.name,
         "classes": list(dataset.classes),
@@ -410,13 +410,14 @@ def _train(options: argparse.Namespace) -> Answer:
     }
 
 
-def _about(options: argparse.Namespace, settings: Any) -> dict[str, str]:
-    """What a model card tells of a training: the folder's name, not where it lies."""
-    return {
-        "Data": options.folder.resolve().name,
-        "Photos to learn from, per class": str(settings.per_class or "four in five"),
-        **{name.replace("_", " "): str(value) for name, value in asdict(settings.head).items()},
-    }
+def _about(options: argparse.Namespace) -> dict[str, str]:
+    """What a model card tells of the photos: where they come from, but not where they lie."""
+    from core.training import sources
+
+    if not options.data:
+        return {"Data": options.folder.resolve().name}
+    known = sources.source(options.data)
+    return {"Data": known.title, "Credit": known.credit}
 
 
 def _network(name: str) -> Classifier:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -246,6 +247,64 @@ def test_train_takes_a_data_set_by_its_name(run, tmp_path):
     assert (answer["n_train"], answer["n_val"]) == (8, 2)
 
 
+@pytest.fixture(scope="module")
+def zip_file(tmp_path_factory, lite0) -> str:
+    """What `train --export` saves of a network that tells red from blue."""
+    folder = tmp_path_factory.mktemp("export")
+    chance = np.random.default_rng(0)
+    for name, channel in (("red", 0), ("blue", 2)):
+        (folder / "colours" / name).mkdir(parents=True)
+        for i in range(4):
+            noise = chance.integers(0, 100, (32, 32, 3), dtype=np.uint8)
+            noise[..., channel] += 150
+            Image.fromarray(noise).save(folder / "colours" / name / f"{i}.png")
+    arguments = ["train", str(folder / "colours"), "--export", str(folder / "mine.zip")]
+    assert main([*arguments, "--epochs", "5", "--json"]) == 0
+    return str(folder / "mine.zip")
+
+
+def test_train_exports_a_zip_with_the_whole_network(zip_file):
+    with zipfile.ZipFile(zip_file) as opened:
+        assert {"network.onnx", "predict.py", "labels.txt"} <= set(opened.namelist())
+        card = opened.read("MODEL_CARD.md").decode()
+    assert "| Data | colours |" in card
+    assert "| head: epochs | 5 |" in card
+    assert str(Path(zip_file).parent) not in card  # where photos lie is nobody's business
+
+
+def test_every_verb_takes_a_zip(run, zip_file, colours, tmp_path):
+    reddish = str(Path(colours) / "red" / "0.png")
+    seen = run("classify", reddish, "--network", zip_file)
+    assert seen["model"] == "own"
+    assert seen["predictions"][0]["class_name"] == "red"
+    out = ("--out", str(tmp_path / "x.png"))
+    attack = ("--target", "blue", "--steps", "2", "--network", zip_file)
+    assert run("attack", reddish, *attack, *out)["target"] == "blue"
+    assert run("features", reddish, "--network", zip_file, *out)["model"] == "own"
+    ideal = ("--class", "red", "--steps", "1", "--size", "64", "--network", zip_file)
+    assert run("ideal", *ideal, *out)["class_name"] == "red"
+
+
+def test_classify_goes_on_after_a_photo_that_cannot_be_read(run, colours):
+    files = [str(Path(colours) / "red" / name) for name in ("0.png", "broken.jpg", "1.png")]
+    answer = run("classify", *files, "--top", "2")
+    assert [photo["file"] for photo in answer["photos"]] == [files[0], files[2]]
+    assert [len(photo["predictions"]) for photo in answer["photos"]] == [2, 2]
+    (skipped,) = answer["skipped"]
+    assert skipped["file"] == files[1]
+    assert "is not a picture" in skipped["reason"]
+
+
+def test_classify_tells_people_which_photo_is_what(capsys, colours):
+    files = [str(Path(colours) / name) for name in ("red/0.png", "red/broken.jpg", "blue/0.png")]
+    assert main(["classify", *files, "--top", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"  file={files[0]}" in lines
+    assert f"  file={files[2]}" in lines
+    assert sum("class_name=" in line for line in lines) == 2
+    assert any(line.startswith(f"  file={files[1]}  reason=") for line in lines)
+
+
 def test_without_json_people_get_lines(capsys, photo):
     assert main(["classify", photo]) == 0
     said = capsys.readouterr()
@@ -275,6 +334,16 @@ def test_an_unknown_network(refused, photo):
 
 def test_a_folder_that_holds_no_trained_network(refused, photo, tmp_path):
     assert "does not hold a network" in refused("classify", photo, "--model", str(tmp_path))
+
+
+def test_a_zip_that_holds_no_trained_network(refused, photo, tmp_path):
+    (tmp_path / "photos.zip").write_bytes(b"PK and so on")
+    said = refused("classify", photo, "--network", str(tmp_path / "photos.zip"))
+    assert "photos.zip does not hold a network" in said
+
+
+def test_training_without_a_place_to_save_to(refused, colours):
+    assert "Say where to save the network" in refused("train", colours)
 
 
 def test_a_network_that_cannot_be_downloaded(refused, photo, monkeypatch):

@@ -7,7 +7,6 @@ size it must have, and nothing is unpickled or written to disk.
 from __future__ import annotations
 
 import copy
-import hashlib
 import io
 import json
 import unicodedata
@@ -19,11 +18,11 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from torch import nn
 
 from core import photos
 from core.problem import N_, Problem
 from core.training import data
+from core.training.finetune import fingerprint
 from core.training.head import LinearHead
 from core.training.loop import OWN_NETWORK, Training
 from core.training.model_card import model_card
@@ -88,6 +87,7 @@ def essentials(training: Training) -> dict[str, bytes]:
         "format": FORMAT,
         "network": origin.network,
         "tuned": bool(origin.body),
+        "weights": origin.weights,
         "title": classifier.title,
         "labels": list(classifier.labels),
         "n_train": training.n_train,
@@ -170,7 +170,8 @@ def assemble(
         body = _part(
             name, BODY_FILE, lambda: _unpacked(source, BODY_FILE, _body_tensors(grown_out_of))
         )
-        grown_out_of = _with_body(grown_out_of, body)
+        weights = _part(name, CARD_FILE, lambda: _text(card.get("weights", "")))
+        grown_out_of = _with_body(grown_out_of, body, weights)
     return grown_out_of.with_head(
         LinearHead(head["weight"], head["bias"]).module(),
         name=OWN_NETWORK,
@@ -178,15 +179,6 @@ def assemble(
         labels=labels,
         accuracy=accuracy,
     )
-
-
-def fingerprint(body: nn.Module) -> str:
-    """Give an id that two bodies share only if all their tensors are the same (SHA-256)."""
-    digest = hashlib.sha256()
-    for key, tensor in sorted(body.state_dict().items()):
-        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().data)
-    return digest.hexdigest()
 
 
 def _pictures(training: Training) -> torch.Tensor:
@@ -208,21 +200,21 @@ def _body_tensors(classifier: Classifier) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def _with_body(base: Classifier, tensors: Mapping[str, torch.Tensor]) -> Classifier:
-    """A copy of a classifier whose body has other weights; `base` is shared and stays as it is."""
-    tuned = copy.deepcopy(base)
-    tuned.body.load_state_dict({key: tensors[key] for key in base.body.state_dict()})
-    tuned.norms = tuple(
+def _with_body(base: Classifier, tensors: Mapping[str, torch.Tensor], weights: str) -> Classifier:
+    """A classifier with other weights in a copy of its body; `base` is shared and stays as it is."""
+    body = copy.deepcopy(base.body)
+    body.load_state_dict({key: tensors[key] for key in body.state_dict()})
+    norms = tuple(
         NormStatistics(
             norm.node,
-            tensors[f"norms.{norm.node}.mean"].to(norm.mean.device),
-            tensors[f"norms.{norm.node}.std"].to(norm.std.device),
+            tensors[f"norms.{norm.node}.mean"].to(base.device),
+            tensors[f"norms.{norm.node}.std"].to(base.device),
         )
         for norm in base.norms
     )
     # Computed, not read: a made-up id could pass these weights off as somebody else's.
-    tuned.provenance = replace(base.provenance, body=fingerprint(tuned.body))
-    return tuned
+    origin = replace(base.provenance, weights=weights, body=f"tuned-{fingerprint(body)}")
+    return base.with_body(body, norms=norms, origin=origin)
 
 
 def _packed(tensors: Mapping[str, torch.Tensor]) -> bytes:
@@ -308,9 +300,8 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("not a text")
     value.encode()  # half a character, as JSON can spell it, could be neither shown nor saved
-    on_a_line = " ".join(value.split())
-    shown = "".join(c for c in on_a_line if unicodedata.category(c) != "Cc")
-    return shown[:_LONGEST_TEXT]
+    shown = "".join(c if unicodedata.category(c) != "Cc" else " " for c in value)
+    return " ".join(shown.split())[:_LONGEST_TEXT].rstrip()
 
 
 def _share(value: object) -> float | None:

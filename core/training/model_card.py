@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
+from typing import Any
 
 import torch
 
 from core.training.evidence import wilson
-from core.training.loop import Training
+from core.training.loop import Settings, Training, Way
 from core.zoo import catalogue
+
+_WAYS: dict[Way, str] = {
+    "head": "the last layer, on the frozen features of the rest",
+    "blocks": "the last blocks, with the last layer",
+    "scratch": "everything, from random weights",
+}
 
 
 def model_card(training: Training, about: Mapping[str, str]) -> str:
@@ -20,11 +29,20 @@ def model_card(training: Training, about: Mapping[str, str]) -> str:
         training: the network with the evidence for it.
         about: further lines on data and settings, by their names.
     """
-    labels = training.classifier.labels
+    classifier = training.classifier
+    count, size = len(classifier.labels), classifier.input_size
     low, high = training.interval
-    return f"""# {_plain(training.classifier.title)}
+    body_file = ", `body.safetensors` all before it" if classifier.provenance.body else ""
+    data = {
+        **about,
+        "Photos learned from": str(training.n_train),
+        "Photos examined on": str(training.n_val),
+        "Unreadable files left out": str(len(training.skipped)),
+        **_settings(training.settings),
+    }
+    return f"""# {_plain(classifier.title)}
 
-A network that tells {len(labels)} classes of photos apart. It was trained with Ideal Cat on
+A network that tells {count} classes of photos apart. It was trained with Ideal Cat on
 {date.today().isoformat()}, and examined on photos that it had not learned from: it gets
 **{training.accuracy:.1%}** of {training.n_val} right (95 % interval: {low:.1%} to {high:.1%}).
 
@@ -33,34 +51,29 @@ A network that tells {len(labels)} classes of photos apart. It was trained with 
     pip install onnxruntime pillow numpy
     python predict.py photo.jpg
 
-`network.onnx` takes RGB in [0, 1], float32, (N, 3, {_size(training)}, {_size(training)}), and gives logits, (N, {len(labels)});
-the normalisation is inside. Its logits were compared with PyTorch's and agree to 1e-4. Cut a photo to its middle
-square and resize it (bicubic), as `predict.py` does. `labels.txt` has the classes, a line each, in the order of the logits.
-`head.safetensors` is the last layer{", `body.safetensors` all before it" if training.classifier.provenance.body else ""}. Ideal Cat opens the whole zip again.
+`network.onnx` takes RGB in [0, 1], float32, (N, 3, {size}, {size}), and gives logits, (N, {count}); the
+normalisation is inside. Its logits were compared with PyTorch's and agree to 1e-4. Cut a photo to its
+middle square and resize it (bicubic), as `predict.py` does. `labels.txt` has the classes, a line each, in
+the order of the logits. `head.safetensors` is the last layer{body_file}. Ideal Cat opens the whole zip again.
 
 ## Data and settings
 
-| | |
-|---|---|
-| Photos learned from | {training.n_train} |
-| Photos examined on | {training.n_val} |
-| Unreadable files left out | {len(training.skipped)} |
-{_rows(about)}
+{_table(data)}
 ## Scores
 
-| Class | Examined on | Right | 95 % interval | Most often mistaken for |
-|---|---|---|---|---|
+| Class | Learned from | Examined on | Right | 95 % interval | Most often mistaken for |
+|---|---|---|---|---|---|
 {_scores(training)}
-The intervals are Wilson's. Where the best of several epochs was kept, it was chosen by these same photos, so new
-photos may fare a little worse.
+The intervals are Wilson's. Where the best of several epochs was kept, it was chosen by these same photos,
+so new photos may fare a little worse.
 
 ## Where the weights come from
 
-{_origin(training)}
+{_table(_origin(training))}
 ## Limits
 
 - **It must call everything one of its classes.** It has no word for anything else: a photo of something it has never
-  seen gets one of these {len(labels)} names too, often with a high probability.
+  seen gets one of these {count} names too, often with a high probability.
 - The scores hold for photos like those it was examined on. Other cameras, backgrounds or places can do worse.
 - It looks at the middle square of a photo only.
 - A probability is not a certainty, and changes too small to see can turn the answer (adversarial photos).
@@ -68,16 +81,34 @@ photos may fare a little worse.
 """
 
 
-def _size(training: Training) -> int:
-    return training.classifier.input_size
+def _table(rows: Mapping[str, str]) -> str:
+    lines = [f"| {_plain(name)} | {_plain(value)} |\n" for name, value in rows.items()]
+    return "".join(["| | |\n|---|---|\n", *lines])
 
 
-def _rows(about: Mapping[str, str]) -> str:
-    return "".join(f"| {_plain(name)} | {_plain(value)} |\n" for name, value in about.items())
+def _settings(settings: Settings) -> dict[str, str]:
+    rows = {"What learned": _WAYS[settings.way], "Seed of the split": str(settings.seed)}
+    if settings.way != "scratch":
+        rows |= _named("head", asdict(settings.head))
+    if settings.tuning:
+        rows |= _named("blocks", asdict(settings.tuning))
+    return rows
+
+
+def _named(of: str, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Settings, and the settings within them, by names for people."""
+    rows: dict[str, str] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            rows |= _named(of, value)
+        else:
+            rows[f"{of}: {name.replace('_', ' ')}"] = "all" if value is None else str(value)
+    return rows
 
 
 def _scores(training: Training) -> str:
     labels, confusion = training.classifier.labels, training.confusion
+    learned = Counter(photo.label for photo in training.train)
     rows = []
     for i, name in enumerate(labels):
         right, total = int(confusion[i, i]), int(confusion[i].sum())
@@ -86,23 +117,19 @@ def _scores(training: Training) -> str:
         wrong[i] = 0
         mistaken = f"{_plain(labels[int(wrong.argmax())])} ({wrong.max()})" if wrong.any() else "–"
         interval = f"{low:.1%} to {high:.1%}" if total else "–"
-        rows.append(f"| {_plain(name)} | {total} | {right} | {interval} | {mistaken} |\n")
+        counts = f"{learned[i]} | {total} | {right}"
+        rows.append(f"| {_plain(name)} | {counts} | {interval} | {mistaken} |\n")
     return "".join(rows)
 
 
-def _origin(training: Training) -> str:
+def _origin(training: Training) -> dict[str, str]:
     origin = training.classifier.provenance
     known = {entry.name: entry for entry in catalogue.ENTRIES}.get(origin.network)
-    base = f"{known.title}, ImageNet, {known.weights_file}" if known else origin.network
-    changed = "all weights that were trained on" if origin.body else "the last layer"
-    return f"""| | |
-|---|---|
-| Base network | {_plain(base)} |
-| Licence of its weights | {_plain(origin.licence)} |
-| Trained here | {changed} |
-| PyTorch | {torch.__version__} |
-
-"""
+    rows = {"Network": known.title if known else origin.network, "Weights": origin.weights}
+    if training.settings.way != "scratch":
+        rows["Grown out of"] = f"ImageNet, {known.weights_file}" if known else origin.network
+        rows["Licence of these"] = origin.licence
+    return {**rows, "PyTorch": str(torch.__version__)}
 
 
 def _plain(text: str) -> str:

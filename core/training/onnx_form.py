@@ -37,13 +37,12 @@ def onnx_form(classifier: Classifier, pictures: torch.Tensor) -> bytes:
         difference = _difference(classifier, written, pictures)
     except Exception as error:  # the exporter names what it cannot do in many ways
         raise Problem(
-            N_("This network cannot be written as ONNX ({reason}). It stays here as it was."),
-            reason=str(error).split("\n")[0][:200] or type(error).__name__,
+            N_("This network cannot be written as ONNX, so it is not offered. It stays as it was.")
         ) from error
     if not difference <= TOLERANCE:
         raise Problem(
             N_(
-                "As ONNX, this network answers differently by {difference:.1e}, where {limit:.0e} is allowed, so it is not offered. It stays here as it was."
+                "As ONNX, this network answers differently by {difference:.1e}, where {limit:.0e} is allowed, so it is not offered. It stays as it was."
             ),
             difference=difference,
             limit=TOLERANCE,
