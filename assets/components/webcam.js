@@ -371,6 +371,7 @@ class Live extends Panel {
   constructor(root) {
     super(root);
     this.frame = 0;
+    this.drawn = null;
     this.waitsFor = null;
     this.askedAt = 0;
     this.visit = Math.random().toString(36).slice(2);
@@ -388,11 +389,14 @@ class Live extends Panel {
 
   update(data) {
     super.update(data);
-    if (!data.answer || data.answer.frame !== this.waitsFor) return;
+    const { answer, interval } = data;
+    const isNew = answer?.frame.startsWith(this.visit) && answer.frame !== this.drawn;
+    if (!isNew || !this.camera.isOn) return;
+    this.draw(answer);
+    // An answer to a frame that was given up is shown too, but the next one is underway already.
+    if (answer.frame !== this.waitsFor) return;
     this.waitsFor = null;
-    if (!this.camera.isOn) return;
-    this.draw(data.answer);
-    this.plan(Math.max(0, this.askedAt + data.interval - performance.now()));
+    this.plan(Math.max(0, this.askedAt + interval - performance.now()));
   }
 
   begin() {
@@ -428,7 +432,7 @@ class Live extends Panel {
   }
 
   draw({ frame, verdict, sure, bars }) {
-    this.bars.dataset.frame = frame;
+    this.drawn = this.bars.dataset.frame = frame;
     // Set only when it changes, so that a screen reader reads each answer once.
     if (this.verdict.textContent !== verdict) this.verdict.textContent = verdict;
     this.verdict.classList.toggle("unsure", !sure);
