@@ -140,11 +140,14 @@ class Panel {
   }
 
   update(data) {
+    // What was sent as a part of the page waits until the page has ended; a watching one does not.
+    const isOvertaken = this.data !== null && this.data.watched !== data.watched;
     this.data = data;
     this.video.setAttribute("aria-label", data.texts.preview);
     this.next.textContent = data.texts.next;
     if (data.problem) this.say(data.problem);
     this.show();
+    if (isOvertaken) this.sendAgain();
   }
 
   show() {
@@ -211,6 +214,7 @@ class Panel {
 
   begin() {}
   end() {}
+  sendAgain() {}
 }
 
 // Hold the button: ten photos a second go into the class.
@@ -361,6 +365,10 @@ class Recorder extends Panel {
     this.timer = setTimeout(() => this.root.isConnected && this.underway && this.post(), PATIENCE);
   }
 
+  sendAgain() {
+    if (this.underway) this.post();
+  }
+
   end() {
     this.release();
   }
@@ -413,6 +421,10 @@ class Live extends Panel {
   end() {
     clearTimeout(this.timer);
     this.answer.hidden = true;
+  }
+
+  sendAgain() {
+    if (this.camera.isOn) this.ask();
   }
 
   plan(wait) {
