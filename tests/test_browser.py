@@ -51,17 +51,19 @@ def serving(script: str, log: Path, *options: str):
     with log.open("w") as output:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}"
-    for _ in range(300):
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
-                break
-        except OSError:
-            time.sleep(0.1)
-    else:
-        pytest.fail(f"the server did not start:\n{log.read_text()}")
-    yield url
-    server.terminate()
-    server.wait(timeout=20)
+    try:
+        for _ in range(300):
+            try:
+                with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
+                    break
+            except OSError:
+                time.sleep(0.1)
+        else:
+            pytest.fail(f"the server did not start:\n{log.read_text()}")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
     assert "Traceback" not in log.read_text()
 
 

@@ -140,11 +140,14 @@ class Panel {
   }
 
   update(data) {
+    // What was sent as a part of the page waits until the page has ended; a watching one does not.
+    const isOvertaken = this.data !== null && this.data.watched !== data.watched;
     this.data = data;
     this.video.setAttribute("aria-label", data.texts.preview);
     this.next.textContent = data.texts.next;
     if (data.problem) this.say(data.problem);
     this.show();
+    if (isOvertaken) this.sendAgain();
   }
 
   show() {
@@ -211,6 +214,7 @@ class Panel {
 
   begin() {}
   end() {}
+  sendAgain() {}
 }
 
 // Hold the button: ten photos a second go into the class.
@@ -361,6 +365,10 @@ class Recorder extends Panel {
     this.timer = setTimeout(() => this.root.isConnected && this.underway && this.post(), PATIENCE);
   }
 
+  sendAgain() {
+    if (this.underway) this.post();
+  }
+
   end() {
     this.release();
   }
@@ -371,6 +379,7 @@ class Live extends Panel {
   constructor(root) {
     super(root);
     this.frame = 0;
+    this.drawn = null;
     this.waitsFor = null;
     this.askedAt = 0;
     this.visit = Math.random().toString(36).slice(2);
@@ -388,11 +397,14 @@ class Live extends Panel {
 
   update(data) {
     super.update(data);
-    if (!data.answer || data.answer.frame !== this.waitsFor) return;
+    const { answer, interval } = data;
+    const isNew = answer?.frame.startsWith(this.visit) && answer.frame !== this.drawn;
+    if (!isNew || !this.camera.isOn) return;
+    this.draw(answer);
+    // An answer to a frame that was given up is shown too, but the next one is underway already.
+    if (answer.frame !== this.waitsFor) return;
     this.waitsFor = null;
-    if (!this.camera.isOn) return;
-    this.draw(data.answer);
-    this.plan(Math.max(0, this.askedAt + data.interval - performance.now()));
+    this.plan(Math.max(0, this.askedAt + interval - performance.now()));
   }
 
   begin() {
@@ -409,6 +421,10 @@ class Live extends Panel {
   end() {
     clearTimeout(this.timer);
     this.answer.hidden = true;
+  }
+
+  sendAgain() {
+    if (this.camera.isOn) this.ask();
   }
 
   plan(wait) {
@@ -428,7 +444,7 @@ class Live extends Panel {
   }
 
   draw({ frame, verdict, sure, bars }) {
-    this.bars.dataset.frame = frame;
+    this.drawn = this.bars.dataset.frame = frame;
     // Set only when it changes, so that a screen reader reads each answer once.
     if (this.verdict.textContent !== verdict) this.verdict.textContent = verdict;
     this.verdict.classList.toggle("unsure", !sure);

@@ -222,16 +222,17 @@ def collect(key: str, class_name: str, *, watched: bool = False) -> list[tuple[s
         Names and contents of the class's photos, as `core.training.data.from_files` takes them.
     """
     recording = _recordings().setdefault(key, Recording())
-    _as_part(lambda: _collect(key, class_name, recording), watched=watched)
+    _as_part(lambda: _collect(key, class_name, recording, watched=watched), watched=watched)
     return [(f"webcam-{i}.jpg", photo) for i, photo in enumerate(recording.photos, 1)]
 
 
-def _collect(key: str, class_name: str, recording: Recording) -> None:
+def _collect(key: str, class_name: str, recording: Recording, *, watched: bool) -> None:
     ended = key in _inbox() and recording.receive(_inbox().pop(key))
     _component(
         key=key,
         data={
             "mode": "collect",
+            "watched": watched,
             "side": SIDE,
             "quality": _QUALITY,
             "most": MOST_PHOTOS,
@@ -271,16 +272,17 @@ def live(key: str, classifier: Classifier, *, watched: bool = False) -> None:
         classifier: whom to ask.
         watched: see `collect`.
     """
-    _as_part(lambda: _live(key, classifier), watched=watched)
+    _as_part(lambda: _live(key, classifier, watched=watched), watched=watched)
 
 
-def _live(key: str, classifier: Classifier) -> None:
+def _live(key: str, classifier: Classifier, *, watched: bool) -> None:
     if key in _inbox():
         _answer(key, classifier, _inbox().pop(key))
     _component(
         key=key,
         data={
             "mode": "live",
+            "watched": watched,
             "side": SIDE,
             "quality": _QUALITY,
             "answer": _answers().get(key),
