@@ -150,23 +150,23 @@ def _copies(seen: Overview, withheld: int) -> list[str]:
         return [t("No photo is there twice.")]
     sentences = [
         t(
-            "{count} photos are exact copies of others and add nothing.",
+            "Exact copies of other photos, which add nothing: **{count}**.",
             count=number(seen.extra_copies),
         )
     ]
     if seen.leaks:
         sentences.append(
             t(
-                "{count} photos stand both among those to learn from and among those to be "
-                "examined on.",
+                "Photos that stand both among those to learn from and among those to be examined "
+                "on: **{count}**.",
                 count=number(len(seen.leaks)),
             )
         )
     if withheld:
         sentences.append(
             t(
-                "{count} photos are kept out of the examination, since a copy of them is learned "
-                "from: recognising those would be memory, not understanding.",
+                "Kept out of the examination, since a copy is learned from: **{count}**. To "
+                "recognise those would be memory, not understanding.",
                 count=number(withheld),
             )
         )
@@ -176,8 +176,8 @@ def _copies(seen: Overview, withheld: int) -> list[str]:
 def _contradictions(seen: Overview) -> None:
     st.warning(
         t(
-            "{count} photos are in several classes at once, so some of their labels must be "
-            "wrong. Keep each in one class.",
+            "Photos that are in several classes at once: {count}. Some of their labels must be "
+            "wrong; keep each in one class.",
             count=number(len(seen.contradictions)),
         ),
         icon=":material/rule:",
@@ -327,11 +327,17 @@ def _matrix_figure(matrix: NDArray[np.int64], names: Sequence[str], title: str) 
         title=title,
         height=max(280, 60 + 30 * len(names)),
         margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        xaxis={"title": t("predicted"), "type": "category", "fixedrange": True},
+        # Ranges by hand: markers would have room of their own around the cells.
+        xaxis={
+            "title": t("predicted"),
+            "type": "category",
+            "range": [-0.5, len(names) - 0.5],
+            "fixedrange": True,
+        },
         yaxis={
             "title": t("true"),
             "type": "category",
-            "autorange": "reversed",
+            "range": [len(names) - 0.5, -0.5],
             "fixedrange": True,
         },
         clickmode="event+select",
@@ -460,7 +466,9 @@ def _draw_map(
     low, high = points.min(axis=0), points.max(axis=0)
     places = np.where(high > low, (points - low) / np.where(high > low, high - low, 1), 0.5)
     columns = ceil(np.sqrt(len(shown)))
-    wrong = [predicted is not None and predicted[i] != p.label for i, p in enumerate(shown)]
+    wrong = [
+        predicted is not None and int(predicted[i]) != photo.label for i, photo in enumerate(shown)
+    ]
     chosen = (st.session_state.get(f"{key}_points") or {}).get("photo")
     left, right = st.columns([3, 1], gap="medium")
     with left:
@@ -547,6 +555,7 @@ def learning_curve_figure(curve: LearningCurve, title: str) -> go.Figure:
         figure.add_scatter(
             x=[*counts, *reversed(counts)],
             y=[*(s.high for s in spreads), *(s.low for s in reversed(spreads))],
+            mode="lines",
             fill="toself",
             fillcolor=colour,
             opacity=0.2,
@@ -634,6 +643,9 @@ def is_it_fair(familiar: Sequence[Familiarity], comparison: Sequence[Score] = ()
         {
             t("Your class"): one.class_name,
             t("ImageNet has, by name"): _by_name(one.by_name),
+            t("Answers one of these"): percent(one.share_by_name)
+            if one.by_name and one.total
+            else "–",
             t("Most often taken for"): _taken_for(one),
             t("How sure it was"): percent(one.confidence) if one.total else "–",
         }
