@@ -16,9 +16,11 @@ from core import photos
 from core.problem import Problem
 from core.steps import finish
 from core.training import evidence, learning_curve, projection
+from core.training.challenge import challenge
 from core.training.data import Dataset, Photo, Split, from_folder, split
 from core.training.embeddings import EmbeddingCache
 from core.training.head import HeadSettings
+from core.training.loop import Settings, train
 from core.training.overview import overview, survey, withheld
 from core.training.random_body import random_body
 from core.zoo.labels import imagenet
@@ -379,6 +381,23 @@ def test_an_impossible_number_of_seeds_is_refused(seeds):
         learning_curve.Settings(seeds=seeds)
 
 
+def test_the_challenge_scores_each_data_set_as_a_training_of_its_own_would(tiny):
+    sets = {
+        "many": Dataset(("red", "blue"), coloured(10)),
+        "few": Dataset(("red", "blue"), coloured(4)),
+    }
+    settings = Settings(head=HeadSettings(epochs=5))
+    steps = list(challenge(tiny, sets, settings, EmbeddingCache()))
+    done = [step.index for step in steps]
+    assert done == sorted(done)
+    assert done[-1] == 1000
+    alone = [finish(train(tiny, dataset, settings, EmbeddingCache())) for dataset in sets.values()]
+    assert [(s.class_name, s.total, s.accuracy) for s in steps[-1].result] == [
+        (name, training.n_val, pytest.approx(training.accuracy))
+        for name, training in zip(sets, alone, strict=True)
+    ]
+
+
 # What a visitor sees
 
 
@@ -392,7 +411,8 @@ def page_of_evidence() -> None:
     from core.training import evidence as scores
     from core.training.data import Dataset, Photo
     from core.training.learning_curve import LearningCurve, Point
-    from core.training.overview import overview
+    from core.training.loop import Settings, train
+from core.training.overview import overview
     from pages.kit import evidence
 
     names = ("cat *1*", "<b>dog</b>")
