@@ -411,8 +411,7 @@ def page_of_evidence() -> None:
     from core.training import evidence as scores
     from core.training.data import Dataset, Photo
     from core.training.learning_curve import LearningCurve, Point
-    from core.training.loop import Settings, train
-from core.training.overview import overview
+    from core.training.overview import overview
     from pages.kit import evidence
 
     names = ("cat *1*", "<b>dog</b>")
