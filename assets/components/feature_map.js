@@ -53,7 +53,7 @@ export default function ({ data, parentElement, setStateValue }) {
     if (point.wrong) mark.classList.add("wrong");
     mark.onpointerenter = mark.onfocus = () => show(place);
     mark.onpointerleave = mark.onblur = hide;
-    mark.onclick = () => setStateValue("photo", place);
+    mark.onclick = () => setStateValue("photo", [data.id, place]);
     svg.append(mark);
     return mark;
   });
@@ -62,7 +62,7 @@ export default function ({ data, parentElement, setStateValue }) {
     if (from < 0) return;
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      setStateValue("photo", from);
+      setStateValue("photo", [data.id, from]);
     }
     const to = nearest(from, event.key);
     if (to === null) return;

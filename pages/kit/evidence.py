@@ -33,6 +33,8 @@ _TILE = 96
 _LARGE = 360
 _SHEET_COLUMNS = 6
 _MOST_LISTED = 20
+_SPRITES_KEPT = 110
+"""A sheet for each of 100 classes, and a few maps."""
 _MOST_IN_GALLERY = 24
 MOST_ON_MAP = 400
 """Points of a map; more lie on top of each other, and their thumbnails take long to come."""
@@ -107,7 +109,8 @@ def overview(seen: Overview, *, withheld: int = 0) -> None:
             )
             if samples:
                 alt = t("Some photos of the class {name}", name=name)
-                st.image(data_uri(sheet(samples)), width="stretch", alt=alt)
+                picture = _sprite(_fingerprint(samples), samples, _TILE, _SHEET_COLUMNS)
+                st.image(picture, width="stretch", alt=alt)
 
 
 def sheet(samples: Sequence[Photo], tile: int = _TILE, columns: int = _SHEET_COLUMNS) -> Pixels:
@@ -248,7 +251,7 @@ def confusion(answers: Answers, key: str) -> None:
 
     Args:
         answers: of the examination.
-        key: of the elements; different for different trainings, or a choice outlives its matrix.
+        key: of the elements.
     """
     matrix, names = answers.matrix, answers.class_names
     cells = [(int(i), int(j)) for i, j in zip(*np.nonzero(matrix), strict=True)]
@@ -257,6 +260,8 @@ def confusion(answers: Answers, key: str) -> None:
     # Mistakes first, the most frequent first: they are what is looked for.
     cells.sort(key=lambda cell: (cell[0] == cell[1], -matrix[cell]))
     choice_key = remember_choice(f"{key}_cell")
+    if st.session_state.get(choice_key) not in cells:  # left over from another training
+        st.session_state[choice_key] = cells[0]
     title = t("What was taken for what")
 
     def clicked() -> None:
@@ -405,7 +410,7 @@ def feature_map(
         features: (n, D), the photos' embeddings.
         shown: the n photos; of many, only some are drawn.
         class_names: of the visitor's classes.
-        key: of the elements; different for different trainings.
+        key: of the elements.
         predicted: what the network took each for, where that is known, (n,).
     """
     if not len(shown):
@@ -450,7 +455,7 @@ def _points(method: str, features: NDArray[np.float32]) -> NDArray[np.float64]:
     return session.compute(lambda: project(features))
 
 
-@st.cache_data(scope="session", max_entries=3, show_spinner=False)
+@st.cache_data(scope="session", max_entries=_SPRITES_KEPT, show_spinner=False)
 def _sprite(fingerprint: str, _shown: Sequence[Photo], tile: int, columns: int) -> str:
     return data_uri(sheet(_shown, tile, columns), quality=75)
 
@@ -469,7 +474,9 @@ def _draw_map(
     wrong = [
         predicted is not None and int(predicted[i]) != photo.label for i, photo in enumerate(shown)
     ]
-    chosen = (st.session_state.get(f"{key}_points") or {}).get("photo")
+    identity = fingerprint[:16]
+    # What was clicked on another map, which had the same key, is no choice on this one.
+    of_map, chosen = (st.session_state.get(f"{key}_points") or {}).get("photo") or ("", 0)
     left, right = st.columns([3, 1], gap="medium")
     with left:
         _map(
@@ -488,7 +495,8 @@ def _draw_map(
                     )
                 ],
                 "classes": list(class_names),
-                "colours": [_PALETTE[i % len(_PALETTE)] for i in range(len(class_names))],
+                "colours": _colours(len(class_names)),
+                "id": identity,
                 "sprite": _sprite(fingerprint, shown, 64, columns),
                 "columns": columns,
                 "label": t("Map of the features"),
@@ -498,7 +506,8 @@ def _draw_map(
             on_photo_change=_rerun_only,
         )
     with right:
-        if isinstance(chosen, int) and 0 <= chosen < len(shown):
+        if of_map == identity and 0 <= int(chosen) < len(shown):
+            chosen = int(chosen)
             photo = shown[chosen]
             st.image(
                 _photo_uri(photo.data, photo.name, _LARGE),
@@ -508,6 +517,12 @@ def _draw_map(
             )
         else:
             st.caption(t("Click on a point to see its photo here."))
+
+
+def _colours(count: int) -> list[str]:
+    if count <= len(_PALETTE):
+        return list(_PALETTE[:count])
+    return [f"hsl({360 * i / count:.0f} 65% {(42, 62)[i % 2]}%)" for i in range(count)]
 
 
 def _point_title(
@@ -601,20 +616,17 @@ def learning_curve_words(curve: LearningCurve) -> None:
     ends = {kind: curve.curve(kind) for kind in KINDS if kind in curve.kinds}
     if "transfer" not in ends:
         return
-    best = ends["transfer"][-1]
+    first, last = ends["transfer"][0], ends["transfer"][-1]
     st.markdown(
         t(
-            "With {few} per class the pretrained network reaches **{first}**, with {many} "
-            "**{last}**.",
-            few=number(ends["transfer"][0].per_class),
-            first=percent(ends["transfer"][0].mean),
-            many=number(best.per_class),
-            last=percent(best.mean),
+            "With a single photo per class, the pretrained network already gets **{share}** right.",
+            share=percent(first.mean),
         )
     )
-    for kind in ("random", "pixels"):
-        if kind in ends:
-            st.markdown(f"- {t(_KIND_NAMES[kind])}: {percent(ends[kind][-1].mean)}")
+    if last.per_class > 1:
+        st.markdown(t("With {count} photos per class:", count=number(last.per_class)))
+        for kind, spreads in ends.items():
+            st.markdown(f"- {t(_KIND_NAMES[kind])}: **{percent(spreads[-1].mean)}**")
     st.caption(
         t(
             "Each point is the mean of {seeds} choices of photos, the shade reaches from the worst "
