@@ -16,8 +16,10 @@ from core.training.comparison import Comparison, compare
 from core.training.data import Dataset, split
 from core.training.descent import RateSearch
 from core.training.embeddings import shared_cache
+from core.training.evidence import familiarity
 from core.training.head import fit_head
 from core.training.loop import Training, Way
+from core.zoo.classifier import Classifier
 from pages.kit import entry, evidence, layout, live, plots, session, webcam
 from pages.kit import training as kit
 from pages.kit.language import number, percent, plain, say, sentence, t
@@ -118,7 +120,7 @@ def show_data() -> None:
         help=t("Counts, samples, files that cannot be read, and photos that are there twice."),
     )
     if found := kit.result(jobs[LOOK]):
-        evidence.data(found)
+        evidence.overview(found)
 
 
 def show_comparison(comparison: Comparison) -> None:
@@ -140,16 +142,23 @@ def show_comparison(comparison: Comparison) -> None:
     )
     if len(comparison) > 1:
         kit.show_ways(comparison)
-    if training.skipped:
-        with st.expander(t("{count} files could not be read", count=len(training.skipped))):
-            for skipped in training.skipped:
-                st.markdown(f"- {say(skipped.reason)}")
-    evidence.results(training)
+    evidence.unreadable(training.skipped)
+    answers = kit.answers(training)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        evidence.accuracy(answers)
+    with right:
+        evidence.confusion(answers, "train_confusion")
+    evidence.mistakes(answers)
 
 
 def show_understanding(training: Training) -> None:
-    """Show why it works: the features, and how few photos they need."""
-    evidence.features(base, training, shared_cache())
+    """Show why it works: the features, how few photos they need, and what was known before."""
+    classes = tuple(training.classifier.labels)
+    shown = (*training.train, *training.validation)
+    network = session.network_named(training.classifier.provenance.network)
+    found = session.compute(lambda: kit.embeddings(network, shown))
+    evidence.feature_map(found.features, found.photos, classes, "train_map")
     layout.label(t("How many photos does it take?"))
     st.button(
         t("Measure the learning curve"),
@@ -162,14 +171,16 @@ def show_understanding(training: Training) -> None:
             "the same network with random weights, and on the bare pixels."
         ),
     )
-    if found := kit.result(jobs[CURVE]):
-        evidence.learning_curve(found)
+    curve_place = st.empty()
+    if curve := kit.result(jobs[CURVE]):
+        evidence.learning_curve(curve, "train_learning_curve", curve_place)
+        evidence.learning_curve_words(curve)
+    familiar = familiarity(network, classes, found.features, found.labels)
+    evidence.is_it_fair(familiar)
 
 
-def show_use(classifier: object) -> None:
+def show_use(own: Classifier) -> None:
     """Let the own network answer: a photo, or what the camera sees."""
-    own = session.own_classifier()
-    assert own is not None
     left, right = st.columns(2, gap="large")
     with left:
         layout.label(t("Your photo, seen by your network"))

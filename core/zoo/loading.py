@@ -80,7 +80,7 @@ def untrained(name: str, seed: int) -> Classifier:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    origin = Provenance(entry.name, "random", entry.licence, body=f"random-{seed}")
+    origin = Provenance(entry.name, "random", entry.licence, body=f"untrained-{seed}")
     return _classifier(entry, network, origin, trainable=True)
 
 

@@ -16,11 +16,13 @@ from core.training import data, finetune, head, sources
 from core.training.comparison import Comparison
 from core.training.data import Dataset
 from core.training.descent import OPTIMISERS, SCHEDULES, RateSearch, Tricks
+from core.training.embeddings import Embedded, embed, shared_cache
 from core.training.finetune import TuningSettings
 from core.training.head import HeadSettings
 from core.training.loop import WAYS, Settings, Training, Way
 from core.zoo.classifier import Classifier
 from pages.kit import plots, webcam
+from pages.kit.evidence import Answers
 from pages.kit.language import number, percent, plain, remember_choice, t
 
 MOST_CLASSES_BY_HAND = 6
@@ -382,6 +384,28 @@ def loaded(steps: Steps[Dataset]) -> Generator[Step[Any], None, Dataset]:
 def result(job: Job | None) -> Any:
     """What a job has come to, if it has ended with something."""
     return job.snapshot().result if job else None
+
+
+def answers(training: Training) -> Answers:
+    """What a network said of the photos that it was examined on."""
+    examination = training.trained.examination
+    return Answers(
+        photos=training.validation,
+        class_names=tuple(training.classifier.labels),
+        predicted=examination.predicted.numpy(),
+        confidence=examination.confidence.numpy(),
+    )
+
+
+def embeddings(classifier: Classifier, shown: Sequence[data.Photo]) -> Embedded:
+    """What a network makes of photos; remembered, if it was trained on them."""
+    looking = embed(classifier, shown, shared_cache())
+    while True:
+        try:
+            next(looking)
+        except StopIteration as end:
+            embedded: Embedded = end.value
+            return embedded
 
 
 def show_ways(comparison: Comparison) -> None:
