@@ -586,6 +586,7 @@ def learning_curve_figure(curve: LearningCurve, title: str) -> go.Figure:
             line={"color": colour},
             hovertemplate="%{y:.1%}",
         )
+    lowest = min(curve.chance, *(point.accuracy for point in curve.points))
     ticks = sorted({point.per_class for point in curve.points})
     figure.add_hline(
         y=curve.chance,
@@ -605,9 +606,8 @@ def learning_curve_figure(curve: LearningCurve, title: str) -> go.Figure:
             "ticktext": [number(tick) for tick in ticks],
             "fixedrange": True,
         },
-        yaxis={"tickformat": ".0%", "range": [min(0.4, curve.chance) - 0.05, 1.02]},
+        yaxis={"tickformat": ".0%", "range": [lowest - 0.05, 1.02], "fixedrange": True},
     )
-    figure.update_yaxes(fixedrange=True)
     return figure
 
 
