@@ -5,13 +5,14 @@ from functools import partial
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core import photos
 from core.jobs import Snapshot, scheduler
 from core.predictions import top
 from core.problem import Problem
 from core.steps import Steps
-from core.training import bundle, learning_curve, loop, overview
+from core.training import bundle, learning_curve, loop, overview, unfamiliar
 from core.training.comparison import Comparison, compare
 from core.training.data import Dataset, split
 from core.training.descent import RateSearch
@@ -27,13 +28,13 @@ from pages.kit.registry import TRAINING
 
 entry.only_through_app()
 
-LOOK, RATE, CURVE = "look", "rate", "curve"
+LOOK, RATE, CURVE, FAIR = "look", "rate", "curve", "fair"
 CURVES = ("validation accuracy", "training accuracy", "validation loss", "training loss")
 
 layout.heading(t(TRAINING.title), t(TRAINING.promise))
 base = session.base_classifier()
 layout.network_line(base)
-jobs = {name: session.job(name) for name in (session.TRAIN, LOOK, RATE, CURVE)}
+jobs = {name: session.job(name) for name in (session.TRAIN, LOOK, RATE, CURVE, FAIR)}
 watched = next((job for job in jobs.values() if job and live.is_running(job)), None)
 
 wanted = kit.photos_to_learn_from(watched=watched is not None)
@@ -95,8 +96,22 @@ def measure_curve() -> None:
     submit(CURVE, run)
 
 
+def try_the_unfamiliar() -> None:
+    """Submit trainings on sets that ImageNet has nothing like."""
+    settings = next(iter(plan.values()))
+    scheduler().submit(
+        session.owner(),
+        FAIR,
+        lambda: unfamiliar.learn(base, settings, shared_cache()),
+        lambda last: last.result,
+    )
+
+
 def draw(snapshot: Snapshot) -> None:
-    """Show accuracy and loss of the way that is being trained, as they move."""
+    """Show accuracy and loss of the way that is being trained, or the curve, as they move."""
+    found = snapshot.step.result if snapshot.step else None
+    if isinstance(found, learning_curve.LearningCurve) and growing and seldom.is_due():
+        evidence.learning_curve(found, "train_growing_curve", growing[0])
     ways = [way for way in loop.WAYS if f"{way} · validation accuracy" in snapshot.history]
     if ways:
         plots.live_numbers(curves, [_live_number(snapshot, ways[-1], name) for name in CURVES])
@@ -171,12 +186,20 @@ def show_understanding(training: Training) -> None:
             "the same network with random weights, and on the bare pixels."
         ),
     )
-    curve_place = st.empty()
+    growing.append(st.empty())
     if curve := kit.result(jobs[CURVE]):
-        evidence.learning_curve(curve, "train_learning_curve", curve_place)
+        evidence.learning_curve(curve, "train_learning_curve", growing[0])
         evidence.learning_curve_words(curve)
     familiar = familiarity(network, classes, found.features, found.labels)
-    evidence.is_it_fair(familiar)
+    evidence.is_it_fair(familiar, kit.scores(training, kit.result(jobs[FAIR])))
+    st.button(
+        t("Try what it cannot know"),
+        icon=":material/help_center:",
+        on_click=try_the_unfamiliar,
+        disabled=watched is not None or not plan,
+        key="train_unfamiliar",
+        help=t("Learns digits and faces in the same way, for which ImageNet has no classes."),
+    )
 
 
 def show_use(own: Classifier) -> None:
@@ -279,6 +302,8 @@ if problem:
     st.error(say(problem), icon=":material/error:")
 progress = st.container()
 curves = st.empty()
+growing: list[DeltaGenerator] = []  # where a learning curve grows, if its tab is open
+seldom = live.Seldom(1.5)
 if rate := kit.result(jobs[RATE]):
     assert isinstance(rate, RateSearch)
     kit.show_rate(rate)

@@ -215,7 +215,7 @@ def test_a_zip_is_learned_from_and_its_broken_photo_reported(visit):
     app.run()
     app.button(key="train_start").click().run()
     assert not app.exception
-    assert "What it means" in all_text(app)
+    assert "It learned from **2** photos" in all_text(app)
     assert r"thing/broken\.jpg is damaged or cut off" in all_text(app)
 
 

@@ -17,6 +17,7 @@ from core.training.comparison import Comparison
 from core.training.data import Dataset
 from core.training.descent import OPTIMISERS, SCHEDULES, RateSearch, Tricks
 from core.training.embeddings import Embedded, embed, shared_cache
+from core.training.evidence import Score
 from core.training.finetune import TuningSettings
 from core.training.head import HeadSettings
 from core.training.loop import WAYS, Settings, Training, Way
@@ -168,8 +169,7 @@ def plan(base: Classifier) -> Mapping[Way, Settings]:
     Raises:
         Problem: a dial is out of its range.
     """
-    columns = st.columns([3, 2, 2], gap="medium", vertical_alignment="bottom")
-    chosen = columns[0].segmented_control(
+    chosen = st.segmented_control(
         t("What learns"),
         [*WAYS, _ALL],
         format_func=lambda way: t("Compare all three") if way == _ALL else t(WAY_NAMES[way]),
@@ -184,7 +184,8 @@ def plan(base: Classifier) -> Mapping[Way, Settings]:
             "weights, as if nobody had ever trained it."
         ),
     )
-    per_class = columns[1].slider(
+    columns = st.columns(2, gap="large", vertical_alignment="bottom")
+    per_class = columns[0].slider(
         t("Photos per class to learn from"),
         1,
         200,
@@ -196,7 +197,7 @@ def plan(base: Classifier) -> Mapping[Way, Settings]:
             count=VALIDATION_PER_CLASS,
         ),
     )
-    with columns[2]:
+    with columns[1]:
         epochs = _epochs(chosen)
     with st.expander(t("Training tricks"), icon=":material/tune:", key="train_tricks"):
         tricks, rate, blocks = _tricks(base, chosen)
@@ -406,6 +407,16 @@ def embeddings(classifier: Classifier, shown: Sequence[data.Photo]) -> Embedded:
         except StopIteration as end:
             embedded: Embedded = end.value
             return embedded
+
+
+def scores(training: Training, others: Mapping[str, Training] | None) -> list[Score]:
+    """Give how many photos were right, for the visitor's classes and for sets beside them."""
+    if not others:
+        return []
+    rows = {" · ".join(training.classifier.labels): training} | {
+        t(sources.source(name).title): other for name, other in others.items()
+    }
+    return [Score(title, round(one.accuracy * one.n_val), one.n_val) for title, one in rows.items()]
 
 
 def show_ways(comparison: Comparison) -> None:
