@@ -138,7 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--seed", type=int, default=0)
     network(added)
 
-    verb("data", _data, "list every data set that has a name")
+    added = verb("data", _data, "look through a folder of photos, or list the sets with a name")
+    added.add_argument("folder", type=Path, nargs="?", help="one sub-folder a class")
 
     added = verb("train", _train, "train a new head on a folder of photos, one sub-folder a class")
     learned = added.add_mutually_exclusive_group(required=True)
@@ -154,6 +155,22 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--per-class", type=int, help="photos to learn from; default: four in five")
     added.add_argument("--epochs", type=int)
     added.add_argument("--seed", type=int, default=0)
+    added.add_argument(
+        "--way",
+        choices=("head", "blocks", "scratch", "all"),
+        default="head",
+        help="what learns: the head, the last blocks too, or everything from random weights",
+    )
+    added.add_argument("--blocks", type=int, default=2, help="how many of the last blocks learn")
+    added.add_argument("--optimiser", choices=("adam", "momentum", "sgd"))
+    added.add_argument("--learning-rate", type=float, help="default: what suits the optimiser")
+    added.add_argument("--schedule", choices=("cosine", "constant", "warm-up"))
+    for name in ("weight-decay", "dropout", "clip", "label-smoothing"):
+        added.add_argument(f"--{name}", type=float)
+    added.add_argument("--patience", type=int, help="epochs without progress that end it")
+    added.add_argument(
+        "--augmentation", action=argparse.BooleanOptionalAction, help="varied views of each photo"
+    )
     network(added)
     return parser
 
@@ -346,6 +363,8 @@ def _attack(options: argparse.Namespace) -> Answer:
 def _data(options: argparse.Namespace) -> Answer:
     from core.training import sources
 
+    if options.folder:
+        return _overview(options.folder)
     return {
         "data": [
             {
@@ -364,6 +383,24 @@ def _data(options: argparse.Namespace) -> Answer:
     }
 
 
+def _overview(folder: Path) -> Answer:
+    """Tell what is in a folder before anything is learned from it."""
+    from core.training import data, overview
+
+    seen = _last(overview.survey(data.from_folder(folder)), "checking the photos")
+    return {
+        "classes": [
+            {"name": name, "photos": count}
+            for name, count in zip(seen.classes, seen.counts, strict=True)
+        ],
+        "balance": seen.balance,
+        "copies": seen.extra_copies,
+        "in_several_classes": len(seen.contradictions),
+        "in_both_parts": len(seen.leaks),
+        "unreadable": _told([(s.file, s.reason) for s in seen.unreadable]),
+    }
+
+
 def _data_set(options: argparse.Namespace) -> Any:
     """Read a sample of a data set that has a name, downloading it if need be."""
     from core.training import sources
@@ -375,49 +412,90 @@ def _data_set(options: argparse.Namespace) -> Any:
 
 
 def _train(options: argparse.Namespace) -> Answer:
-    from core.training import bundle, data, loop, store
+    from core.training import bundle, comparison, data, loop, store
     from core.training.embeddings import EmbeddingCache
-    from core.training.head import HeadSettings
 
     if options.out is None and options.export is None:
         raise Problem("Say where to save the network: --out FOLDER, --export FILE.zip, or both.")
-    chosen = {} if options.epochs is None else {"epochs": options.epochs}
-    settings = loop.Settings(
-        per_class=options.per_class,
-        head=HeadSettings(seed=options.seed, **chosen),
-        seed=options.seed,
-    )
+    ways = loop.WAYS if options.way == "all" else (options.way,)
+    plan = {way: _training_settings(options, way) for way in ways}
     dataset = _data_set(options) if options.data else data.from_folder(options.folder)
     base = _network(options.model)
+    cache = EmbeddingCache()
     started = time.perf_counter()
-    training = _last(loop.train(base, dataset, settings, EmbeddingCache()), "training")
+    compared = comparison.compare(
+        {way: loop.train(base, dataset, settings, cache) for way, settings in plan.items()}
+    )
+    outcomes: comparison.Comparison = _last(compared, "training")
     seconds = time.perf_counter() - started
+    training = comparison.best(outcomes)
     if options.out:
         store.save(training, options.out)
     if options.export:
-        _write(options.export, bundle.write(training, _about(options)))
+        name = options.data or options.folder.resolve().name  # where it lies is nobody's business
+        _write(options.export, bundle.write(training, {"Data": name}))
     return {
         "model": base.name,
         "classes": list(dataset.classes),
+        "way": training.settings.way,
         "n_train": training.n_train,
         "n_val": training.n_val,
         "val_accuracy": training.accuracy,
         "val_interval_95": training.interval,
         "seconds": round(seconds, 3),
+        "ways": [
+            {
+                "way": way,
+                "val_accuracy": outcome.training.accuracy,
+                "val_interval_95": outcome.training.interval,
+                "seconds": round(outcome.seconds, 3),
+            }
+            for way, outcome in outcomes.items()
+        ],
         "skipped": _told([(s.file, s.reason) for s in training.skipped]),
         **({"folder": str(options.out)} if options.out else {}),
         **({"zip": str(options.export)} if options.export else {}),
     }
 
 
-def _about(options: argparse.Namespace) -> dict[str, str]:
-    """What a model card tells of the photos: where they come from, but not where they lie."""
-    from core.training import sources
+def _training_settings(options: argparse.Namespace, way: str) -> Any:
+    """Give the settings of one way of training, with the defaults for what is not given."""
+    from core.training import finetune, head, loop
+    from core.training.descent import Tricks
 
-    if not options.data:
-        return {"Data": options.folder.resolve().name}
-    known = sources.source(options.data)
-    return {"Data": known.title, "Credit": known.credit}
+    tricks = Tricks(
+        **_given(
+            optimiser=options.optimiser,
+            schedule=options.schedule,
+            weight_decay=options.weight_decay,
+            dropout=options.dropout,
+            clip=options.clip,
+            label_smoothing=options.label_smoothing,
+            patience=options.patience,
+            augmentation=way != "head" if options.augmentation is None else options.augmentation,
+        )
+    )
+    rates = {
+        "head": head.LEARNING_RATES,
+        "blocks": finetune.LEARNING_RATES,
+        "scratch": finetune.SCRATCH_LEARNING_RATES,
+    }
+    rate = options.learning_rate or rates[way][tricks.optimiser]
+    common = _given(epochs=options.epochs, learning_rate=rate, seed=options.seed, tricks=tricks)
+    if way == "head":
+        frozen, tuning = head.HeadSettings(**common), None
+    else:
+        frozen = head.HeadSettings(
+            learning_rate=head.LEARNING_RATES[tricks.optimiser], seed=options.seed, tricks=tricks
+        )
+        blocks = options.blocks if way == "blocks" else None
+        tuning = finetune.TuningSettings(blocks=blocks, **common)
+    return loop.Settings(per_class=options.per_class, head=frozen, tuning=tuning, seed=options.seed)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Leave out what was not given, so that the defaults hold."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _network(name: str) -> Classifier:

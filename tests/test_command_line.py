@@ -213,7 +213,7 @@ def test_attack_without_a_target_and_in_l2(run, photo, tmp_path):
 def test_train_saves_a_network_that_classify_can_use(run, colours, photo, tmp_path):
     out = tmp_path / "mine"
     answer = run("train", colours, "--out", str(out), "--per-class", "3", "--epochs", "5")
-    keys = "model classes n_train n_val val_accuracy val_interval_95 seconds skipped folder"
+    keys = "model classes way ways n_train n_val val_accuracy val_interval_95 seconds skipped folder"
     assert set(answer) == set(keys.split())
     assert answer["classes"] == ["blue", "red"]
     assert answer["n_train"] + answer["n_val"] == 10
@@ -236,6 +236,27 @@ def test_data_lists_every_data_set_and_which_are_there(run, torch_home):
     (ants,) = (one for one in found if one["name"] == "ants-bees")
     assert ants["files"] == "hymenoptera_data.zip"
     assert ants["folder"] == str(torch_home / "datasets")
+
+
+def test_data_looks_through_a_folder(run, colours):
+    found = run("data", str(colours))
+    assert [one["name"] for one in found["classes"]] == ["blue", "red"]
+    assert len(found["unreadable"]) == 1
+    assert found["balance"] == pytest.approx(
+        min(one["photos"] for one in found["classes"])
+        / max(one["photos"] for one in found["classes"])
+    )
+
+
+def test_train_compares_all_ways_with_tricks(run, colours, tmp_path):
+    answer = run(
+        *("train", str(colours), "--out", str(tmp_path / "mine"), "--way", "all"),
+        *("--epochs", "1", "--blocks", "1", "--optimiser", "momentum", "--dropout", "0.2"),
+        *("--clip", "1", "--schedule", "warm-up", "--no-augmentation", "--per-class", "2"),
+    )
+    assert [way["way"] for way in answer["ways"]] == ["head", "blocks", "scratch"]
+    assert answer["way"] in ("head", "blocks", "scratch")
+    assert answer["val_accuracy"] == max(way["val_accuracy"] for way in answer["ways"])
 
 
 def test_train_takes_a_data_set_by_its_name(run, tmp_path):
