@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from core import photos
 from core.jobs import Snapshot, scheduler
@@ -110,8 +109,9 @@ def try_the_unfamiliar() -> None:
 def draw(snapshot: Snapshot) -> None:
     """Show accuracy and loss of the way that is being trained, or the curve, as they move."""
     found = snapshot.step.result if snapshot.step else None
-    if isinstance(found, learning_curve.LearningCurve) and growing and seldom.is_due():
-        evidence.learning_curve(found, "train_growing_curve", growing[0])
+    if isinstance(found, learning_curve.LearningCurve):
+        for curve in growing:
+            curve.draw(found)
     ways = [way for way in loop.WAYS if f"{way} · validation accuracy" in snapshot.history]
     if ways:
         plots.live_numbers(curves, [_live_number(snapshot, ways[-1], name) for name in CURVES])
@@ -186,9 +186,10 @@ def show_understanding(training: Training) -> None:
             "the same network with random weights, and on the bare pixels."
         ),
     )
-    growing.append(st.empty())
-    if curve := kit.result(jobs[CURVE]):
-        evidence.learning_curve(curve, "train_learning_curve", growing[0])
+    if live.is_running(jobs[CURVE]):
+        growing.append(evidence.GrowingCurve("train_growing_curve"))
+    elif curve := kit.result(jobs[CURVE]):
+        evidence.learning_curve(curve, "train_learning_curve")
         evidence.learning_curve_words(curve)
     familiar = familiarity(network, classes, found.features, found.labels)
     evidence.is_it_fair(familiar, kit.scores(training, kit.result(jobs[FAIR])))
@@ -302,8 +303,7 @@ if problem:
     st.error(say(problem), icon=":material/error:")
 progress = st.container()
 curves = st.empty()
-growing: list[DeltaGenerator] = []  # where a learning curve grows, if its tab is open
-seldom = live.Seldom(1.5)
+growing: list[evidence.GrowingCurve] = []  # the learning curve, if its tab is open
 if rate := kit.result(jobs[RATE]):
     assert isinstance(rate, RateSearch)
     kit.show_rate(rate)

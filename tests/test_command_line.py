@@ -213,7 +213,9 @@ def test_attack_without_a_target_and_in_l2(run, photo, tmp_path):
 def test_train_saves_a_network_that_classify_can_use(run, colours, photo, tmp_path):
     out = tmp_path / "mine"
     answer = run("train", colours, "--out", str(out), "--per-class", "3", "--epochs", "5")
-    keys = "model classes way ways n_train n_val val_accuracy val_interval_95 seconds skipped folder"
+    keys = (
+        "model classes way ways n_train n_val val_accuracy val_interval_95 seconds skipped folder"
+    )
     assert set(answer) == set(keys.split())
     assert answer["classes"] == ["blue", "red"]
     assert answer["n_train"] + answer["n_val"] == 10

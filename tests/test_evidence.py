@@ -404,7 +404,6 @@ def test_the_challenge_scores_each_data_set_as_a_training_of_its_own_would(tiny)
 def page_of_evidence() -> None:
     """A page with everything; its names have to be imported inside."""
     import numpy as np
-    import streamlit as st
     import torch
 
     from core import photos
@@ -413,6 +412,7 @@ def page_of_evidence() -> None:
     from core.training.learning_curve import LearningCurve, Point
     from core.training.overview import overview
     from pages.kit import evidence
+    from pages.kit.live import Seldom
 
     names = ("cat *1*", "<b>dog</b>")
     shown = tuple(
@@ -430,11 +430,14 @@ def page_of_evidence() -> None:
     evidence.mistakes(answers)
     features = torch.arange(16.0).view(8, 2) ** 2
     evidence.feature_map(features, shown, names, "map", predicted=predicted)
-    place = st.empty()
+    growing = evidence.GrowingCurve("growing")
+    growing.draw(None)
     points = [Point("transfer", n, s, 0.8 + 0.1 * s) for n in (1, 5) for s in (0, 1)]
-    for count in (2, 4):
+    for count in (2, 2, 4):
         curve = LearningCurve(tuple(points[:count]), 60, 0.5, 2)
-        evidence.learning_curve(curve, "curve", place)
+        growing._seldom = Seldom(0)  # the test does not wait
+        growing.draw(curve)
+    evidence.learning_curve(curve, "curve")
     evidence.learning_curve_words(curve)
     found = scores.Familiarity("cat *1*", ("tabby",), "tabby", 0.7, 0.9, 0.6, 4)
     unknown = scores.Familiarity("<b>dog</b>", (), "", 0.0, 0.0, 0.0, 0)

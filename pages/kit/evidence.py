@@ -14,7 +14,6 @@ import plotly.graph_objects as go
 import streamlit as st
 import torch
 from numpy.typing import NDArray
-from streamlit.delta_generator import DeltaGenerator
 
 from core import photos
 from core.problem import N_
@@ -26,7 +25,7 @@ from core.training.learning_curve import KINDS, LearningCurve
 from core.training.overview import Overview
 from pages.kit import layout, session
 from pages.kit.language import number, percent, plain, remember_choice, say, t
-from pages.kit.live import data_uri
+from pages.kit.live import Seldom, data_uri
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
 _TILE = 96
@@ -544,21 +543,32 @@ def _rerun_only() -> None:
 # What transfer is worth
 
 
-def learning_curve(curve: LearningCurve, key: str, place: DeltaGenerator | None = None) -> None:
-    """Draw accuracy against photos per class, for each kind of features.
-
-    Args:
-        curve: as far as it is measured.
-        key: of the chart; the number of points is added, so that it may grow in one place.
-        place: where; here, if None. Make it `st.empty()` for a curve that grows.
-    """
+def learning_curve(curve: LearningCurve, key: str) -> None:
+    """Draw accuracy against photos per class, for each kind of features."""
     title = t("Accuracy against photos per class")
-    (place or st).plotly_chart(
-        learning_curve_figure(curve, title),
-        key=f"{key}_{len(curve.points)}",
-        config={"displayModeBar": False},
-        alt=title,
+    st.plotly_chart(
+        learning_curve_figure(curve, title), key=key, config={"displayModeBar": False}, alt=title
     )
+
+
+class GrowingCurve:
+    """A learning curve that grows in its place while it is measured."""
+
+    def __init__(self, key: str) -> None:
+        """Take the place; `draw` may be called with every frame of a run that is watched."""
+        self._place = st.empty()
+        self._key = key
+        self._points = 0
+        # A chart that is made anew costs the visitor's browser more than a head costs the server.
+        self._seldom = Seldom(1.0)
+
+    def draw(self, curve: LearningCurve | None) -> None:
+        """Draw the points so far, if there are new ones and it is time again."""
+        if curve is None or len(curve.points) == self._points or not self._seldom.is_due():
+            return
+        self._points = len(curve.points)
+        with self._place:
+            learning_curve(curve, f"{self._key}_{self._points}")
 
 
 def learning_curve_figure(curve: LearningCurve, title: str) -> go.Figure:
