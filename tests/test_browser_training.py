@@ -1,0 +1,82 @@
+"""A network of one's own in a real Chromium: from uploaded files to an attack on it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+from test_browser import A_WHILE, CHROMIUM, address, chromium  # noqa: F401 - fixtures
+
+from core import photos
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed on this machine"),
+]
+
+
+@pytest.fixture
+def page(chromium) -> Page:  # noqa: F811
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
+    context.set_default_timeout(A_WHILE)
+    page = context.new_page()
+    yield page
+    context.close()
+
+
+def cut_outs(sample: str) -> list[dict]:
+    """Six different pieces of a sample photo, as files to upload."""
+    picture = photos.read_sample(sample)
+    side = min(picture.size) - 60
+    return [
+        {
+            "name": f"{sample}-{i}.jpg",
+            "mimeType": "image/jpeg",
+            "buffer": photos.encode_jpeg(
+                np.asarray(picture.crop((i, i, i + side, i + side)).resize((160, 160)))
+            ),
+        }
+        for i in range(0, 60, 10)
+    ]
+
+
+def test_two_classes_of_files_become_a_network_that_goes_home_comes_back_and_is_attacked(
+    page,
+    address,  # noqa: F811
+    tmp_path,
+):
+    page.goto(f"{address}/fine_tuning")
+    page.get_by_text("Your photos", exact=True).click()
+    expect(page.get_by_text("Add photos of at least two classes first.")).to_be_visible()
+    for i, (name, sample) in enumerate((("fur 🐈", "cat"), ("metal/paint", "car"))):
+        field = page.get_by_label(f"Class {i + 1}", exact=True)
+        field.fill(name)
+        field.press("Enter")
+        page.locator(f".st-key-train_files_{i} input[type=file]").set_input_files(cut_outs(sample))
+    page.locator(".st-key-train_start button:enabled").first.click()
+    expect(page.get_by_text(re.compile(r"It learned from 10 photos and gets"))).to_be_visible()
+    expect(page.get_by_text("What was taken for what").first).to_be_visible()
+
+    page.get_by_role("tab", name="Take it home").click()
+    with page.expect_download() as download:
+        page.locator(".st-key-train_export button").first.click()
+    zipped = tmp_path / "network.zip"
+    download.value.save_as(zipped)
+
+    page.reload()  # a new session knows nothing of the one before
+    page.get_by_role("tab", name="Use it").click()
+    expect(page.get_by_text("Train a network first.")).to_be_visible()
+    page.get_by_role("tab", name="Take it home").click()
+    page.locator(".st-key-train_import input[type=file]").set_input_files(zipped)
+    expect(page.get_by_text("is now your network")).to_be_visible()
+    page.get_by_role("tab", name="Use it").click()
+    expect(page.get_by_text("Your photo, seen by your network")).to_be_visible()
+
+    page.get_by_role("combobox", name="Network").first.click()
+    page.get_by_text("★ Your network").last.click()
+    page.get_by_role("link", name="Adversarial attack").first.click()
+    expect(page.get_by_text(re.compile("2 classes"))).to_be_visible()
+    page.locator(".st-key-attack_start button:enabled").first.click()
+    expect(page.get_by_text(re.compile(r"· done ·"))).to_be_visible()
