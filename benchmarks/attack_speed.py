@@ -24,7 +24,8 @@ from core.zoo import loading
 
 
 def seconds(work: Callable[[], object], runs: int) -> float:
-    """Time the fastest of some runs."""
+    """Time the fastest of some runs, after one that warms caches and libraries up."""
+    work()
     times = []
     for _ in range(runs):
         began = time.perf_counter()
