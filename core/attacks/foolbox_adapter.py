@@ -188,7 +188,9 @@ def attack(
         try:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
-                model = foolbox.models.PyTorchModel(watched, bounds=(0, 1), device=photo.device)
+                model = foolbox.models.pytorch.PyTorchModel(
+                    watched, bounds=(0, 1), device=photo.device
+                )
                 method.make(foolbox.attacks, count).run(model, photo, criterion)
         except _Left:
             pass

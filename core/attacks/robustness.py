@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from core import photos
 from core.attacks.goal import Goal
@@ -286,3 +287,35 @@ def _prepared(file: Path, classifier: Classifier) -> torch.Tensor:
             N_("{file} cannot be read: {reason}."), file=file.name, reason=error.strerror
         ) from None
     return photos.prepare(photos.decode(data, file.name), classifier.input_size)
+
+
+def needed_by_network(
+    classifiers: Sequence[Classifier], photo: Image.Image, target: str | None, settings: Settings
+) -> Steps[dict[str, Needed]]:
+    """Look for the smallest ε for several networks, one after the other.
+
+    Args:
+        classifiers: the networks; those that do not know the target are left out.
+        photo: an RGB photo of any size.
+        target: name of the class to be seen as; None for anything but what each sees now.
+        settings: see `smallest_epsilon`.
+
+    Yields:
+        A step per attack; the result has what was found so far, by the networks' names.
+    """
+    asked = [c for c in classifiers if target is None or target in c.labels]
+    found: dict[str, Needed] = {}
+    for number, classifier in enumerate(asked):
+        picture = photos.prepare(photo, classifier.input_size)
+        if target is None:
+            seen = int(classifier.probabilities(picture).argmax())
+            goal = Goal(seen, targeted=False, true_id=seen)
+        else:
+            goal = Goal(classifier.labels.index(target), targeted=True)
+        for step in smallest_epsilon(classifier, picture, goal, settings):
+            if step.result:
+                found[classifier.name] = step.result
+            share = (number + step.index / step.total) / len(asked)
+            yield Step(
+                round(100 * share), 100, step.scalars, picture=step.picture, result=dict(found)
+            )
