@@ -60,7 +60,7 @@ METHODS: dict[FoolboxName, Method] = {
         False,
         40,
         lambda a, n: a.L2CarliniWagnerAttack(
-            binary_search_steps=4, steps=n, stepsize=0.02, initial_const=0.1
+            binary_search_steps=5, steps=n, stepsize=0.01, initial_const=1
         ),
     ),
     # Brendel, Rauber and Bethge, 2018.
@@ -96,6 +96,7 @@ class _Watched(nn.Module):
         self.queries = 0
         self.shown = photo
         self.left = False
+        self.ended = False
         self._go, self._made = threading.Semaphore(0), threading.Semaphore(0)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
@@ -128,8 +129,14 @@ class _Watched(nn.Module):
         self._go.release()
         self._made.acquire()
 
+    def leave(self) -> None:
+        """Let foolbox's call end at its next question, if it goes on at all."""
+        self.left = True
+        self._go.release()
+
     def end(self) -> None:
-        """Say that foolbox's call is over."""
+        """Say that foolbox's call is over; the thread may live a moment longer."""
+        self.ended = True
         self._made.release()
 
     def begin(self) -> None:
@@ -204,16 +211,13 @@ def attack(
     watched.begin()
     made = 0
     try:
-        while thread.is_alive():
+        while not watched.ended:
             watched.resume()
-            if watched.queries == made or not thread.is_alive():
-                break
             made = watched.queries
             # How many questions there will be nobody knows; the bar shows a share that grows.
             yield _step(watched, photo, goal, seed, total=made + max(count, made // 2))
     finally:
-        watched.left = True
-        watched._go.release()
+        watched.leave()
         thread.join()
     if failure and not isinstance(failure[0], (AssertionError, ValueError)):
         raise failure[0]

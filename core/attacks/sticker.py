@@ -103,7 +103,7 @@ class Sticker:
 
 def circle(side: int) -> torch.Tensor:
     """Give a disc, (1, 1, side, side), of ones in zeros."""
-    places = torch.linspace(-1, 1, side)
+    places = (torch.arange(side) + 0.5) / side * 2 - 1  # the middles of the pixels
     return ((places[:, None] ** 2 + places[None, :] ** 2) <= 1).float()[None, None]
 
 
