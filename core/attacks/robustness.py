@@ -45,6 +45,12 @@ class Needed:
     most: float
     attempt: Attempt
 
+    @property
+    def linf(self) -> int:
+        """The greatest change of a saved value, in 1/255; rounding may go beyond ε by a half."""
+        change = self.attempt.adversarial - self.attempt.original.mul(255).round().div(255)
+        return round(255 * change.abs().max().item())
+
 
 def holds_when_saved(network: Network, attempt: Attempt) -> bool:
     """Say whether the network says what was wanted of the picture rounded to 8 bits."""

@@ -410,7 +410,12 @@ def needed_chart(found: Mapping[str, robustness.Needed], norm: loop.NormName) ->
     texts = [
         t("more than {epsilon}", epsilon=f"{f.most:g}")
         if f.epsilon is None
-        else f"{f.epsilon:g}{NORMS[norm].unit_name}"
+        else t(
+            "{epsilon}{unit}, saved: L∞ = {linf}/255",
+            epsilon=number(f.epsilon, 2),
+            unit=NORMS[norm].unit_name,
+            linf=f.linf,
+        )
         for f in found.values()
     ]
     figure = go.Figure(go.Bar(x=values, y=names, text=texts, orientation="h", textposition="auto"))
