@@ -508,6 +508,7 @@ def _sticker(options: argparse.Namespace) -> Answer:
     from core.attacks import sticker
 
     settings = sticker.Settings(steps=options.steps, seed=options.seed)
+    sticker.check_diameter(options.centimetres)
     classifier = _network(options.model)
     class_id = classifier.labels.find(options.target)
     album = _album(options, classifier)

@@ -187,7 +187,7 @@ def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
                 after=f"{epsilon:g}",
             ),
         )
-    slider, plain_change, curves = st.columns([2, 2, 3], gap="medium")
+    slider, plain_change, curves = st.columns([3, 3, 5], gap="medium")
     with slider:
         kit.compare(found)
         st.caption(t("Drag to compare before and after."))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
 import threading
 from dataclasses import replace
 
@@ -14,6 +16,7 @@ from PIL import Image
 from torch import nn
 
 from core import photos
+from core.__main__ import main
 from core.attacks import defences, foolbox_adapter, robustness, sticker
 from core.attacks.defences import DEFENCES, Defended
 from core.attacks.goal import Goal
@@ -350,3 +353,111 @@ def test_a_sticker_is_printed_round_and_in_its_size():
 def test_a_sticker_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(Problem, match="must lie between"):
         sticker.Settings(**wrong)
+
+
+# On the command line
+
+
+@pytest.fixture
+def photo(dalmatian, tmp_path) -> str:
+    path = tmp_path / "dalmatian.png"
+    dalmatian.save(path)
+    return str(path)
+
+
+@pytest.fixture
+def command(capsys):
+    def run(*arguments: str) -> dict:
+        assert main([*arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_the_command_writes_the_ledger_of_the_picture_it_saves(command, photo, tmp_path):
+    out, table = tmp_path / "x.png", tmp_path / "ledger.csv"
+    answer = command(
+        *("attack", photo, "--target", "tabby", "--out", str(out), "--ledger", str(table)),
+        *("--method", "mifgsm", "--steps", "6", "--stop-early"),
+    )
+    (row,) = csv.DictReader(io.StringIO(table.read_text("utf-8-sig")))
+    assert row["attack"] == "mifgsm"
+    assert row["success"] == "True"
+    assert row["after"] == answer["after"][0]["class_name"] == "tabby"
+    assert row["linf_255"] == str(answer["linf"])
+
+
+def test_the_command_attacks_through_a_defence_in_a_patch(command, photo, tmp_path):
+    out = tmp_path / "x.png"
+    answer = command(
+        *("attack", photo, "--target", "none", "--out", str(out), "--eps", "255"),
+        *("--steps", "6", "--mask", "patch", "--patch", "0.3", "0.3", "0.4", "--through", "jpeg"),
+    )
+    assert answer["success_through_defence"]
+    before = photos.to_pixels(photos.prepare(photos.read_sample("dalmatian"), 224)).astype(int)
+    change = np.abs(np.asarray(Image.open(out)).astype(int) - before)
+    assert change[70:150, 70:150].max() > 0
+    assert change[:60].max() == change[:, :60].max() == 0
+
+
+def test_the_command_finds_the_smallest_epsilon(command, photo, tmp_path):
+    answer = command(
+        *("attack", photo, "--target", "none", "--out", str(tmp_path / "x.png")),
+        *("--smallest", "--steps", "5"),
+    )
+    assert 0 < answer["smallest_eps"] < 4
+    assert answer["success_after_png"]
+
+
+def test_the_command_uses_foolboxs_attacks(command, photo, tmp_path):
+    answer = command(
+        *("attack", photo, "--target", "none", "--out", str(tmp_path / "x.png")),
+        *("--method", "ddn", "--steps", "8"),
+    )
+    assert answer["success_after_png"]
+    assert answer["l2"] < 2
+
+
+def test_the_command_measures_a_folder(command, tmp_path):
+    folder = tmp_path / "photos" / "dalmatian"
+    folder.mkdir(parents=True)
+    photos.read_sample("dalmatian").save(folder / "a.png")
+    save(tmp_path / "photos" / "dalmatian" / "b.png", (1, 1))
+    answer = command("robustness", str(tmp_path / "photos"), "--eps", "0", "2", "--steps", "4")
+    assert answer["photos"] == 2
+    assert answer["classes_from"] == "names"
+    assert [p["accuracy"] for p in answer["curve"]] == [0.5, 0]
+
+
+def test_the_command_makes_a_sticker(command, tmp_path):
+    folder, out = tmp_path / "photos", tmp_path / "sticker.png"
+    save(folder / "a.png")
+    answer = command(
+        *("sticker", str(folder), "--target", "toaster", "--out", str(out)),
+        *("--steps", "2", "--centimetres", "2"),
+    )
+    assert answer["target"] == "toaster"
+    assert Image.open(out).mode == "RGBA"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("attack", "PHOTO", "--target", "tabby", "--method", "deepfool"),
+        ("attack", "PHOTO", "--target", "tabby", "--method", "ddn", "--smallest"),
+        ("attack", "PHOTO", "--target", "tabby", "--mask", "patch", "--patch", "2", "0", "1"),
+        ("attack", "PHOTO", "--target", "tabby", "--restarts", "99"),
+        ("robustness", "/nowhere"),
+        ("robustness", "--eps", "-1"),
+        ("sticker", "--target", "unicornium"),
+        ("sticker", "--target", "tabby", "--steps", "0"),
+        ("sticker", "--target", "tabby", "--centimetres", "0"),
+    ],
+    ids=" ".join,
+)
+def test_the_command_refuses_in_one_line(wrong, photo, tmp_path, capsys):
+    arguments = [photo if a == "PHOTO" else a for a in wrong]
+    out = [] if wrong[0] == "robustness" else ["--out", str(tmp_path / "x.png")]
+    assert main([*arguments, *out]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert not (tmp_path / "x.png").exists()

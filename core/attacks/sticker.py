@@ -218,14 +218,26 @@ def judge(
     return won / _JUDGED, example
 
 
+def check_diameter(centimetres: float) -> None:
+    """Refuse a sticker that cannot be printed on a usual sheet.
+
+    Raises:
+        Problem: it is too small or too large.
+    """
+    check_range(N_("diameter on paper"), centimetres, 1, 30)
+
+
 def printable(sticker: Pixels, centimetres: float = 8.0) -> bytes:
     """Give a PNG to print: 300 dots per inch, transparent around the disc.
 
     Args:
         sticker: 8-bit, (side, side, 3).
         centimetres: its diameter on paper.
+
+    Raises:
+        Problem: it would not fit on a sheet.
     """
-    check_range(N_("diameter on paper"), centimetres, 1, 30)
+    check_diameter(centimetres)
     side = round(centimetres / _CM_PER_INCH * _DPI)
     large = Image.fromarray(sticker).resize((side, side), Image.Resampling.BICUBIC)
     large.putalpha(Image.fromarray((circle(side)[0, 0].numpy() * 255).astype(np.uint8)))

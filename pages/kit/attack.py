@@ -301,13 +301,13 @@ def _within(key: tuple[int, float], _outcome: Outcome, _epsilon: float) -> tuple
 
 
 def written_on(pixels: Pixels, factor: int) -> Pixels:
-    """Write "×16" into a corner of a picture of a change."""
+    """Write a factor into a corner of a picture of a change; Pillow's own font has no "×"."""
     picture = Image.fromarray(pixels)
     pen = ImageDraw.Draw(picture)
     font = ImageFont.load_default(max(10, pixels.shape[0] // 14))
-    box = pen.textbbox((4, 2), f"×{factor}", font=font)
+    box = pen.textbbox((4, 2), f"x{factor}", font=font)
     pen.rectangle((0, 0, box[2] + 4, box[3] + 4), fill="black")
-    pen.text((4, 2), f"×{factor}", fill="white", font=font)
+    pen.text((4, 2), f"x{factor}", fill="white", font=font)
     return np.array(picture)
 
 
