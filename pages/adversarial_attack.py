@@ -148,22 +148,27 @@ def draw(snapshot: Snapshot) -> None:
     plots.live_numbers(curve_place, live_numbers(found, snapshot))
 
 
-def live_numbers(found: loop.Attempt, snapshot: Snapshot) -> list[plots.LiveNumber]:
-    """Give the lines of what is wanted and of what the photo was seen as."""
-    goal, shown = found.goal, []
-    wanted = (
-        t("Probability of {name}", name=classifier.labels[goal.class_id])
+def line_names(found: loop.Attempt) -> dict[str, str]:
+    """Give the names of the lines: of what is wanted, and of what the photo was seen as."""
+    goal = found.goal
+    names = {
+        "probability": t("Probability of {name}", name=classifier.labels[goal.class_id])
         if goal.targeted
         else t("Probability of the strongest other class")
-    )
-    names = {"probability": wanted}
+    }
     if goal.true_id is not None:
         true = t("Probability of {name}", name=classifier.labels[goal.true_id])
         names["probability of the true class"] = true
-    for name, label in names.items():
-        if curve := snapshot.history.get(name):
-            shown.append(plots.LiveNumber(label, percent(curve[-1], 1), curve, True))
-    return shown
+    return names
+
+
+def live_numbers(found: loop.Attempt, snapshot: Snapshot) -> list[plots.LiveNumber]:
+    """Give the lines as they move with the run."""
+    return [
+        plots.LiveNumber(label, percent(curve[-1], 1), curve, True)
+        for name, label in line_names(found).items()
+        if (curve := snapshot.history.get(name))
+    ]
 
 
 def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
@@ -198,14 +203,7 @@ def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
         caption = t("The change as it is, ×1, around grey")
         layout.picture(kit.written_on(flat, 1), caption, caption)
     with curves:
-        names = ("probability", "probability of the true class")
-        plots.curves(
-            snapshot.history,
-            [name for name in names if name in snapshot.history],
-            t("step"),
-            "attack_p",
-            t("Probabilities"),
-        )
+        kit.probability_chart(snapshot.history, line_names(found.attempt))
 
 
 def show_measures(outcome: kit.Outcome, found: Report) -> None:

@@ -10,10 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from core import photos
 from core.attacks import ledger
-from core.attacks.goal import Goal
+from core.attacks.goal import Goal, goal_for
 from core.attacks.loop import Attempt, Settings, attack
 from core.steps import finish
 from core.zoo import loading
@@ -102,6 +103,58 @@ def test_a_shift_moves_the_picture_by_two_pixels(tiny, monkeypatch):
     ledger.survival(tiny, Goal(1, targeted=True), pixels)
     _, _, shifted, _ = shown
     assert torch.equal(shifted[..., 2:, 2:], photos.from_pixels(pixels)[..., :-2, :-2])
+
+
+def encoded(picture: Image.Image, format: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+ODD_PICTURES = {
+    "1×1": lambda: encoded(Image.new("RGB", (1, 1), "red")),
+    "12 megapixels": lambda: encoded(Image.new("RGB", (4000, 3000), "red"), "JPEG"),
+    "grey": lambda: encoded(Image.new("L", (30, 20), 100)),
+    "transparent": lambda: encoded(Image.new("RGBA", (20, 20), (255, 0, 0, 60))),
+    "animated": lambda: encoded(
+        Image.new("RGB", (20, 20), "red"),
+        "GIF",
+        save_all=True,
+        append_images=[Image.new("RGB", (20, 20), "blue")],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_PICTURES)
+def test_odd_pictures_get_a_sensible_row(tiny, kind):
+    photo = photos.decode(ODD_PICTURES[kind](), kind)
+    goal = goal_for(tiny, photo, None)
+    prepared = photos.prepare(photo, tiny.input_size)
+    attempt = finish(attack(tiny, prepared, goal, Settings(epsilon=8, steps=3)))
+    row = ledger.enter(tiny, attempt, photo=kind, attack="ifgsm", seconds=0)
+    assert row.linf <= 8
+    assert row.before[0].class_id == goal.class_id
+    assert row.success == (row.after[0].class_id != goal.class_id)
+    assert ledger.to_csv([row])
+
+
+def test_a_photo_that_is_wrong_already_counts_as_fooled_without_a_change(lite0, dalmatian):
+    prepared = photos.prepare(dalmatian, 224)
+    attempt = finish(
+        attack(lite0, prepared, Goal(TABBY, targeted=False), Settings(steps=3, stop_early=True))
+    )
+    row = ledger.enter(lite0, attempt, photo="x", attack="ifgsm", seconds=0)
+    assert row.success
+    assert (row.steps, row.linf, row.changed) == (0, 0, 0)
+
+
+def test_no_room_to_change_anything_fools_nobody(lite0, dalmatian):
+    goal = goal_for(lite0, dalmatian, None)
+    prepared = photos.prepare(dalmatian, 224)
+    attempt = finish(attack(lite0, prepared, goal, Settings(epsilon=0, steps=2)))
+    row = ledger.enter(lite0, attempt, photo="x", attack="ifgsm", seconds=0)
+    assert not row.success
+    assert row.linf == 0
 
 
 @pytest.mark.parametrize("side", [1, 2, 6])

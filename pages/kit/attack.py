@@ -22,9 +22,10 @@ from core.attacks.norm import NORMS
 from core.attacks.report import Report, report
 from core.problem import N_
 from core.steps import Pixels, Step, Steps
+from core.zoo import catalogue
 from core.zoo.classifier import Classifier
 from pages.kit import live, session
-from pages.kit.language import number, percent, remember_choice, sentence, t
+from pages.kit.language import number, percent, plain, remember_choice, sentence, t
 
 METHOD_NAMES: dict[str, str] = {
     "ifgsm": N_("I-FGSM: many small steps"),
@@ -367,7 +368,7 @@ def _told(row: ledger.Row) -> dict[str, str]:
         told[sentence(t(title))] = yes if getattr(row.survives, name) else no
     for other in row.transfer:
         answer = _answer(other.after.class_name, other.after.probability)
-        told[other.network] = f"{yes if other.fooled else no} {answer}"
+        told[network_title(other.network)] = f"{yes if other.fooled else no} {answer}"
     return told
 
 
@@ -385,16 +386,16 @@ def transfer_lines(row: ledger.Row) -> None:
         text = (
             t(
                 "**{network}** is fooled too: {answer} ({share}); probability of what was wanted {wanted}.",
-                network=other.network,
-                answer=other.after.class_name,
+                network=plain(network_title(other.network)),
+                answer=plain(other.after.class_name),
                 share=percent(other.after.probability, 1),
                 wanted=wanted,
             )
             if other.fooled
             else t(
                 "**{network}** is not fooled: {answer} ({share}); probability of what was wanted {wanted}.",
-                network=other.network,
-                answer=other.after.class_name,
+                network=plain(network_title(other.network)),
+                answer=plain(other.after.class_name),
                 share=percent(other.after.probability, 1),
                 wanted=wanted,
             )
@@ -402,10 +403,40 @@ def transfer_lines(row: ledger.Row) -> None:
         st.markdown(f"- {text}")
 
 
+def network_title(name: str) -> str:
+    """Give a network's name for people."""
+    titles = {entry.name: entry.title for entry in catalogue.ENTRIES}
+    return titles.get(name, name)
+
+
+def probability_chart(history: Mapping[str, Sequence[float]], names: Mapping[str, str]) -> None:
+    """Draw the probabilities of a run against its steps.
+
+    Args:
+        history: scalars by name.
+        names: what to draw, and what to call it.
+    """
+    title = t("Probabilities")
+    figure = go.Figure()
+    for name, label in names.items():
+        values = list(history.get(name, ()))
+        figure.add_scatter(x=list(range(1, len(values) + 1)), y=values, name=label, mode="lines")
+    figure.update_layout(
+        title=title,
+        height=290,
+        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        xaxis_title=t("step"),
+        yaxis={"range": [-0.02, 1.02], "tickformat": ".0%"},
+        legend={"orientation": "h", "y": -0.3},
+        showlegend=True,
+    )
+    st.plotly_chart(figure, key="attack_p", alt=title)
+
+
 def needed_chart(found: Mapping[str, robustness.Needed], norm: loop.NormName) -> None:
     """Draw how much each network needs."""
     title = t("The smallest ε that fools, per network")
-    names = list(found)
+    names = [network_title(name) for name in found]
     values = [f.most if f.epsilon is None else f.epsilon for f in found.values()]
     texts = [
         t("more than {epsilon}", epsilon=f"{f.most:g}")
