@@ -41,7 +41,7 @@ with controls[1]:
 epsilon_place, steps_place = controls[2].container(), controls[3].container()
 buttons = st.container()
 with st.expander(t("More dials"), icon=":material/tune:"):
-    dials = kit.more_dials()
+    dials = kit.more_dials(method)
 from_foolbox = foolbox_adapter.METHODS.get(method)  # type: ignore[call-overload]
 with epsilon_place:
     epsilon = kit.epsilon(dials["norm"], dials["mask"], disabled=from_foolbox is not None)

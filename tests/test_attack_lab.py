@@ -446,7 +446,7 @@ def test_the_command_makes_a_sticker(command, tmp_path):
         ("attack", "PHOTO", "--target", "tabby", "--method", "deepfool"),
         ("attack", "PHOTO", "--target", "tabby", "--method", "ddn", "--smallest"),
         ("attack", "PHOTO", "--target", "tabby", "--mask", "patch", "--patch", "2", "0", "1"),
-        ("attack", "PHOTO", "--target", "tabby", "--restarts", "99"),
+        ("attack", "PHOTO", "--target", "tabby", "--method", "pgd", "--restarts", "99"),
         ("robustness", "/nowhere"),
         ("robustness", "--eps", "-1"),
         ("sticker", "--target", "unicornium"),

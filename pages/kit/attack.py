@@ -163,8 +163,8 @@ def epsilon(norm: loop.NormName, mask: MaskName, *, disabled: bool) -> float:
     return share
 
 
-def more_dials() -> dict[str, Any]:
-    """Ask for what a newcomer can leave alone."""
+def more_dials(method: str) -> dict[str, Any]:
+    """Ask for what a newcomer can leave alone, given the attack's name."""
     columns = st.columns(4)
     norm = columns[0].selectbox(
         t("What may change"),
@@ -195,6 +195,7 @@ def more_dials() -> dict[str, Any]:
         1,
         key="attack_restarts",
         persist_state="session",
+        disabled=method != "pgd",
         help=t("With PGD, another random beginning is tried if the one before has failed."),
     )
     tv = columns[3].number_input(
