@@ -67,4 +67,5 @@ def test_the_lab_from_the_smallest_epsilon_to_the_adaptive_attack(visit, lite0):
         page.get_by_text(other, exact=True).first.click()
     page.get_by_role("button", name="Measure").click()
     page.get_by_text("All of it on pictures saved in 8 bits").wait_for()
-    assert page.get_by_role("alert").count() == 1  # the sentence above, and no error
+    assert page.get_by_test_id("stException").count() == 0
+    assert page.get_by_test_id("stDataFrame").count() == 2  # the ledger and the defences
