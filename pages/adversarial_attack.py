@@ -102,7 +102,7 @@ def planned() -> kit.Plan:
 
 plan = planned()
 running = kit.dial()
-if running.get("norm") == plan.settings.norm and plan.bounded:
+if running.get("kind") == (plan.settings.norm, plan.mask) and plan.bounded:
     running["epsilon"] = epsilon  # an attack that runs goes on within it
 
 
@@ -173,8 +173,9 @@ def live_numbers(found: loop.Attempt, snapshot: Snapshot) -> list[plots.LiveNumb
 
 def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
     """Show both photos with what the network says of each, and the measures of the change."""
-    same_norm = outcome.report.attempt.settings.norm == plan.settings.norm and plan.bounded
-    found = kit.within(outcome, epsilon) if same_norm else outcome.report
+    kind = (outcome.report.attempt.settings.norm, outcome.plan.mask)
+    same_kind = kind == (plan.settings.norm, plan.mask) and plan.bounded
+    found = kit.within(outcome, epsilon) if same_kind else outcome.report
     goal = found.attempt.goal
     show_pictures(found.original, found.adversarial)
     with before:

@@ -29,6 +29,8 @@ def downloaded(page, name: str) -> bytes:
 
 def test_the_lab_from_the_smallest_epsilon_to_the_adaptive_attack(visit, lite0):
     page = visit("adversarial_attack")
+    from playwright.sync_api import expect
+
     page.set_default_timeout(A_LONG_WHILE)
     steps = page.get_by_role("spinbutton", name="Steps").first
     steps.fill("8")
@@ -38,7 +40,7 @@ def test_the_lab_from_the_smallest_epsilon_to_the_adaptive_attack(visit, lite0):
     page.get_by_role("button", name="Find the smallest").click()
     use = page.get_by_role("button", name="Attack with ε")
     use.click()
-    page.get_by_role("slider").first.wait_for()
+    expect(page.get_by_role("slider").first).not_to_have_value("4", timeout=A_LONG_WHILE)
     epsilon = float(page.get_by_role("slider").first.input_value())
     assert epsilon < 4
 

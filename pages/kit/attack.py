@@ -259,7 +259,7 @@ def starter(
     """Give a job's generator and its conclusion, which enters a row into the ledger."""
     rows, turned = book(), dial()
     turned.clear()
-    turned.update(norm=plan.settings.norm, epsilon=plan.settings.epsilon)
+    turned.update(kind=(plan.settings.norm, plan.mask), epsilon=plan.settings.epsilon)
     began = [0.0]
 
     def make() -> Steps[loop.Attempt]:
