@@ -1,91 +1,119 @@
 """Adversarial attack: a photo is changed, within ε, until the network sees something else."""
 
+import math
+from dataclasses import replace
+
 import streamlit as st
 
 from core import photos
-from core.attacks import loop
-from core.attacks.goal import goal_for
+from core.attacks import defences, foolbox_adapter, ledger, loop, robustness, sticker
 from core.attacks.norm import NORMS
-from core.attacks.report import Report, amplify, report
-from core.jobs import Snapshot, scheduler
-from core.problem import N_
-from core.steps import Pixels, Steps
+from core.attacks.report import Report, amplify
+from core.jobs import Job, Snapshot, scheduler
+from core.steps import Pixels
+from pages.kit import attack as kit
 from pages.kit import entry, layout, live, pickers, plots, session
-from pages.kit.language import number, percent, plain, remember_choice, t
+from pages.kit.language import number, percent, plain, t
+from pages.kit.language import sentence as first_large
 from pages.kit.registry import ATTACK
 
 entry.only_through_app()
 
 JOB = "attack"
 FAVOURITES = ("tabby", "Siamese cat", "zebra")
-NORM_NAMES: dict[loop.NormName, str] = {"linf": N_("L∞: each pixel"), "l2": N_("L2: all together")}
+STICKERS = ("toaster", "tabby", "zebra")
 
 layout.heading(t(ATTACK.title), t(ATTACK.promise))
 classifier = session.classifier()
 layout.network_line(classifier)
 photo = session.photo(ATTACK.default_photo)
+photo_name = session.photo_id(ATTACK.default_photo)
 job = session.job(JOB)
 
 controls = st.columns([5, 4, 4, 2], gap="medium")
 with controls[0]:
-    target = pickers.class_id(t("To be seen as"), classifier.labels, "attack_class", FAVOURITES)
-with controls[1]:
-    norm = st.selectbox(
-        t("What may change"),
-        list(NORM_NAMES),
-        format_func=lambda name: t(NORM_NAMES[name]),
-        key=remember_choice("attack_norm"),
-        persist_state="session",
-        help=t(
-            "L∞ limits the change of every single pixel; L2 limits the change of the whole photo, "
-            "so that a few pixels may change more."
-        ),
+    chosen = pickers.class_id(t("To be seen as"), classifier.labels, "attack_class", FAVOURITES)
+    anything = st.checkbox(
+        t("Anything else will do (untargeted)"), key="attack_untargeted", persist_state="session"
     )
-with controls[2]:
-    if norm == "linf":
-        epsilon = st.slider(
-            t("ε – at most, in 1/255"),
-            0.0,
-            16.0,
-            4.0,
-            step=0.5,
-            format="%.1f",
-            key="attack_epsilon_linf",
+with controls[1]:
+    method = kit.method()
+epsilon_place, steps_place = controls[2].container(), controls[3].container()
+buttons = st.container()
+with st.expander(t("More dials"), icon=":material/tune:"):
+    dials = kit.more_dials(method)
+from_foolbox = foolbox_adapter.METHODS.get(method)  # type: ignore[call-overload]
+with epsilon_place:
+    epsilon = kit.epsilon(dials["norm"], dials["mask"], disabled=from_foolbox is not None)
+with steps_place:
+    if from_foolbox:
+        steps = st.number_input(
+            t("Rounds"),
+            1,
+            loop.MAX_STEPS,
+            from_foolbox.rounds,
+            key=f"attack_rounds_{method}",
             persist_state="session",
-            help=t(
-                "A pixel's brightness goes from 0 to 255; with ε = 4 none may change by more than 4."
-            ),
         )
     else:
-        epsilon = st.slider(
-            t("ε – at most, as a length"),
-            0.0,
-            10.0,
-            3.0,
-            step=0.25,
-            key="attack_epsilon_l2",
+        steps = st.number_input(
+            t("Steps"),
+            1,
+            500,
+            40,
+            step=10,
+            key="attack_steps",
             persist_state="session",
-            help=t("The root of all squared changes, with brightness from 0 to 1."),
+            disabled=method == "fgsm",
         )
-with controls[3]:
-    steps = st.number_input(
-        t("Steps"), 1, 500, 40, step=10, key="attack_steps", persist_state="session"
+with buttons:
+    stop_early = st.toggle(
+        t("Stop at the first success"),
+        key="attack_stop_early",
+        persist_state="session",
+        disabled=from_foolbox is not None,
+        help=t("Otherwise it goes on, and the network gets ever surer of the wrong answer."),
     )
+
+
+def planned() -> kit.Plan:
+    """Give what the dials say."""
+    values = {
+        "norm": dials["norm"],
+        "epsilon": epsilon,
+        "tv": dials["tv"],
+        "stop_early": stop_early,
+        "steps": min(int(steps), loop.MAX_STEPS) if from_foolbox is None else 1,
+        "restarts": dials["restarts"],
+    }
+    if from_foolbox:
+        settings = replace(loop.Settings(norm="l2"), steps=min(int(steps), loop.MAX_STEPS))
+    else:
+        settings = loop.settings_for(method, **values)  # type: ignore[arg-type]
+    return kit.Plan(
+        method,
+        None if anything else chosen,
+        settings,
+        dials["mask"],
+        dials["place"],
+        dials["side"],
+    )
+
+
+plan = planned()
+running = kit.dial()
+if running.get("kind") == (plan.settings.norm, plan.mask) and plan.bounded:
+    running["epsilon"] = epsilon  # an attack that runs goes on within it
 
 
 def start() -> None:
     """Submit the attack; the one before it, if any, is replaced."""
-    settings = loop.Settings(norm=norm, epsilon=epsilon, steps=int(steps))
-
-    def run() -> Steps[loop.Attempt]:
-        goal = goal_for(classifier, photo, target)
-        prepared = photos.prepare(photo, classifier.input_size)
-        yield from loop.attack(classifier, prepared, goal, settings)
-
-    scheduler().submit(session.owner(), JOB, run, lambda last: report(classifier, last.result))
+    make, conclude = kit.starter(classifier, photo, photo_name, plan)
+    scheduler().submit(session.owner(), JOB, make, conclude)
 
 
-live.start_and_stop("attack", job, start, t("Attack"))
+with buttons:
+    live.start_and_stop("attack", job, start, t("Attack"))
 progress = st.container()
 before, change, after = st.columns(3, gap="medium")
 with before:
@@ -102,90 +130,289 @@ def show(place: st.delta_generator.DeltaGenerator, pixels: Pixels, caption: str)
     place.image(live.data_uri(pixels, quality=92), caption=caption, width="stretch", alt=caption)
 
 
-def draw(snapshot: Snapshot) -> None:
-    """Show the photo as it is being changed."""
-    if snapshot.step is None or isinstance(snapshot.result, Report):
-        return
-    original = photos.to_pixels(snapshot.step.result.original)
-    changed = snapshot.step.picture
+def show_pictures(original: Pixels, changed: Pixels) -> None:
+    """Show a photo before, its change amplified, and after."""
     difference, factor = amplify(original, changed)
     show(original_place, original, t("The photo"))
-    show(change_place, difference, t("The change, ×{factor}", factor=factor))
+    amplified = kit.written_on(difference, factor)
+    show(change_place, amplified, t("The change, ×{factor}", factor=factor))
     show(result_place, changed, t("The changed photo"))
-    name = classifier.labels[snapshot.step.result.goal.class_id]
-    curve = snapshot.history["probability"]
-    label = t("Probability of {name}", name=name)
-    plots.live_numbers(curve_place, [plots.LiveNumber(label, percent(curve[-1], 1), curve, True)])
 
 
-def show_report(found: Report, snapshot: Snapshot) -> None:
+def draw(snapshot: Snapshot) -> None:
+    """Show the photo as it is being changed, and both probabilities as lines."""
+    if snapshot.step is None or snapshot.step.result is None or snapshot.state.is_end:
+        return
+    found = snapshot.step.result
+    show_pictures(photos.to_pixels(found.original), snapshot.step.picture)
+    plots.live_numbers(curve_place, live_numbers(found, snapshot))
+
+
+def line_names(found: loop.Attempt) -> dict[str, str]:
+    """Give the names of the lines: of what is wanted, and of what the photo was seen as."""
+    goal = found.goal
+    names = {
+        "probability": t("Probability of {name}", name=classifier.labels[goal.class_id])
+        if goal.targeted
+        else t("Probability of the strongest other class")
+    }
+    if goal.true_id is not None:
+        true = t("Probability of {name}", name=classifier.labels[goal.true_id])
+        names["probability of the true class"] = true
+    return names
+
+
+def live_numbers(found: loop.Attempt, snapshot: Snapshot) -> list[plots.LiveNumber]:
+    """Give the lines as they move with the run."""
+    return [
+        plots.LiveNumber(label, percent(curve[-1], 1), curve, True)
+        for name, label in line_names(found).items()
+        if (curve := snapshot.history.get(name))
+    ]
+
+
+def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
     """Show both photos with what the network says of each, and the measures of the change."""
-    difference, factor = amplify(found.original, found.adversarial)
-    goal = found.attempt.goal.class_id
-    show(original_place, found.original, t("The photo"))
-    show(change_place, difference, t("The change, ×{factor}", factor=factor))
-    show(result_place, found.adversarial, t("The changed photo"))
+    kind = (outcome.report.attempt.settings.norm, outcome.plan.mask)
+    same_kind = kind == (plan.settings.norm, plan.mask) and plan.bounded
+    found = kit.within(outcome, epsilon) if same_kind else outcome.report
+    goal = found.attempt.goal
+    show_pictures(found.original, found.adversarial)
     with before:
-        layout.prediction_bars(found.before, highlight=goal)
+        layout.prediction_bars(found.before, highlight=goal.class_id)
     with after:
-        layout.prediction_bars(found.after, highlight=goal)
+        layout.prediction_bars(found.after, highlight=goal.class_id)
     with change:
-        unit = NORMS[found.attempt.settings.norm].unit_name
-        st.markdown(
+        show_measures(outcome, found)
+    show_verdict(found)
+    if found is not outcome.report:
+        st.caption(
             t(
-                "- greatest change of a pixel (L∞): **{linf}/255**\n"
-                "- length of the change (L2): **{l2}**\n"
-                "- allowed was ε = {epsilon}{unit}\n"
-                "- saved as PNG and read back: **{survives}**",
-                linf=found.linf,
-                l2=number(found.l2, 2),
-                epsilon=f"{found.attempt.settings.epsilon:g}",
-                unit=unit,
-                survives=t("still fools it") if found.success_after_png else t("does not fool it"),
-            )
+                "Brought back from ε = {before} to ε = {after}, without a further step.",
+                before=f"{outcome.report.attempt.settings.epsilon:g}",
+                after=f"{epsilon:g}",
+            ),
         )
-        st.download_button(
-            t("Download PNG"),
-            lambda: photos.encode_png(found.adversarial),
-            file_name=f"adversarial-{goal}.png",
-            mime="image/png",
-            icon=":material/download:",
-            on_click="ignore",
+    slider, plain_change, curves = st.columns([3, 3, 5], gap="medium")
+    with slider:
+        kit.compare(found)
+        st.caption(t("Drag to compare before and after."))
+    with plain_change:
+        flat = photos.to_pixels(
+            (photos.from_pixels(found.adversarial) - photos.from_pixels(found.original)) + 128 / 255
         )
-    name = plain(classifier.labels[goal])
+        caption = t("The change as it is, ×1, around grey")
+        layout.picture(kit.written_on(flat, 1), caption, caption)
+    with curves:
+        kit.probability_chart(snapshot.history, line_names(found.attempt))
+
+
+def show_measures(outcome: kit.Outcome, found: Report) -> None:
+    """Say how large the change is, and offer the picture."""
+    settings = found.attempt.settings
+    unit = NORMS[settings.norm].unit_name
+    st.markdown(
+        t(
+            "- greatest change of a pixel (L∞): **{linf}/255**\n"
+            "- length of the change (L2): **{l2}**\n"
+            "- allowed was ε = {epsilon}{unit}\n"
+            "- saved as PNG and read back: **{survives}**",
+            linf=found.linf,
+            l2=number(found.l2, 2),
+            epsilon=f"{settings.epsilon:g}" if outcome.plan.bounded else "∞",
+            unit=unit if outcome.plan.bounded else "",
+            survives=t("still fools it") if found.success_after_png else t("does not fool it"),
+        )
+    )
+    st.download_button(
+        t("Download PNG"),
+        lambda: photos.encode_png(found.adversarial),
+        file_name=f"adversarial-{found.attempt.goal.class_id}.png",
+        mime="image/png",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def show_verdict(found: Report) -> None:
+    """Say in one sentence what came of it."""
+    goal = found.attempt.goal
     if found.success_after_png:
         sentence = t(
             "The network now takes it for **{after}** ({share}); your eye still sees the photo on "
             "the left.",
-            after=name,
+            after=plain(found.after[0].class_name),
             share=percent(found.after[0].probability, 1),
         )
         st.success(sentence, icon=":material/check_circle:")
-    else:
+    elif goal.targeted:
         sentence = t(
             "Not fooled: with this little change the network does not say {name}. Allow a greater "
             "ε or more steps.",
-            name=name,
+            name=plain(classifier.labels[goal.class_id]),
         )
         st.info(sentence, icon=":material/shield:")
-    plots.curves(
-        snapshot.history,
-        ["probability"],
-        t("step"),
-        "attack_p",
-        t("Probability of {name}", name=classifier.labels[goal]),
-    )
+    else:
+        sentence = t(
+            "Not fooled: with this little change the network still says {name}. Allow a greater "
+            "ε or more steps.",
+            name=plain(classifier.labels[goal.class_id]),
+        )
+        st.info(sentence, icon=":material/shield:")
 
 
 snapshot = job.snapshot() if job else None
-if snapshot and isinstance(snapshot.result, Report):
-    if len(classifier.labels) > snapshot.result.attempt.goal.class_id:
-        show_report(snapshot.result, snapshot)
+outcome: kit.Outcome | None = snapshot.result if snapshot else None
+if outcome and outcome.classifier.name != classifier.name:
+    outcome = None  # another network has been chosen since
+if outcome and snapshot:
+    show_outcome(outcome, snapshot)
 elif not live.is_running(job):
     seen = photos.to_pixels(photos.prepare(photo, classifier.input_size))
     show(original_place, seen, t("The photo"))
     change_place.caption(t("Here you will see the change, amplified …"))
     result_place.caption(t("… and here the photo that the network takes for something else."))
+
+in_ledger, in_needed, in_helps, in_sticker = st.tabs(
+    [t("Ledger"), t("How much is needed"), t("What helps"), t("Sticker")]
+)
+watched: list[tuple[Job, st.delta_generator.DeltaGenerator]] = []
+
+
+def laboratory(name: str, label: str, make: kit.Making, disabled: bool = False) -> Snapshot | None:
+    """Show a button for a run of the laboratory, and give what is known of it."""
+    key = f"attack_{name}"
+    run = session.job(key)
+
+    def begin() -> None:
+        scheduler().submit(session.owner(), key, make, lambda last: last.result)
+
+    with st.container(horizontal=True, key=f"{key}_buttons"):
+        st.button(
+            label,
+            icon=":material/play_arrow:",
+            on_click=begin,
+            disabled=live.is_running(run) or disabled,
+            key=f"{key}_start",
+        )
+        if run and live.is_running(run):
+            stop = t("Stop run")
+            st.button(stop, icon=":material/stop:", on_click=run.stop, key=f"{key}_stop")
+    place = st.container()
+    if run is None:
+        return None
+    if live.is_running(run) or run.snapshot().problem:
+        watched.append((run, place))
+    return run.snapshot()
+
+
+with in_ledger:
+    kit.ledger_table(kit.book())
+    if outcome:
+        st.markdown(t("**Does it fool the other networks, which nobody attacked?**"))
+        kit.transfer_lines(outcome.row)
+
+with in_needed:
+    st.markdown(
+        t(
+            "The attack is repeated with an ε that is doubled until it succeeds and then halved in "
+            "between, until it is known how much it takes: for this photo and this target."
+        )
+    )
+    name = None if anything else classifier.labels[chosen]
+    bounded = replace(plan.settings, restarts=1) if plan.bounded else loop.Settings()
+    found = laboratory(
+        "needed",
+        t("Find the smallest ε"),
+        lambda: robustness.needed_by_network(
+            [classifier, *ledger.others_than(classifier)], photo, name, bounded
+        ),
+    )
+    if found and found.result:
+        kit.needed_chart(found.result, bounded.norm)
+        needed = found.result.get(classifier.name)
+        if needed and needed.epsilon is not None and bounded.norm == "linf":
+            rounded_up = min(16.0, math.ceil(2 * needed.epsilon) / 2)
+
+            def use() -> None:
+                """Set the dial to what was found."""
+                st.session_state["attack_epsilon_linf"] = rounded_up
+
+            label = t("Attack with ε = {epsilon}", epsilon=f"{rounded_up:g}")
+            st.button(label, on_click=use, key="attack_use_needed", icon=":material/tune:")
+    st.markdown(
+        t(
+            "And over many photos: how many of 20 does the network still see rightly, if each was "
+            "attacked within ε?"
+        )
+    )
+    found = laboratory("curve", t("Draw the curve"), lambda: kit.curve_run(classifier))
+    if found and found.result:
+        kit.accuracy_chart(found.result)
+
+with in_helps:
+    st.markdown(
+        t(
+            "Something is done to every picture before the network sees it. Against an attacker "
+            "who does not know, that helps. One who does attacks **through** it: past what has no "
+            "gradient (BPDA), and on average over the dice (EOT). What is then left of the gain is "
+            "what the defence is worth."
+        )
+    )
+    switches = st.columns(len(defences.DEFENCES))
+    names = [
+        key
+        for column, (key, defence) in zip(switches, defences.DEFENCES.items(), strict=True)
+        if column.toggle(
+            first_large(t(defence.title)),
+            value=True,
+            key=f"attack_defence_{key}",
+            persist_state="session",
+        )
+    ]
+    samples = st.checkbox(
+        t("On the 20 sample photos (some minutes), not only on this one"),
+        key="attack_defence_samples",
+        persist_state="session",
+    )
+    defended = plan if plan.bounded else replace(plan, settings=loop.Settings())
+    found = laboratory(
+        "defences",
+        t("Measure"),
+        lambda: kit.defence_run(classifier, photo, defended, names, samples=samples),
+        disabled=not names,
+    )
+    if found and found.result:
+        kit.defence_table(found.result)
+        st.caption(
+            t(
+                "All of it on pictures saved in 8 bits. “Fooled” counts what the attacker wanted; "
+                "what is neither right nor fooled is seen as something else."
+            )
+        )
+
+with in_sticker:
+    st.markdown(
+        t(
+            "A sticker has no photo in mind: it is made to win wherever it lies, however large and "
+            "however turned (Brown et al., 2017). Print it and hold it before the camera."
+        )
+    )
+    wanted = pickers.class_id(t("A sticker for"), classifier.labels, "attack_sticker", STICKERS)
+    sticker_steps = st.number_input(
+        t("Steps"), 20, 2000, 200, step=20, key="attack_sticker_steps", persist_state="session"
+    )
+    prepared = photos.prepare(photo, classifier.input_size)
+    found = laboratory(
+        "sticker_run",
+        t("Make a sticker"),
+        lambda: kit.sticker_run(classifier, wanted, int(sticker_steps), prepared),
+    )
+    sticker_place = st.empty()
+    if found and isinstance(found.result, sticker.Sticker):
+        made = found.result
+        with sticker_place.container():
+            kit.show_sticker(made)
 
 layout.why(
     t("Why does it work?"),
@@ -198,5 +425,20 @@ layout.why(
     r"x \leftarrow \Pi_{\varepsilon}\big(x - \alpha\,\mathrm{sign}\,\nabla_x\, L(f(x), \text{target})\big)",
     [loop.descend],
 )
-if job:
+
+
+def draw_laboratory(snapshot: Snapshot) -> None:
+    """Show the sticker while it is made; the others show their results at the end."""
+    step = snapshot.step
+    if step and isinstance(step.result, sticker.Sticker) and step.picture is not None:
+        with sticker_place.container():
+            pair = st.columns(3)
+            layout_pair = ((step.result.pixels, t("The sticker")), (step.picture, t("On a photo")))
+            for column, (pixels, caption) in zip(pair, layout_pair, strict=False):
+                show(column, pixels, caption)
+
+
+if job and (live.is_running(job) or not watched):
     live.watch(job, draw, place=progress)
+elif watched:
+    live.watch(watched[0][0], draw_laboratory, place=watched[0][1])

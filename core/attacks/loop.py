@@ -9,7 +9,7 @@ looked at together, four at a time, which is fastest on a CPU.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -207,6 +207,7 @@ def descend(trial: Trial) -> Looking:
             if settings.stop_early and look.reached and (yield from _holds_when_saved(trial)):
                 return
             assert look.gradient is not None
+            settings = trial.turned()
             slope = (look.gradient + _roughness(changed - photo, settings)) * trial.mask
             direction = settings.momentum * direction + _scaled(slope, settings)
             perturbation = changed - settings.stride * norm.steepest(direction) - photo
@@ -251,7 +252,12 @@ class Trial:
     """The attack on one photo: where it is, and the best that it has found."""
 
     def __init__(
-        self, photo: torch.Tensor, goal: Goal, settings: Settings, mask: torch.Tensor | None
+        self,
+        photo: torch.Tensor,
+        goal: Goal,
+        settings: Settings,
+        mask: torch.Tensor | None = None,
+        epsilon: Callable[[], float] | None = None,
     ) -> None:
         """See `attack_all`."""
         self.photo = photo
@@ -264,6 +270,7 @@ class Trial:
         self.success = False
         self.finished = False
         self._best, self._lowest = photo, float("inf")
+        self._epsilon = epsilon
         self._looking = descend(self)
         self.question = next(self._looking)
 
@@ -280,6 +287,19 @@ class Trial:
         better = (not look.reached, look.loss) < (not self.success, self._lowest)
         if better or self.settings.keep == "last":
             self._best, self._lowest, self.success = picture, look.loss, look.reached
+
+    def turned(self) -> Settings:
+        """Give the settings that hold now; ε may have been turned since the last step.
+
+        What was best within another ε counts no more: it may lie outside of this one.
+        """
+        if self._epsilon is None or (epsilon := self._epsilon()) == self.settings.epsilon:
+            return self.settings
+        here = replace(self.attempt(), adversarial=self.shown).within(epsilon)
+        self.settings = here.settings
+        self._best = self.shown = here.adversarial
+        self._lowest, self.success = float("inf"), False
+        return self.settings
 
     def take(self, picture: torch.Tensor) -> None:
         """Make a picture the result, whatever was better."""
@@ -306,6 +326,7 @@ def attack_all(
     *,
     mask: torch.Tensor | None = None,
     batch: int = BATCH,
+    epsilon: Callable[[], float] | None = None,
 ) -> Steps[tuple[Attempt, ...]]:
     """Attack several photos, a few at a time; a photo that is done makes room for the next.
 
@@ -316,6 +337,8 @@ def attack_all(
         settings: how.
         mask: (1, 1 or 3, H, W) of zeros and ones: where photos may be changed; None: everywhere.
         batch: how many are looked at together.
+        epsilon: gives the ε that holds from now on, asked before every step; None: that of the
+            settings.
 
     Yields:
         A step whenever steps of descent were made. Scalars and picture are those of the first
@@ -327,7 +350,7 @@ def attack_all(
     if len(photos) != len(goals):
         raise ValueError(f"{len(goals)} goals for {len(photos)} photos")
     trials = [
-        Trial(photo[None], goal, settings, mask)
+        Trial(photo[None], goal, settings, mask, epsilon)
         for photo, goal in zip(photos.to(network.device), goals, strict=True)
     ]
     waiting, active = deque(trials), list[Trial]()
@@ -358,9 +381,10 @@ def attack(
     settings: Settings,
     *,
     mask: torch.Tensor | None = None,
+    epsilon: Callable[[], float] | None = None,
 ) -> Steps[Attempt]:
     """Attack one photo, (1, 3, H, W) in [0, 1]; see `attack_all` and, for the idea, `descend`."""
-    for step in attack_all(network, photo, [goal], settings, mask=mask):
+    for step in attack_all(network, photo, [goal], settings, mask=mask, epsilon=epsilon):
         result = step.result[0] if step.result else None
         yield Step(step.index, step.total, step.scalars, picture=step.picture, result=result)
 

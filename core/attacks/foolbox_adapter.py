@@ -1,0 +1,260 @@
+"""Minimal-norm and label-only attacks, from foolbox, as generators of steps.
+
+foolbox runs an attack in one call. Here that call is made on a thread of its own that goes on
+only while it is asked for the next step, so that the attack can be watched, shared with others
+and left, and never two threads compute at once.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from core.attacks.goal import Goal
+from core.attacks.loop import Attempt, Settings
+from core.photos import to_pixels
+from core.problem import N_, Problem, Text, check_range
+from core.steps import Step, Steps
+from core.zoo.classifier import Classifier
+
+FoolboxName = Literal["deepfool", "ddn", "cw", "boundary", "hopskipjump"]
+MAX_ROUNDS = 5000
+_PUSHES = (1.0, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0)
+"""How far a found change is drawn out until it survives rounding to 8 bits."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """An attack of foolbox.
+
+    Attributes:
+        title: its name in papers.
+        towards: whether it can be aimed at a class.
+        label_only: whether it sees nothing but answers: no gradient, no probability.
+        rounds: how many are usual.
+        make: gives foolbox's attack for a number of rounds.
+    """
+
+    title: Text
+    towards: bool
+    label_only: bool
+    rounds: int
+    make: Callable[[Any, int], Any]
+
+
+METHODS: dict[FoolboxName, Method] = {
+    # Moosavi-Dezfooli, Fawzi and Frossard, 2016.
+    "deepfool": Method(N_("DeepFool"), False, False, 50, lambda a, n: a.L2DeepFoolAttack(steps=n)),
+    # Rony et al., "Decoupling direction and norm", 2019.
+    "ddn": Method(N_("DDN"), True, False, 60, lambda a, n: a.DDNAttack(steps=n)),
+    # Carlini and Wagner, 2017; the search for the constant takes as many runs of the rounds.
+    "cw": Method(
+        N_("Carlini–Wagner"),
+        True,
+        False,
+        40,
+        lambda a, n: a.L2CarliniWagnerAttack(
+            binary_search_steps=5, steps=n, stepsize=0.01, initial_const=1
+        ),
+    ),
+    # Brendel, Rauber and Bethge, 2018.
+    "boundary": Method(
+        N_("Boundary attack"), False, True, 1000, lambda a, n: a.BoundaryAttack(steps=n)
+    ),
+    # Chen, Jordan and Wainwright, 2020.
+    "hopskipjump": Method(
+        N_("HopSkipJump"),
+        False,
+        True,
+        8,
+        lambda a, n: a.HopSkipJumpAttack(steps=n, max_gradient_eval_steps=300),
+    ),
+}
+
+
+class _Left(BaseException):
+    """Ends foolbox's call when nobody waits for it any more; nothing in foolbox catches it."""
+
+
+class _Watched(nn.Module):
+    """The network as foolbox is shown it: it waits to be asked and remembers the best."""
+
+    def __init__(self, classifier: Classifier, photo: torch.Tensor, goal: Goal) -> None:
+        super().__init__()
+        self._ask = classifier.forward
+        self._photo = photo
+        self._goal = goal
+        self.best = photo
+        self.distance = math.inf
+        self.wanted = 0.0
+        self.queries = 0
+        self.shown = photo
+        self.left = False
+        self.ended = False
+        self._go, self._made = threading.Semaphore(0), threading.Semaphore(0)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Give logits; called by foolbox's thread."""
+        self._wait()
+        logits = self._ask(pictures)
+        self._note(pictures.detach(), logits.detach())
+        return logits
+
+    def _note(self, pictures: torch.Tensor, logits: torch.Tensor) -> None:
+        self.queries += len(pictures)
+        self.shown = pictures[:1]
+        self.wanted = self._goal.wanted(logits[:1]).item()
+        reached = self._goal.reached(logits)
+        distances = torch.linalg.vector_norm((pictures - self._photo).flatten(1), dim=1)
+        distances = torch.where(reached, distances, math.inf)
+        nearest = int(distances.argmin())
+        if distances[nearest] < self.distance:
+            self.distance = distances[nearest].item()
+            self.best = pictures[nearest : nearest + 1].clone()
+
+    def _wait(self) -> None:
+        self._made.release()
+        self._go.acquire()
+        if self.left:
+            raise _Left
+
+    def resume(self) -> None:
+        """Let foolbox ask once, and wait until it wants to ask again or has ended."""
+        self._go.release()
+        self._made.acquire()
+
+    def leave(self) -> None:
+        """Let foolbox's call end at its next question, if it goes on at all."""
+        self.left = True
+        self._go.release()
+
+    def end(self) -> None:
+        """Say that foolbox's call is over; the thread may live a moment longer."""
+        self.ended = True
+        self._made.release()
+
+    def begin(self) -> None:
+        """Wait for the first question."""
+        self._made.acquire()
+
+
+def attack(
+    classifier: Classifier,
+    photo: torch.Tensor,
+    goal: Goal,
+    name: FoolboxName,
+    *,
+    rounds: int | None = None,
+    seed: int = 0,
+) -> Steps[Attempt]:
+    """Look for the smallest change, in L2, that makes the network say what is wanted.
+
+    Args:
+        classifier: the network to fool.
+        photo: (1, 3, H, W) in [0, 1].
+        goal: what it shall say.
+        name: which attack.
+        rounds: how many, in foolbox's count; None: the method's usual number.
+        seed: of the attack's random numbers.
+
+    Yields:
+        A step per question put to the network. The result is the nearest picture so far that is
+        seen as wanted; the last one is drawn out, if need be, until it survives rounding to
+        8 bits. Its settings' ε is the length of its change.
+
+    Raises:
+        Problem: the method cannot be aimed at a class.
+    """
+    method = METHODS[name]
+    if goal.targeted and not method.towards:
+        raise Problem(
+            N_("{method} can only lead away from a class. Choose “anything else” as the target."),
+            method=method.title,
+        )
+    count = method.rounds if rounds is None else rounds
+    check_range(N_("number of steps"), count, 1, MAX_ROUNDS)
+    import foolbox  # takes seconds, so not before somebody wants it
+
+    photo = photo.to(classifier.device)
+    watched = _Watched(classifier, photo, goal).eval()
+    classes = torch.tensor([goal.class_id], device=photo.device)
+    criterion = (
+        foolbox.criteria.TargetedMisclassification(classes)
+        if goal.targeted
+        else foolbox.criteria.Misclassification(classes)
+    )
+    failure: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                model = foolbox.models.pytorch.PyTorchModel(
+                    watched, bounds=(0, 1), device=photo.device
+                )
+                method.make(foolbox.attacks, count).run(model, photo, criterion)
+        except _Left:
+            pass
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            watched.end()
+
+    thread = threading.Thread(target=call, name=f"foolbox-{name}", daemon=True)
+    thread.start()
+    watched.begin()
+    made = 0
+    try:
+        while not watched.ended:
+            watched.resume()
+            made = watched.queries
+            # How many questions there will be nobody knows; the bar shows a share that grows.
+            yield _step(watched, photo, goal, seed, total=made + max(count, made // 2))
+    finally:
+        watched.leave()
+        thread.join()
+    if failure and not isinstance(failure[0], (AssertionError, ValueError)):
+        raise failure[0]
+    best = _survives_rounding(classifier, photo, watched.best, goal)
+    yield _step(watched, photo, goal, seed, total=max(1, watched.queries), best=best)
+
+
+def _step(
+    watched: _Watched,
+    photo: torch.Tensor,
+    goal: Goal,
+    seed: int,
+    *,
+    total: int,
+    best: torch.Tensor | None = None,
+) -> Step[Attempt]:
+    found = watched.best if best is None else best
+    length = torch.linalg.vector_norm(found - photo).item()
+    settings = Settings(norm="l2", epsilon=min(length, 500.0), seed=seed)
+    attempt = Attempt(
+        photo, found, goal, settings, watched.queries, math.isfinite(watched.distance)
+    )
+    scalars: dict[str, float] = {N_("probability"): watched.wanted}
+    if math.isfinite(watched.distance):
+        scalars[N_("length of the change")] = watched.distance
+    return Step(
+        max(1, watched.queries), total, scalars, picture=to_pixels(watched.shown), result=attempt
+    )
+
+
+@torch.no_grad()
+def _survives_rounding(
+    classifier: Classifier, photo: torch.Tensor, found: torch.Tensor, goal: Goal
+) -> torch.Tensor:
+    """Draw a change out until the rounded picture is seen as wanted, but no further."""
+    for push in _PUSHES:
+        drawn = (photo + push * (found - photo)).clamp(0, 1).mul(255).round().div(255)
+        if goal.reached(classifier(drawn)).item():
+            return drawn
+    return found

@@ -1,0 +1,86 @@
+"""Where a photo may be changed: everywhere, only around the thing, or only in a patch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+
+from core.problem import N_, check_range
+from core.zoo.classifier import Classifier
+
+MaskName = Literal["everywhere", "background", "frame", "patch"]
+_THING = 0.3
+"""Share of the greatest evidence from which a place counts as part of the thing."""
+_FRAME = 0.12
+
+
+def mask_for(
+    name: MaskName,
+    classifier: Classifier,
+    photo: torch.Tensor,
+    *,
+    place: tuple[float, float] = (0.1, 0.1),
+    side: float = 0.25,
+) -> torch.Tensor | None:
+    """Give a mask for a photo.
+
+    Args:
+        name: which; "frame" is a border of an eighth of the side.
+        classifier: the network; for "background" it is asked where it sees its answer.
+        photo: (1, 3, H, W) in [0, 1].
+        place: of the patch's upper left corner, as shares of width and height.
+        side: of the patch, as a share of the photo's.
+
+    Returns:
+        (1, 1, H, W) of zeros and ones, or None for "everywhere".
+
+    Raises:
+        Problem: place or side are out of their range.
+    """
+    height, width = photo.shape[-2:]
+    if name == "everywhere":
+        return None
+    if name == "background":
+        return background(classifier, photo)
+    mask = torch.zeros(1, 1, height, width)
+    if name == "frame":
+        border = max(1, round(_FRAME * min(height, width)))
+        mask += 1
+        mask[..., border : height - border, border : width - border] = 0
+        return mask
+    for share in place:
+        check_range(N_("place of the patch"), share, 0, 1)
+    check_range(N_("side of the patch"), side, 0, 1)
+    rows, columns = max(1, round(side * height)), max(1, round(side * width))
+    top = min(round(place[1] * height), height - rows)
+    left = min(round(place[0] * width), width - columns)
+    mask[..., top : top + rows, left : left + columns] = 1
+    return mask
+
+
+def background(classifier: Classifier, photo: torch.Tensor) -> torch.Tensor:
+    """Mark what the network's answer does not rest on (Grad-CAM; Selvaraju et al., 2017).
+
+    Args:
+        classifier: the network.
+        photo: (1, 3, H, W) in [0, 1].
+
+    Returns:
+        (1, 1, H, W): 0 on the thing, 1 around it.
+    """
+    layers = [layer.name for layer in classifier.layers]
+    name = layers[-1]
+    picture = photo.to(classifier.device).detach().requires_grad_()
+    seen = classifier.look(layers=[name])(picture)
+    maps = seen.maps[name]
+    (gradient,) = torch.autograd.grad(seen.logits.amax(dim=-1).sum(), maps)
+    weights = gradient.mean(dim=(-2, -1), keepdim=True)
+    evidence = (weights * maps.detach()).sum(dim=1, keepdim=True).clamp_min(0)
+    size = (int(photo.shape[-2]), int(photo.shape[-1]))
+    evidence = F.interpolate(evidence, size=size, mode="bilinear", align_corners=False)
+    greatest = evidence.amax()
+    if greatest <= 0:
+        return torch.ones_like(evidence)
+    return (evidence < _THING * greatest).float()

@@ -1,0 +1,327 @@
+"""How much is needed: the smallest ε for one photo, and accuracy under attack over many.
+
+The curve is the usual one (Madry et al., 2018; Carlini et al., "On evaluating adversarial
+robustness", 2019): the share of photos that are still seen rightly when each was attacked within
+ε. A photo that is seen wrongly without any attack counts as wrong at every ε.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from core import photos
+from core.attacks.goal import Goal
+from core.attacks.loop import MAX_EPSILON, Attempt, Network, Settings, attack, attack_all
+from core.problem import N_, Problem, check_range
+from core.steps import Step, Steps
+from core.zoo.classifier import Classifier
+
+EPSILONS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Of the curve, in 1/255."""
+MOST_PHOTOS = 200
+_PRECISION = 0.125
+_FIRST = 1.0
+
+
+@dataclass(frozen=True)
+class Needed:
+    """The smallest ε that was found to do.
+
+    Attributes:
+        epsilon: it, in the norm's unit; None if even `most` did not do.
+        failed: the greatest ε that was tried and did not do, 0 if every one did.
+        most: the greatest that was tried.
+        attempt: the successful attempt within `epsilon`, with 8-bit values; the photo, if none.
+    """
+
+    epsilon: float | None
+    failed: float
+    most: float
+    attempt: Attempt
+
+    @property
+    def linf(self) -> int:
+        """The greatest change of a saved value, in 1/255; rounding may go beyond ε by a half."""
+        change = self.attempt.adversarial - self.attempt.original.mul(255).round().div(255)
+        return round(255 * change.abs().max().item())
+
+
+def holds_when_saved(network: Network, attempt: Attempt) -> bool:
+    """Say whether the network says what was wanted of the picture rounded to 8 bits."""
+    with torch.no_grad():
+        logits = network(_saved(attempt.adversarial).to(network.device))
+    return bool(attempt.goal.reached(logits).item())
+
+
+def _saved(pictures: torch.Tensor) -> torch.Tensor:
+    return pictures.mul(255).round().clamp(0, 255).div(255)
+
+
+def smallest_epsilon(
+    network: Network,
+    photo: torch.Tensor,
+    goal: Goal,
+    settings: Settings,
+    *,
+    mask: torch.Tensor | None = None,
+    precision: float = _PRECISION,
+    most: float | None = None,
+) -> Steps[Needed]:
+    """Look for the smallest ε with which the saved picture is seen as wanted, by bisection.
+
+    It first doubles ε until the attack succeeds, then halves the gap. What is found is what this
+    attack needs; a better one might need less.
+
+    Args:
+        network: what to fool.
+        photo: (1, 3, H, W) in [0, 1].
+        goal: what it shall say.
+        settings: of the attack; its ε does not matter.
+        mask: see `attack_all`.
+        precision: how small the gap shall become, as a share of ε.
+        most: the greatest ε to try, in the norm's unit; None: 64/255, or 32 for "l2".
+
+    Yields:
+        A step per attack. The scalar is the ε tried.
+    """
+    ceiling = most or min(MAX_EPSILON[settings.norm], 64.0 if settings.norm == "linf" else 32.0)
+    check_range(N_("precision"), precision, 1e-3, 1)
+    settings = replace(settings, stop_early=True)
+    untouched = Attempt(photo, photo, goal, replace(settings, epsilon=0), 0)
+    untouched = replace(untouched, success=holds_when_saved(network, untouched))
+    if untouched.success:
+        found = Needed(0.0, 0.0, ceiling, untouched)
+        yield Step(1, 1, {N_("ε tried"): 0.0}, picture=photos.to_pixels(photo), result=found)
+        return
+    low, high, tried, best = 0.0, None, min(_FIRST, ceiling), untouched
+    made = 0
+    while True:
+        attempt = None
+        for step in attack(network, photo, goal, replace(settings, epsilon=tried), mask=mask):
+            attempt = step.result
+        assert attempt is not None
+        made += 1
+        if holds_when_saved(network, attempt):
+            saved = replace(attempt, adversarial=_saved(attempt.adversarial), success=True)
+            high, best = tried, saved
+        else:
+            low = tried
+        gap = 0.0 if high is None else (high - low) / high
+        over = (high is None and tried >= ceiling) or (high is not None and gap <= precision)
+        yield Step(
+            made,
+            made if over else made + 4,
+            {N_("ε tried"): tried},
+            picture=photos.to_pixels(attempt.adversarial),
+            result=Needed(high, low, ceiling, best),
+        )
+        if over:
+            return
+        tried = min(2 * tried, ceiling) if high is None else (low + high) / 2
+
+
+@dataclass(frozen=True)
+class Point:
+    """One ε of the curve.
+
+    Attributes:
+        epsilon: in the norm's unit.
+        accuracy: share of photos seen rightly although attacked, on unrounded pictures.
+        accuracy_saved: the same for pictures saved in 8 bits, for which changes of less than
+            half of 1/255 vanish.
+    """
+
+    epsilon: float
+    accuracy: float
+    accuracy_saved: float
+
+
+def accuracy_under_attack(
+    network: Network,
+    pictures: torch.Tensor,
+    classes: Sequence[int],
+    settings: Settings,
+    epsilons: Sequence[float] = EPSILONS,
+) -> Steps[tuple[Point, ...]]:
+    """Attack many photos with growing ε and count those that are still seen rightly.
+
+    Args:
+        network: what to fool.
+        pictures: (N, 3, H, W) in [0, 1].
+        classes: what they really show.
+        settings: of the attack, away from the true class; its ε does not matter.
+        epsilons: those of the curve, in the norm's unit; ascending order is made of them.
+
+    Yields:
+        A step whenever the attack made some. The result has a point for every ε that is done.
+
+    Raises:
+        Problem: there are no photos.
+    """
+    if not len(pictures):
+        raise Problem(N_("There are no photos to attack. Choose a folder with some."))
+    goals = [Goal(c, targeted=False, true_id=c) for c in classes]
+    wrong = _wrong(network, pictures, classes)
+    wrong_saved = wrong.clone()
+    points: list[Point] = []
+    ordered = sorted(set(epsilons))
+    for number, epsilon in enumerate(ordered):
+        # Whatever fools within a smaller ε fools within a greater one.
+        left = (~(wrong & wrong_saved)).nonzero().flatten().tolist()
+        if epsilon > 0 and left:
+            chosen = replace(settings, epsilon=epsilon, stop_early=True)
+            attempts: tuple[Attempt, ...] = ()
+            for step in attack_all(network, pictures[left], [goals[i] for i in left], chosen):
+                attempts = step.result or ()
+                share = (number + step.index / step.total) / len(ordered)
+                yield Step(
+                    round(1000 * share), 1000, picture=step.picture, result=tuple(points) or None
+                )
+            for place, attempt in zip(left, attempts, strict=True):
+                wrong[place] |= attempt.success
+                wrong_saved[place] |= holds_when_saved(network, attempt)
+        right, right_saved = (1 - w.float().mean().item() for w in (wrong, wrong_saved))
+        points.append(Point(epsilon, right, right_saved))
+        yield Step(
+            round(1000 * (number + 1) / len(ordered)),
+            1000,
+            {N_("accuracy under attack"): right_saved},
+            result=tuple(points),
+        )
+
+
+def _wrong(network: Network, pictures: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
+    """Say, (N,) booleans, which pictures are not seen as what they are."""
+    with torch.no_grad():
+        answers = torch.cat([network(p[None].to(network.device)).argmax(-1) for p in pictures])
+    return answers.cpu() != torch.tensor(list(classes))
+
+
+@dataclass(frozen=True)
+class Album:
+    """Photos to measure on.
+
+    Attributes:
+        pictures: (N, 3, size, size) in [0, 1].
+        classes: what they show.
+        names: their files' names.
+        from_network: whether what they show is not known, so that what the network sees without
+            an attack counts as right.
+        skipped: files that could not be read, with the reason.
+    """
+
+    pictures: torch.Tensor
+    classes: tuple[int, ...]
+    names: tuple[str, ...]
+    from_network: bool
+    skipped: tuple[tuple[str, Problem], ...] = ()
+
+
+def sample_album(classifier: Classifier) -> Album:
+    """Give the 20 ImageNet photos that foolbox brings along; the package is not imported.
+
+    Their file names tell what they show. A network with other classes is asked instead.
+    """
+    spec = importlib.util.find_spec("foolbox")
+    if spec is None or not spec.submodule_search_locations:
+        raise Problem(
+            N_("The sample photos come with the package foolbox, which is not installed.")
+        )
+    folder = Path(next(iter(spec.submodule_search_locations))) / "data"
+    files = sorted(folder.glob("imagenet_*.jpg"))
+    pictures = torch.cat([_prepared(file, classifier) for file in files])
+    if len(classifier.labels) == 1000:
+        classes = tuple(int(file.stem.split("_")[-1]) for file in files)
+        return Album(pictures, classes, tuple(f.name for f in files), from_network=False)
+    return _asked(classifier, pictures, tuple(f.name for f in files), ())
+
+
+def folder_album(classifier: Classifier, folder: Path) -> Album:
+    """Give the photos of a folder, sub-folders included; at most `MOST_PHOTOS`.
+
+    Where every photo lies in a sub-folder named like one of the network's classes, that is what
+    it shows; else the network is asked.
+
+    Raises:
+        Problem: there is no such folder, or no photo in it that can be read.
+    """
+    if not folder.is_dir():
+        raise Problem(N_("There is no folder {folder}."), folder=folder)
+    files = [f for f in sorted(folder.rglob("*")) if f.suffix[1:].lower() in photos.EXTENSIONS]
+    pictures: list[torch.Tensor] = []
+    read: list[Path] = []
+    skipped: list[tuple[str, Problem]] = []
+    for file in files:
+        if len(read) == MOST_PHOTOS:
+            break
+        try:
+            pictures.append(_prepared(file, classifier))
+            read.append(file)
+        except Problem as problem:
+            skipped.append((file.name, problem))
+    if not read:
+        raise Problem(N_("There is no photo in {folder} that can be read."), folder=folder)
+    names = tuple(str(file.relative_to(folder)) for file in read)
+    parents = [file.parent.name for file in read]
+    if all(parent in classifier.labels for parent in parents):
+        classes = tuple(classifier.labels.index(parent) for parent in parents)
+        return Album(torch.cat(pictures), classes, names, False, tuple(skipped))
+    return _asked(classifier, torch.cat(pictures), names, tuple(skipped))
+
+
+def _asked(
+    classifier: Classifier,
+    pictures: torch.Tensor,
+    names: tuple[str, ...],
+    skipped: tuple[tuple[str, Problem], ...],
+) -> Album:
+    answers = [int(classifier.probabilities(p[None]).argmax()) for p in pictures]
+    return Album(pictures, tuple(answers), names, True, skipped)
+
+
+def _prepared(file: Path, classifier: Classifier) -> torch.Tensor:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise Problem(
+            N_("{file} cannot be read: {reason}."), file=file.name, reason=error.strerror
+        ) from None
+    return photos.prepare(photos.decode(data, file.name), classifier.input_size)
+
+
+def needed_by_network(
+    classifiers: Sequence[Classifier], photo: Image.Image, target: str | None, settings: Settings
+) -> Steps[dict[str, Needed]]:
+    """Look for the smallest ε for several networks, one after the other.
+
+    Args:
+        classifiers: the networks; those that do not know the target are left out.
+        photo: an RGB photo of any size.
+        target: name of the class to be seen as; None for anything but what each sees now.
+        settings: see `smallest_epsilon`.
+
+    Yields:
+        A step per attack; the result has what was found so far, by the networks' names.
+    """
+    asked = [c for c in classifiers if target is None or target in c.labels]
+    found: dict[str, Needed] = {}
+    for number, classifier in enumerate(asked):
+        picture = photos.prepare(photo, classifier.input_size)
+        if target is None:
+            seen = int(classifier.probabilities(picture).argmax())
+            goal = Goal(seen, targeted=False, true_id=seen)
+        else:
+            goal = Goal(classifier.labels.index(target), targeted=True)
+        for step in smallest_epsilon(classifier, picture, goal, settings):
+            if step.result:
+                found[classifier.name] = step.result
+            share = (number + step.index / step.total) / len(asked)
+            yield Step(
+                round(100 * share), 100, step.scalars, picture=step.picture, result=dict(found)
+            )
