@@ -1,6 +1,7 @@
 """Fine-tuning: the network learns the visitor's own classes, and the visitor sees why it can."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,12 +12,13 @@ from core.jobs import Snapshot, scheduler
 from core.predictions import top
 from core.problem import Problem
 from core.steps import Steps
-from core.training import bundle, learning_curve, loop, overview, unfamiliar
+from core.training import bundle, learning_curve, loop, overview, sources
+from core.training.challenge import challenge
 from core.training.comparison import Comparison, compare
 from core.training.data import Dataset, split
 from core.training.descent import RateSearch
 from core.training.embeddings import shared_cache
-from core.training.evidence import familiarity
+from core.training.evidence import Score, familiarity
 from core.training.head import fit_head
 from core.training.loop import Training, Way
 from core.zoo.classifier import Classifier
@@ -98,12 +100,13 @@ def measure_curve() -> None:
 def try_the_unfamiliar() -> None:
     """Submit trainings on sets that ImageNet has nothing like."""
     settings = next(iter(plan.values()))
-    scheduler().submit(
-        session.owner(),
-        FAIR,
-        lambda: unfamiliar.learn(base, settings, shared_cache()),
-        lambda last: last.result,
-    )
+    titles = {name: t(sources.source(name).title) for name in kit.UNFAMILIAR}
+
+    def run() -> Steps[tuple[Score, ...]]:
+        sets = {title: sources.read(sources.source(name)) for name, title in titles.items()}
+        yield from challenge(base, sets, replace(settings, tuning=None), shared_cache())
+
+    scheduler().submit(session.owner(), FAIR, run, lambda last: last.result)
 
 
 def draw(snapshot: Snapshot) -> None:
@@ -192,7 +195,7 @@ def show_understanding(training: Training) -> None:
         evidence.learning_curve(curve, "train_learning_curve")
         evidence.learning_curve_words(curve)
     familiar = familiarity(network, classes, found.features, found.labels)
-    evidence.is_it_fair(familiar, kit.scores(training, kit.result(jobs[FAIR])))
+    evidence.is_it_fair(familiar, kit.with_own(training, kit.result(jobs[FAIR])))
     st.button(
         t("Try what it cannot know"),
         icon=":material/help_center:",

@@ -79,4 +79,6 @@ def test_two_classes_of_files_become_a_network_that_goes_home_comes_back_and_is_
     page.get_by_role("link", name="Adversarial attack").first.click()
     expect(page.get_by_text(re.compile("2 classes"))).to_be_visible()
     page.locator(".st-key-attack_start button:enabled").first.click()
-    expect(page.get_by_text(re.compile(r"· done ·"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Probability of")).first).to_be_visible()
+    expect(page.locator(".st-key-attack_start button:enabled").first).to_be_visible()
+    expect(page.get_by_text("The changed photo").first).to_be_visible()

@@ -11,7 +11,6 @@ from torch import nn
 from core import photos
 from core.problem import Problem
 from core.steps import finish
-from core.training import unfamiliar
 from core.training.comparison import compare
 from core.training.data import Dataset, from_files
 from core.training.descent import (
@@ -240,14 +239,3 @@ def test_ways_are_compared_on_the_same_photos(samples, lite0):
     head, blocks = (outcome.training for outcome in last.result.values())
     assert [p.name for p in head.validation] == [p.name for p in blocks.validation]
     assert all(outcome.seconds > 0 for outcome in last.result.values())
-
-
-def test_what_a_network_cannot_know_is_learned_too(lite0):
-    settings = Settings(per_class=2, validation_per_class=3, head=HeadSettings(epochs=5))
-    *_, last = unfamiliar.learn(lite0, settings, EmbeddingCache())
-    assert {name: training.n_val for name, training in last.result.items()} == {
-        "digits": 30,
-        "faces": 6,
-    }
-    assert last.result["faces"].accuracy > 0.5
-    assert last.index == last.total

@@ -50,6 +50,8 @@ SCHEDULE_NAMES = {
     "warm-up": N_("rises, then falls"),
 }
 _ALL = "all"
+UNFAMILIAR = ("digits", "faces")
+"""Sets that ImageNet has nothing like, and that are always here."""
 
 
 @dataclass(frozen=True)
@@ -409,14 +411,13 @@ def embeddings(classifier: Classifier, shown: Sequence[data.Photo]) -> Embedded:
             return embedded
 
 
-def scores(training: Training, others: Mapping[str, Training] | None) -> list[Score]:
-    """Give how many photos were right, for the visitor's classes and for sets beside them."""
+def with_own(training: Training, others: Sequence[Score] | None) -> list[Score]:
+    """Put how many of the visitor's photos were right before the scores of other sets."""
     if not others:
         return []
-    rows = {" · ".join(training.classifier.labels): training} | {
-        t(sources.source(name).title): other for name, other in others.items()
-    }
-    return [Score(title, round(one.accuracy * one.n_val), one.n_val) for title, one in rows.items()]
+    correct = round(training.accuracy * training.n_val)
+    own = Score(" · ".join(training.classifier.labels), correct, training.n_val)
+    return [own, *others]
 
 
 def show_ways(comparison: Comparison) -> None:
