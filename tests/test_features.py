@@ -12,16 +12,8 @@ import torchvision
 from PIL import Image
 
 from core import photos
-from core.features import (
-    FeatureMaps,
-    feature_maps,
-    find_layer,
-    grid,
-    mosaic,
-    observe,
-    overlay,
-    ranked,
-)
+from core.features.maps import FeatureMaps, feature_maps, find_layer, observe, ranked, spot
+from core.features.mosaic import grid, marked, mosaic, overlay, patches, strip
 from core.problem import Problem
 from core.zoo import catalogue, loading, weights
 from core.zoo.graph import Layer
@@ -117,7 +109,7 @@ def test_an_unknown_layer_lists_those_that_exist(lite0):
 
 
 def test_one_pass_sees_all_layers_and_leaves_the_network_alone(lite0, dalmatian):
-    seen = observe(lite0, dalmatian)
+    seen = observe(lite0, dalmatian).maps
     assert list(seen) == [layer.name for layer in lite0.layers]
     for name in ("conv_stem", "blocks.2.1", "conv_head"):
         alone = feature_maps(lite0, dalmatian, lite0.layer(name)).maps
@@ -130,7 +122,7 @@ def test_a_last_layers_evidence_adds_up_to_the_logit(lite0, dalmatian):
     """Behind `conv_head` come a mean and a linear layer: gradient × activation is exact there."""
     logits = lite0(photos.prepare(dalmatian, 224))[0]
     best = int(logits.argmax())
-    evidence = observe(lite0, dalmatian)["conv_head"].evidence
+    evidence = observe(lite0, dalmatian).maps["conv_head"].evidence
     expected = float((logits[best] - lite0.head.bias[best]).detach())
     assert evidence.sum() == pytest.approx(expected, rel=1e-3)
 

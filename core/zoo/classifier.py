@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import fx, nn
 
-from core.zoo.graph import Layer, NormStatistics, tap
+from core.zoo.graph import Layer, NormStatistics, before_activation, tap
 from core.zoo.labels import Labels
 
 
@@ -106,7 +106,7 @@ class Classifier(nn.Module):
 
     def embed(self, pictures: torch.Tensor) -> torch.Tensor:
         """Give what the head is fed, (N, D), for pictures (N, 3, H, W) in [0, 1]."""
-        embedding: torch.Tensor = self.body(self._normalise(pictures))
+        embedding: torch.Tensor = self.body(self.normalise(pictures))
         return embedding
 
     @torch.no_grad()
@@ -128,7 +128,7 @@ class Classifier(nn.Module):
             KeyError: the network has no such layer.
         """
         nodes = {name: self.layer(name).node for name in names}
-        outputs = tap(self.body, list(nodes.values()))(self._normalise(pictures))
+        outputs = tap(self.body, list(nodes.values()))(self.normalise(pictures))
         return {name: outputs[node] for name, node in nodes.items()}
 
     def look(
@@ -151,7 +151,7 @@ class Classifier(nn.Module):
         tapped = tap(self.body, [*nodes.values(), *norms, embedding.name])
 
         def look(pictures: torch.Tensor) -> Seen:
-            outputs = tapped(self._normalise(pictures))
+            outputs = tapped(self.normalise(pictures))
             return Seen(
                 logits=self.head(outputs[embedding.name]),
                 maps={name: outputs[node] for name, node in nodes.items()},
@@ -213,7 +213,32 @@ class Classifier(nn.Module):
         )
         return other.eval().to(self.device)
 
-    def _normalise(self, pictures: torch.Tensor) -> torch.Tensor:
+    def for_drawing(self, size: int) -> Classifier:
+        """Give the same network for pictures of `size` pixels, seen before its activations.
+
+        The weights are shared. Its layers give what their activation, if they end in one, is fed,
+        so that silent channels can be woken; all else about them is as measured at the usual size.
+        """
+        other = Classifier(
+            name=self.name,
+            title=self.title,
+            body=self.body,
+            head=self.head,
+            labels=self.labels,
+            input_size=size,
+            mean=self.mean.flatten().tolist(),
+            std=self.std.flatten().tolist(),
+            layers=tuple(
+                replace(layer, node=before_activation(self.body, layer.node))
+                for layer in self.layers
+            ),
+            norms=self.norms,
+            provenance=self.provenance,
+        )
+        return other.eval().to(self.device)
+
+    def normalise(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Give what `body` is fed, for pictures (N, 3, H, W) in [0, 1]."""
         normalised = (pictures - self.mean) / self.std
         # On CPUs, channels-last is a third faster for these networks, and exact.
         return normalised.contiguous(memory_format=torch.channels_last)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from timm.layers import Conv2dSame, get_same_padding
 from timm.layers.norm_act import BatchNormAct2d
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
@@ -31,6 +32,8 @@ class Layer:
         receptive_field: side of the square of pixels that one value can depend on, by the
             arithmetic of convolutions (squeeze-and-excitation, which sees all, left aside).
         size: side of its maps in values, for a photo of the network's input size.
+        start: where in the photo the middle of the first value's receptive field lies, in pixels
+            from the edge; the others follow at the stride's distance.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Layer:
     stride: int
     receptive_field: int
     size: int
+    start: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -173,12 +177,54 @@ def tap(body: fx.GraphModule, nodes: Sequence[str]) -> fx.GraphModule:
     return tapped
 
 
+_ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU)
+
+
+def before_activation(body: fx.GraphModule, node: str) -> str:
+    """Give the node that an activation is fed by; any other node is given back.
+
+    Behind a ReLU a channel that is silent gives no gradient; before it, every channel does.
+    """
+    found = next(n for n in body.graph.nodes if n.name == node)
+    if found.op == "call_module" and isinstance(
+        body.get_submodule(str(found.target)), _ACTIVATIONS
+    ):
+        return str(found.all_input_nodes[0].name)
+    return node
+
+
+def with_spot(body: fx.GraphModule, node: str) -> tuple[fx.GraphModule, nn.Module]:
+    """Give a copy of a network, on the same weights, with a module of its own behind a node.
+
+    Libraries that explain networks hang their hooks on a module. On this one they can: it passes
+    the node's output on unchanged, and no other copy of the network runs through it.
+
+    Raises:
+        KeyError: the node is unknown.
+    """
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    outputs = graph.graph_copy(body.graph, copies)
+    graph.output(outputs)
+    copy = {original.name: copied for original, copied in copies.items()}[node]
+    copied = fx.GraphModule(body, graph)
+    spot = nn.Identity()
+    copied.add_submodule("spot", spot)
+    copy = next(n for n in copied.graph.nodes if n.name == copy.name)
+    with copied.graph.inserting_after(copy):
+        call = copied.graph.call_module("spot", (copy,))
+    copy.replace_all_uses_with(call, delete_user_cb=lambda user: user is not call)
+    copied.recompile()
+    return copied, spot
+
+
 @dataclass(frozen=True)
 class _Geometry:
-    """Receptive field and stride, in pixels of the photo."""
+    """Receptive field, stride and the middle of the first field, in pixels of the photo."""
 
     field: int = 1
     stride: int = 1
+    start: float = 0.5
 
 
 def measure_layers(body: fx.GraphModule, blocks: str, input_size: int) -> tuple[Layer, ...]:
@@ -221,6 +267,7 @@ def _layer(name: str, node: fx.Node, geometry: _Geometry | None) -> Layer:
         stride=geometry.stride,
         receptive_field=geometry.field,
         size=size,
+        start=geometry.start,
     )
 
 
@@ -247,10 +294,21 @@ def _geometry(
         return widest
     dilation = _first(module.dilation) if not isinstance(module, nn.AvgPool2d) else 1
     reach = dilation * (_first(module.kernel_size) - 1)
+    before = _padding_before(module, node.all_input_nodes[0].meta["tensor_meta"].shape[-1])
     return _Geometry(
         field=widest.field + reach * widest.stride,
         stride=widest.stride * _first(module.stride),
+        start=widest.start + (reach / 2 - before) * widest.stride,
     )
+
+
+def _padding_before(module: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d, size: int) -> int:
+    """Give how many values a layer puts before the first of `size`; "same" puts more behind."""
+    if isinstance(module, Conv2dSame):
+        kernel, stride = _first(module.kernel_size), _first(module.stride)
+        return get_same_padding(size, kernel, stride, _first(module.dilation)) // 2
+    assert not isinstance(module.padding, str)
+    return _first(module.padding)
 
 
 def _first(value: int | tuple[int, ...]) -> int:
