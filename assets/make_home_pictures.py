@@ -16,11 +16,11 @@ from PIL import Image, ImageDraw, ImageFont
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from core import photos
-from core.features.maps import feature_maps, ranked
-from core.features.mosaic import mosaic
 from core.attacks import loop as attack_loop
 from core.attacks.goal import goal_for
 from core.attacks.report import amplify, report
+from core.features.maps import feature_maps, ranked
+from core.features.mosaic import mosaic
 from core.steps import finish
 from core.synthesis.loop import synthesise
 from core.synthesis.presets import PRESETS

@@ -12,8 +12,8 @@ import torchvision
 from PIL import Image
 
 from core import photos
-from core.features.maps import FeatureMaps, feature_maps, find_layer, observe, ranked, spot
-from core.features.mosaic import grid, marked, mosaic, overlay, patches, strip
+from core.features.maps import FeatureMaps, feature_maps, find_layer, observe, ranked
+from core.features.mosaic import grid, mosaic, overlay
 from core.problem import Problem
 from core.zoo import catalogue, loading, weights
 from core.zoo.graph import Layer

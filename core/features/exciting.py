@@ -48,7 +48,12 @@ def excitement(classifier: Classifier, by_name: Mapping[str, Image.Image]) -> St
         picture = photos.prepare(photo, classifier.input_size).to(classifier.device)
         with torch.no_grad():
             seen = look(picture).maps
-        maxima[name] = {layer: maps[0].amax(dim=(1, 2)).cpu().numpy() for layer, maps in seen.items()}
+        maxima[name] = {
+            layer: maps[0].amax(dim=(1, 2)).cpu().numpy() for layer, maps in seen.items()
+        }
         yield Step(
-            index, len(by_name), phase=N_("looking through the photos"), result=Excitement(dict(maxima))
+            index,
+            len(by_name),
+            phase=N_("looking through the photos"),
+            result=Excitement(dict(maxima)),
         )

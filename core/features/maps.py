@@ -166,7 +166,10 @@ def spot(features: FeatureMaps, channel: int, size: int) -> Spot:
     row, column = (int(at) for at in np.unravel_index(values.argmax(), values.shape))
     layer = features.layer
     (left, right), (top, bottom) = (
-        (max(0.0, middle - layer.receptive_field / 2), min(size, middle + layer.receptive_field / 2))
+        (
+            max(0.0, middle - layer.receptive_field / 2),
+            min(size, middle + layer.receptive_field / 2),
+        )
         for middle in (layer.start + at * layer.stride for at in (column, row))
     )
     return Spot(row, column, float(values[row, column]), (left, top, right, bottom))

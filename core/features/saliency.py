@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -132,7 +133,7 @@ def _integrated_gradients(
     grey = torch.full_like(picture, _GREY)
     ends = [torch.lerp(grey, picture, piece / _PIECES) for piece in range(_PIECES + 1)]
     total = torch.zeros_like(picture)
-    for begin, end in zip(ends[:-1], ends[1:], strict=True):
+    for begin, end in pairwise(ends):
         with torch.enable_grad():
             total += (
                 IntegratedGradients(classifier)
