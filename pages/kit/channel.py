@@ -68,7 +68,7 @@ def _ideal(classifier: Classifier, place: Place) -> None:
         follow(job, lambda snapshot: _draw_ideal(snapshot, key, place))
         return
     st.button(
-        t("Draw what it looks for"),
+        t("Draw it"),
         icon=":material/palette:",
         key="maps_ideal",
         on_click=_start_ideal,
