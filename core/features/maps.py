@@ -14,6 +14,7 @@ from PIL import Image
 from core import photos
 from core.predictions import Prediction, best_of
 from core.problem import N_, Problem
+from core.steps import Pixels
 from core.zoo.classifier import Classifier
 from core.zoo.graph import Layer
 
@@ -76,10 +77,12 @@ class Observation:
     Attributes:
         maps: by name, those of all layers.
         predictions: the most probable classes, the most probable first.
+        seen: the photo as the network sees it.
     """
 
     maps: Mapping[str, FeatureMaps]
     predictions: tuple[Prediction, ...]
+    seen: Pixels
 
     @property
     def size(self) -> int:
@@ -106,7 +109,7 @@ def observe(classifier: Classifier, photo: Image.Image) -> Observation:
         values = maps.detach()[0].contiguous().cpu().numpy()
         observed[name] = FeatureMaps(classifier.layer(name), values, evidence.cpu().numpy())
     probabilities = seen.logits[0].detach().softmax(dim=-1)
-    return Observation(observed, best_of(classifier, probabilities))
+    return Observation(observed, best_of(classifier, probabilities), photos.to_pixels(picture))
 
 
 def ranked(features: FeatureMaps, order: Order) -> list[int]:

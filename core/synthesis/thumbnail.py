@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from PIL import Image
 
 from core import photos
-from core.steps import Steps
+from core.problem import N_
+from core.steps import Pixels, Step, Steps
 from core.synthesis.canvas import PhaseCanvas
 from core.synthesis.loop import Settings, Synthesis, synthesise
 from core.synthesis.objective import ChannelActivation
@@ -39,6 +42,27 @@ def thumbnail(classifier: Classifier, layer: str, channel: int) -> Steps[Synthes
     """
     small = classifier.for_drawing(SIDE)
     yield from synthesise(small, ChannelActivation(layer, channel), _SETTINGS, _clouds())
+
+
+def thumbnails(
+    classifier: Classifier, places: Sequence[tuple[str, int]]
+) -> Steps[Mapping[tuple[str, int], Pixels]]:
+    """Draw the ideal pictures of several channels, one after the other.
+
+    Args:
+        classifier: the network.
+        places: layer and channel of each.
+
+    Yields:
+        A step per step of each; the result holds all pictures so far, the latest as it is.
+    """
+    pictures: dict[tuple[str, int], Pixels] = {}
+    for number, place in enumerate(places):
+        for step in thumbnail(classifier, *place):
+            assert step.picture is not None
+            pictures[place] = step.picture
+            done, total = number * STEPS + step.index, len(places) * STEPS
+            yield Step(done, total, phase=N_("drawing"), result=dict(pictures))
 
 
 def _clouds() -> Image.Image:

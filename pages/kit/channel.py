@@ -137,10 +137,20 @@ def _gallery(found: Excitement, layer: str, channel: int) -> None:
     for (name, value), column in zip(ranking, columns, strict=False):
         with column:
             layout.picture(
-                photos.to_pixels(photos.prepare(by_name[name], _SIDE)),
+                _small(by_name[name]),
                 f"{title_of(name)} · {number(value, 2)}",
                 title_of(name),
             )
+
+
+def _small(photo: Image.Image) -> Pixels:
+    return _made_small(id(photo), photo)[1]
+
+
+@st.cache_resource(scope="session", show_spinner=False, max_entries=32)
+def _made_small(key: int, _photo: Image.Image) -> tuple[Image.Image, Pixels]:
+    # The photo is kept with it, so that no other one can come by its id.
+    return _photo, photos.to_pixels(photos.prepare(_photo, _SIDE))
 
 
 def title_of(name: str) -> str:

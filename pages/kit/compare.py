@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 from PIL import Image
 
-from core import photos
 from core.features import mosaic
 from core.features.compare import changes
 from core.features.diagram import at_depth, depth_of
 from core.features.maps import FeatureMaps, ranked
 from core.problem import N_
+from core.steps import Pixels
 from core.zoo import catalogue, weights
 from core.zoo.classifier import Classifier
 from pages.kit import channel as channel_kit
@@ -101,20 +101,18 @@ def _columns(
         answer = observation.predictions[0]
         with column:
             layout.label(plain(title))
-            _photo_and_answer(network, photo, answer.class_name, answer.probability)
-            _maps(maps, channels, f"{network.name}")
+            _photo_and_answer(observation.seen, answer.class_name, answer.probability)
+            _maps(maps, channels)
 
 
-def _photo_and_answer(
-    network: Classifier, photo: Image.Image, name: str, probability: float
-) -> None:
+def _photo_and_answer(seen: Pixels, name: str, probability: float) -> None:
     small, words = st.columns([1, 2], gap="small", vertical_alignment="center")
     with small:
-        layout.picture(photos.to_pixels(photos.prepare(photo, 160)), "", t("The photo"))
+        layout.picture(seen, "", t("The photo"))
     words.markdown(f"**{plain(name)}**  \n{percent(probability, 1)}")
 
 
-def _maps(maps: FeatureMaps, channels: list[int], name: str) -> None:
+def _maps(maps: FeatureMaps, channels: list[int]) -> None:
     picture = mosaic.mosaic(maps, channels, width=700)
     layout.picture(
         picture,
@@ -150,10 +148,10 @@ def _own(photo: Image.Image, layer: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         layout.label(plain(base.title))
-        _maps(before, channels, "base")
+        _maps(before, channels)
     with right:
         layout.label(t("★ Your network"))
-        _maps(after, channels, "own")
+        _maps(after, channels)
     st.caption(
         t(
             "The maps that changed most come first. Channel {channel} changed by {share} of the layer's strength.",

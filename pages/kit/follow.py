@@ -12,16 +12,21 @@ from pages.kit.live import progress
 _SECONDS = 0.35
 
 
-def follow(job: Job, draw: Callable[[Snapshot], None]) -> None:
+def follow(job: Job, draw: Callable[[Snapshot], None], seconds: float = _SECONDS) -> None:
     """Draw a job's newest snapshot a few times a second, as a fragment; once it ended, only once.
 
     Unlike `live.watch` this holds nobody up: it may stand anywhere on a page.
+
+    Args:
+        job: the job.
+        draw: shows a snapshot.
+        seconds: between two drawings; more where much is drawn.
     """
     if job.snapshot().state.is_end:
         _show(job.snapshot(), draw)
         return
 
-    @st.fragment(run_every=_SECONDS)
+    @st.fragment(run_every=seconds)
     def part() -> None:
         snapshot = job.snapshot()
         _show(snapshot, draw)

@@ -132,7 +132,7 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
             )
         )
     with right:
-        _one_channel(maps, channel, photo, classifier)
+        _one_channel(maps, channel, observation.seen)
     channel_kit.more(classifier, name, channel)
     if strip_wanted:
         rows = pictures.strip(maps)
@@ -199,14 +199,11 @@ def _rerun_only() -> None:
     """Streamlit keeps the state of a component only where a callback is given."""
 
 
-def _one_channel(
-    maps: FeatureMaps, channel: int, photo: Image.Image, classifier: Classifier
-) -> None:
+def _one_channel(maps: FeatureMaps, channel: int, seen: Pixels) -> None:
     """Show one channel: over the photo, where it is most active, and its numbers on hover."""
     title = t("Channel {channel} of {layer}", channel=channel, layer=maps.layer.name)
     st.subheader(title, anchor=False)
-    seen = photos.to_pixels(photos.prepare(photo, classifier.input_size))
-    place = spot(maps, channel, classifier.input_size)
+    place = spot(maps, channel, len(seen))
     over, boxed = st.columns(2, gap="small")
     with over:
         layout.picture(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 from PIL import Image
 
-from core import photos
 from core.features import mosaic
 from core.features.tour import Stop, stops
 from core.jobs import Snapshot, scheduler
 from core.problem import N_
-from core.steps import Pixels, Step, abreast
-from core.synthesis.thumbnail import thumbnail
+from core.steps import Pixels
+from core.synthesis.thumbnail import thumbnails
 from core.zoo.classifier import Classifier
 from pages.kit import channel as channel_kit
 from pages.kit import layout, session
@@ -47,7 +48,9 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
         )
     )
     if job is not None and running:
-        follow(job, lambda snapshot: _live(snapshot, classifier, photo, halts))
+        follow(
+            job, lambda snapshot: _live(snapshot, classifier, observation.seen, halts), seconds=1
+        )
         return
     if missing:
         st.button(
@@ -59,7 +62,7 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
             args=(classifier, missing, _name(classifier, wanted)),
             help=t("Fifteen small pictures, about half a minute."),
         )
-    _show(classifier, photo, halts, {})
+    _show(classifier, observation.seen, halts, {})
 
 
 def _key(classifier: Classifier, place: Place) -> tuple[object, ...]:
@@ -75,29 +78,26 @@ def _start(classifier: Classifier, missing: list[Place], name: object) -> None:
     scheduler().submit(
         session.owner(),
         "maps_tour",
-        lambda: abreast({f"{p[0]}:{p[1]}": thumbnail(classifier, *p) for p in missing}),
+        lambda: thumbnails(classifier, missing),
     )
 
 
 def _live(
-    snapshot: Snapshot, classifier: Classifier, photo: Image.Image, halts: tuple[Stop, ...]
+    snapshot: Snapshot, classifier: Classifier, seen: Pixels, halts: tuple[Stop, ...]
 ) -> None:
-    latest: dict[str, Step[object]] = snapshot.step.result if snapshot.step else {}
-    drawn = {name: step.picture for name, step in latest.items() if step.picture is not None}
+    drawn: Mapping[Place, Pixels] = snapshot.step.result if snapshot.step else {}
     if snapshot.state.is_end:
-        for name, pixels in drawn.items():
-            layer, channel = name.rsplit(":", 1)
-            channel_kit.keep(_key(classifier, (layer, int(channel))), pixels)
-    _show(classifier, photo, halts, drawn)
+        for place, pixels in drawn.items():
+            channel_kit.keep(_key(classifier, place), pixels)
+    _show(classifier, seen, halts, drawn)
 
 
 def _show(
     classifier: Classifier,
-    photo: Image.Image,
+    seen: Pixels,
     halts: tuple[Stop, ...],
-    drawn: dict[str, Pixels],
+    drawn: Mapping[Place, Pixels],
 ) -> None:
-    seen = photos.to_pixels(photos.prepare(photo, classifier.input_size))
     for number, (stop, text) in enumerate(zip(halts, _SENTENCES, strict=True), 1):
         layer = stop.maps.layer
         with st.container(border=True):
@@ -119,11 +119,15 @@ def _show(
 
 
 def _pair(
-    classifier: Classifier, seen: Pixels, stop: Stop, channel: int, drawn: dict[str, Pixels]
+    classifier: Classifier,
+    seen: Pixels,
+    stop: Stop,
+    channel: int,
+    drawn: Mapping[Place, Pixels],
 ) -> None:
     layer = stop.maps.layer.name
     kept = channel_kit.drawings().get(_key(classifier, (layer, channel)))
-    ideal = drawn.get(f"{layer}:{channel}", kept)
+    ideal = drawn.get((layer, channel), kept)
     title = t("Channel {channel}", channel=channel)
     lit = mosaic.overlay(stop.maps, channel, seen)
     left, right = st.columns(2, gap="xsmall")

@@ -12,6 +12,7 @@ from core.features import mosaic
 from core.features.saliency import METHODS, Explanation, Method, explain
 from core.jobs import Snapshot, scheduler
 from core.problem import N_
+from core.steps import Pixels
 from core.zoo.classifier import Classifier
 from pages.kit import layout, pickers, session
 from pages.kit import maps as maps_kit
@@ -27,7 +28,8 @@ _IDEAS: dict[Method, str] = {
 
 def view(classifier: Classifier, photo: Image.Image) -> None:
     """Let a class be chosen, and show where the network sees it."""
-    predictions = maps_kit.observed(classifier, photo).predictions
+    observation = maps_kit.observed(classifier, photo)
+    predictions = observation.predictions
     class_id = pickers.class_id(
         t("Where does it see …"),
         classifier.labels,
@@ -44,13 +46,12 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
             lambda: explain(classifier, photo, class_id),
             lambda step: step.result,
         )
-    follow(job, lambda snapshot: _show(snapshot, classifier, photo))
+    follow(job, lambda snapshot: _show(snapshot, classifier, observation.seen))
 
 
-def _show(snapshot: Snapshot, classifier: Classifier, photo: Image.Image) -> None:
+def _show(snapshot: Snapshot, classifier: Classifier, seen: Pixels) -> None:
     found = snapshot.step.result if snapshot.step else None
     heats = found.heats if isinstance(found, Explanation) else {}
-    seen = photos.to_pixels(photos.prepare(photo, classifier.input_size))
     columns = st.columns(1 + len(METHODS), gap="small")
     with columns[0]:
         layout.label(t("The photo"))
