@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from timm.layers.conv2d_same import Conv2dSame
 from timm.layers.norm_act import BatchNormAct2d
 from timm.layers.padding import get_same_padding
@@ -289,7 +290,8 @@ def _geometry(
         return None
     widest = max(inputs, key=lambda g: g.field)
     module = body.get_submodule(str(node.target)) if node.op == "call_module" else None
-    if isinstance(module, nn.AdaptiveAvgPool2d):
+    # MobileNetV2 pools by a function; its result is no map any more.
+    if isinstance(module, nn.AdaptiveAvgPool2d) or node.target is F.adaptive_avg_pool2d:
         return None
     if not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
         return widest
