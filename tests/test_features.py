@@ -252,12 +252,12 @@ def test_the_overlay_lights_the_photo_where_the_channel_is_active():
     assert lit[20, 0, 0] < 80
 
 
-def test_the_strip_of_the_lesson_has_a_row_for_each_channel_and_a_column_for_each_place():
+def test_the_strip_of_the_lesson_has_a_column_for_each_channel_and_a_row_for_each_place():
     features = some_maps(512, side=7)
     rows = strip(features, cell=1)
-    assert rows.shape == (512, 49, 3)
+    assert rows.shape == (49, 512, 3)
     channel, place = np.unravel_index(features.maps.reshape(512, -1).argmax(), (512, 49))
-    assert rows[channel, place].tolist() == BRIGHTEST
+    assert rows[place, channel].tolist() == BRIGHTEST
 
 
 def test_filters_are_colour_patches_and_grey_is_no_weight():

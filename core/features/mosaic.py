@@ -132,22 +132,22 @@ def marked(seen: Pixels, spot: Spot) -> Pixels:
 
 
 def strip(features: FeatureMaps, *, cell: int = 3) -> Pixels:
-    """Show a layer as the lesson does: a row for each channel, its map unrolled along it.
+    """Show a layer as the lesson does: a column for each channel, its map unrolled down it.
 
-    For the last layer of VGG-16 that is 512 rows of 7·7 = 49 values.
+    For the last layer of VGG-16 that is 512 columns of 7·7 = 49 values.
 
     Args:
         features: the maps.
         cell: side of a value in pixels.
 
     Returns:
-        An 8-bit picture, (channels · cell, h · w · cell, 3), on one common scale.
+        An 8-bit picture, (h · w · cell, channels · cell, 3), on one common scale.
     """
     maps = features.maps
     shares = (_around_zero if features.signed else _stretched)(maps, "common")
-    rows = (shares.reshape(len(maps), -1) * 255).astype(np.uint8)
+    columns = (shares.reshape(len(maps), -1).T * 255).astype(np.uint8)
     colours = _colours(_DIVERGING if features.signed else _VIRIDIS)
-    return colours[rows.repeat(cell, axis=0).repeat(cell, axis=1)]
+    return colours[columns.repeat(cell, axis=0).repeat(cell, axis=1)]
 
 
 def patches(filters: NDArray[np.float32], *, cell: int = 64, gap: int = 3) -> Pixels:

@@ -135,15 +135,15 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
         _one_channel(maps, channel, observation.seen)
     channel_kit.more(classifier, name, channel)
     if strip_wanted:
-        rows = pictures.strip(maps)
+        whole = pictures.strip(maps, cell=max(1, 1500 // len(maps.maps)))
         layout.picture(
-            rows,
+            whole,
             t(
-                "The strip of the lesson: one row for each of {count} channels, its {values} values along it",
+                "The strip of the lesson: one column for each of {count} channels, its {values} values down it",
                 count=len(maps.maps),
                 values=maps.maps[0].size,
             ),
-            t("All channels of {layer} as rows", layer=name),
+            t("All channels of {layer} as columns", layer=name),
         )
     _downloads(classifier, observation, maps, sheet, channel)
 
@@ -165,11 +165,11 @@ def _dials(maps: FeatureMaps) -> tuple[Order, Scale, bool]:
         persist_state="session",
         help=t("One scale for all lets you compare channels; a scale for each shows more in each."),
     )
-    strip_wanted = maps.layer.size <= 28 and controls[2].toggle(
+    strip_wanted = maps.layer.size <= 14 and controls[2].toggle(
         t("The lesson's strip, too"),
         key="maps_strip",
         persist_state="session",
-        help=t("A row for each channel, a column for each place. VGG-16's last layer: 512×49."),
+        help=t("A column for each channel, a row for each place. VGG-16's last layer: 512×49."),
     )
     return order, scale, strip_wanted
 
