@@ -15,10 +15,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from core import features, photos
+from core import photos
 from core.attacks import loop as attack_loop
 from core.attacks.goal import goal_for
 from core.attacks.report import amplify, report
+from core.features.maps import feature_maps, ranked
+from core.features.mosaic import mosaic
 from core.steps import finish
 from core.synthesis.loop import synthesise
 from core.synthesis.presets import PRESETS
@@ -49,9 +51,9 @@ def maps(classifier: Classifier) -> Image.Image:
     tiles = [photos.centre_square(photo, side)]
     for name in ("blocks.1.0", "blocks.2.1", "blocks.4.2"):
         layer = classifier.layer(name)
-        found = features.feature_maps(classifier, photo, layer)
-        chosen = features.ranked(found, "strength")[:9]
-        tiles.append(Image.fromarray(features.mosaic(found, chosen, width=side * 2)))
+        found = feature_maps(classifier, photo, layer)
+        chosen = ranked(found, "strength")[:9]
+        tiles.append(Image.fromarray(mosaic(found, chosen, width=side * 2)))
     for i, tile in enumerate(tiles):
         square = tile.resize((side, side), Image.Resampling.LANCZOS)
         sheet.paste(square, (i * (side + GAP + 4), (SIZE[1] - side) // 2))

@@ -276,14 +276,15 @@ def _told(skipped: Sequence[tuple[object, Problem]]) -> list[Answer]:
 
 
 def _features(options: argparse.Namespace) -> Answer:
-    from core import features
+    from core.features.maps import find_layer, observe, ranked
+    from core.features.mosaic import mosaic
 
     photo = _read_photo(options.photo)
     classifier = _network(options.model)
-    layer = features.find_layer(classifier, options.layer)
-    maps = features.observe(classifier, photo)[layer.name]
-    channels = features.ranked(maps, options.order)[: max(1, options.channels)]
-    _write(options.out, photos.encode_png(features.mosaic(maps, channels)))
+    layer = find_layer(classifier, options.layer)
+    maps = observe(classifier, photo).maps[layer.name]
+    channels = ranked(maps, options.order)[: max(1, options.channels)]
+    _write(options.out, photos.encode_png(mosaic(maps, channels)))
     return {
         "model": classifier.name,
         "layer": layer.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import torch
 from PIL import Image
 
 from core import photos
@@ -47,6 +48,13 @@ class Opinion:
 def top(classifier: Classifier, photo: Image.Image, count: int = 5) -> tuple[Prediction, ...]:
     """Give the `count` most probable classes of an RGB photo, the most probable first."""
     probabilities = classifier.probabilities(photos.prepare(photo, classifier.input_size))[0]
+    return best_of(classifier, probabilities, count)
+
+
+def best_of(
+    classifier: Classifier, probabilities: torch.Tensor, count: int = 5
+) -> tuple[Prediction, ...]:
+    """Give the `count` greatest of a classifier's probabilities (classes,), the greatest first."""
     values, indices = probabilities.topk(min(count, len(classifier.labels)))
     return tuple(
         Prediction(i, classifier.labels[i], p)

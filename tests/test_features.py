@@ -12,17 +12,15 @@ import torchvision
 from PIL import Image
 
 from core import photos
-from core.features import (
-    FeatureMaps,
-    feature_maps,
-    find_layer,
-    grid,
-    mosaic,
-    observe,
-    overlay,
-    ranked,
-)
+from core.features.compare import changes
+from core.features.diagram import at_depth, blocks, depth_of, first_filters, rest
+from core.features.exciting import excitement
+from core.features.maps import FeatureMaps, feature_maps, find_layer, observe, ranked, spot
+from core.features.mosaic import grid, marked, mosaic, overlay, patches, strip
+from core.features.tour import stops
 from core.problem import Problem
+from core.steps import finish
+from core.synthesis.thumbnail import SIDE, thumbnails
 from core.zoo import catalogue, loading, weights
 from core.zoo.graph import Layer
 
@@ -117,7 +115,7 @@ def test_an_unknown_layer_lists_those_that_exist(lite0):
 
 
 def test_one_pass_sees_all_layers_and_leaves_the_network_alone(lite0, dalmatian):
-    seen = observe(lite0, dalmatian)
+    seen = observe(lite0, dalmatian).maps
     assert list(seen) == [layer.name for layer in lite0.layers]
     for name in ("conv_stem", "blocks.2.1", "conv_head"):
         alone = feature_maps(lite0, dalmatian, lite0.layer(name)).maps
@@ -130,7 +128,7 @@ def test_a_last_layers_evidence_adds_up_to_the_logit(lite0, dalmatian):
     """Behind `conv_head` come a mean and a linear layer: gradient × activation is exact there."""
     logits = lite0(photos.prepare(dalmatian, 224))[0]
     best = int(logits.argmax())
-    evidence = observe(lite0, dalmatian)["conv_head"].evidence
+    evidence = observe(lite0, dalmatian).maps["conv_head"].evidence
     expected = float((logits[best] - lite0.head.bias[best]).detach())
     assert evidence.sum() == pytest.approx(expected, rel=1e-3)
 
@@ -252,3 +250,191 @@ def test_the_overlay_lights_the_photo_where_the_channel_is_active():
     lit = overlay(features, 0, np.full((40, 40, 3), 200, np.uint8))
     assert lit[20, 39, 0] == 200
     assert lit[20, 0, 0] < 80
+
+
+def test_the_strip_of_the_lesson_has_a_column_for_each_channel_and_a_row_for_each_place():
+    features = some_maps(512, side=7)
+    rows = strip(features, cell=1)
+    assert rows.shape == (49, 512, 3)
+    channel, place = np.unravel_index(features.maps.reshape(512, -1).argmax(), (512, 49))
+    assert rows[place, channel].tolist() == BRIGHTEST
+
+
+def test_filters_are_colour_patches_and_grey_is_no_weight():
+    filters = np.zeros((2, 3, 3, 3), np.float32)
+    filters[0, 0] = 0.5  # a red one
+    red, none = tiles(patches(filters, cell=30), 2, 1, 3)
+    assert red[0, 0].tolist() == [255, 128, 128]
+    assert (none == 128).all()
+
+
+def test_the_first_filters_are_the_first_convolutions(lite0):
+    assert first_filters(lite0).shape == (32, 3, 3, 3)
+
+
+# One channel
+
+
+def test_a_spots_box_is_what_the_gradient_reaches(lite0):
+    """The box of the receptive field, edge for edge, where it lies inside the photo."""
+    photo = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    for name in ("conv_stem", "blocks.1.1", "blocks.2.1", "blocks.3.0"):
+        layer = lite0.layer(name)
+        middle = layer.size // 2
+        picture = photo.clone().requires_grad_()
+        maps = lite0.activations(picture, [name])[name]
+        (gradient,) = torch.autograd.grad(maps[0, :, middle, middle].sum(), picture)
+        rows, columns = gradient[0].abs().sum(dim=0).nonzero().unbind(dim=1)
+        values = np.zeros((1, layer.size, layer.size), np.float32)
+        values[0, middle, middle] = 1
+        found = spot(FeatureMaps(layer, values), 0, 224)
+        assert (found.row, found.column, found.value) == (middle, middle, 1)
+        seen = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        assert found.box == tuple(int(edge) for edge in seen), name
+
+
+def test_a_box_ends_at_the_edge_of_the_photo(lite0, dalmatian):
+    left, top_, right, bottom = spot(observe(lite0, dalmatian).maps["conv_head"], 5, 224).box
+    assert (left, top_, right, bottom) == (0, 0, 224, 224)
+
+
+def test_the_spot_is_marked_on_the_photo():
+    here = spot(maps_of(np.eye(8)[:1].repeat(8, 0).tolist()), 0, 16)
+    seen = np.full((16, 16, 3), 100, np.uint8)
+    picture = marked(seen, here)
+    assert (picture == [213, 94, 0]).all(axis=2).any()
+    assert picture[15, 15, 0] == 55
+
+
+# The network as a picture
+
+
+def test_the_diagrams_parameters_add_up_to_the_networks(lite0):
+    assert sum(block.parameters for block in blocks(lite0)) + rest(lite0) == sum(
+        parameter.numel() for parameter in lite0.parameters()
+    )
+    assert rest(lite0) == 1280 * 1000 + 1000
+    assert blocks(lite0)[0].parameters == 32 * 3 * 9 + 32
+
+
+def test_a_relative_depth_leads_to_a_layer_and_back(lite0):
+    assert at_depth(lite0, 0).name == "conv_stem"
+    assert at_depth(lite0, 1).name == "conv_head"
+    for layer in lite0.layers:
+        assert at_depth(lite0, depth_of(lite0, layer.name)) == layer
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "mobilenet_v3_large", "resnet50"])
+def test_shapes_are_those_of_torchvisions_feature_extraction(name):
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    entry = catalogue.entry(name)
+    plain = torchvision.models.get_model(name, weights=None).eval()
+    weights.path(entry).parent.mkdir(parents=True)
+    torch.save(plain.state_dict(), weights.path(entry))
+    network = loading.load(name)
+    names = [layer.name for layer in network.layers]
+    with torch.no_grad():
+        theirs = create_feature_extractor(plain, names)(torch.zeros(1, 3, 224, 224))
+    for layer in network.layers:
+        assert theirs[layer.name].shape == (1, layer.channels, layer.size, layer.size), layer.name
+
+
+@pytest.mark.parametrize("name", ["vgg16", "vgg19"])
+def test_shapes_of_vgg_are_torchvisions(name):
+    """Measured on shapes alone: half a gigabyte of weights would tell no more."""
+    from core.zoo.graph import cut_head, measure_layers, trace
+
+    with torch.device("meta"):
+        plain = torchvision.models.get_model(name, weights=None).eval()
+        picture = torch.zeros(1, 3, 224, 224)
+        expected = {}
+        for index, module in enumerate(plain.features):
+            picture = module(picture)
+            expected[f"features.{index}"] = picture.shape
+    body = trace(torchvision.models.get_model(name, weights=None, init_weights=False).eval())
+    cut_head(body)
+    layers = measure_layers(body, catalogue.entry(name).blocks, 224)
+    for layer in layers:
+        assert expected[layer.name] == (1, layer.channels, layer.size, layer.size)
+    assert (layers[-1].channels, layers[-1].size) == (512, 7)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_shapes_of_the_built_in_networks_are_timms_features_only(number):
+    network = loading.shared(f"lite{number}")
+    entry = catalogue.entry(f"lite{number}")
+    plain = timm.create_model(entry.architecture, features_only=True).eval()
+    with torch.no_grad():
+        theirs = plain(torch.zeros(1, 3, entry.input_size, entry.input_size))
+    for info, maps in zip(plain.feature_info.get_dicts(), theirs, strict=True):
+        # timm names a whole stage; its output is that of its last block.
+        layer = [one for one in network.layers if one.name.startswith(f"{info['module']}.")][-1]
+        assert maps.shape == (1, layer.channels, layer.size, layer.size)
+
+
+# What excites a channel, what it looks for
+
+
+def test_the_photo_that_excites_a_channel_most_comes_first(lite0, dalmatian):
+    black = Image.new("RGB", (224, 224))
+    found = finish(excitement(lite0, {"black": black, "dog": dalmatian}))
+    maps = observe(lite0, dalmatian).maps["blocks.2.1"].maps
+    ranking = dict(found.ranking("blocks.2.1", 4))
+    assert ranking["dog"] == pytest.approx(float(maps[4].max()), rel=1e-3)
+    assert found.ranking("blocks.2.1", 4)[0][1] == max(ranking.values())
+
+
+def test_an_ideal_picture_excites_its_channel_more_than_any_photo(lite0, dalmatian):
+    place = ("blocks.2.1", 4)
+    drawn = finish(thumbnails(lite0, [place]))[place]
+    assert drawn.shape == (SIDE, SIDE, 3)
+    layer = lite0.layer(place[0])
+    own = feature_maps(lite0, Image.fromarray(drawn), layer).maps[4].mean()
+    assert own > 2 * feature_maps(lite0, dalmatian, layer).maps[4].mean()
+    assert not any(module._forward_hooks for module in lite0.modules())
+
+
+def test_a_silent_channel_can_be_drawn_too(tiny, make_tiny):
+    """Behind a ReLU it would give no gradient."""
+    silent = torch.nn.Conv2d(3, 2, 3, padding=1)
+    torch.nn.init.constant_(silent.bias, -50)
+    network = make_tiny(
+        torch.nn.Sequential(
+            silent,
+            torch.nn.ReLU(),
+            torch.nn.AdaptiveAvgPool2d(1),
+            torch.nn.Flatten(),
+            torch.nn.Linear(2, 2),
+        )
+    )
+    (name,) = {layer.name for layer in network.layers} - {"0"} or {"0"}
+    small = network.for_drawing(16)
+    picture = torch.full((1, 3, 16, 16), 0.5).requires_grad_()
+    seen = small.activations(picture, [name])[name]
+    (gradient,) = torch.autograd.grad(seen[:, 0].mean(), picture)
+    assert gradient.abs().max() > 0
+
+
+def test_the_tour_goes_from_the_first_layer_to_the_last_by_the_strongest_channels(lite0, dalmatian):
+    observation = observe(lite0, dalmatian)
+    halts = stops(lite0, observation)
+    assert [stop.maps.layer.name for stop in halts][::4] == ["conv_stem", "conv_head"]
+    assert len(halts) == 5
+    for stop in halts:
+        assert list(stop.channels) == ranked(stop.maps, "strength")[:3]
+
+
+def test_the_map_that_changed_most_is_found():
+    before = maps_of([[1.0, 1.0]], [[2.0, 2.0]])
+    after = maps_of([[1.0, 1.0]], [[2.0, 5.0]])
+    assert changes(before, after).tolist() == [0, 1]
+    with pytest.raises(ValueError, match="maps of"):
+        changes(before, some_maps(2))
+
+
+def test_one_pass_gives_the_answer_too(lite0, dalmatian):
+    from core.predictions import top
+
+    ours = observe(lite0, dalmatian).predictions
+    assert [p.class_id for p in ours] == [p.class_id for p in top(lite0, dalmatian)]

@@ -20,6 +20,7 @@ from core.jobs import scheduler
 from pages.kit import registry
 
 ROOT = Path(__file__).parents[1]
+MAPS_JOBS = ("maps_album", "maps_ideal", "maps_tour", "maps_where")
 pytestmark = pytest.mark.usefixtures("lite0")
 
 
@@ -42,8 +43,11 @@ def visit():
     yield open_page
     for app in owners:
         if "owner" in app.session_state:
-            for name in ("ideal", "attack", "train", "download"):
+            for name in ("ideal", "attack", "train", "download", *MAPS_JOBS):
+                job = scheduler().get(app.session_state["owner"], name)
                 scheduler().discard(app.session_state["owner"], name)
+                if job:
+                    job.wait(timeout=20)
 
 
 def shown_picture(app: AppTest, index: int = 0) -> np.ndarray:
@@ -77,18 +81,48 @@ def test_the_language_can_be_switched_without_losing_a_choice(visit):
 
 def test_feature_maps_of_the_cat_show_a_channel_and_what_the_network_says(visit):
     app = visit(registry.MAPS)
-    assert shown_picture(app, index=1).std() > 12  # a channel over the photo, not a flat sheet
-    assert "Egyptian cat" in "\n".join(element.proto.body for element in app.get("html"))
+    assert shown_picture(app).std() > 12  # a channel over the photo, not a flat sheet
+    app.segmented_control(key="maps_view").set_value("tour").run()
+    assert not app.exception
+    assert "become “Egyptian cat”" in all_text(app)
 
 
 def test_another_layer_shows_other_maps(visit):
     app = visit(registry.MAPS)
-    before = shown_picture(app, index=1)
-    slider = app.select_slider(key="maps_layer_efficientnet_lite0")
-    slider.set_value("conv_head").run()
+    before = shown_picture(app)
+    app.session_state["maps_layer_efficientnet_lite0"] = "conv_head"  # as a click in the diagram
+    app.run()
     assert not app.exception
     assert "1280 channels of conv_head" in all_text(app)
-    assert not np.array_equal(shown_picture(app, index=1), before)
+    assert not np.array_equal(shown_picture(app), before)
+    app.toggle(key="maps_strip").set_value(True).run()
+    shapes = [shown_picture(app, index).shape for index in range(len(app.get("image")))]
+    assert (49, 1280, 3) in shapes
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        ("where", "Integrated Gradients"),
+        ("tour", "Edges and colours"),
+        ("compare", "At the same relative depth"),
+        ("filters", "32 filters"),
+    ],
+)
+def test_every_view_of_the_walk_opens(visit, view, words):
+    app = visit(registry.MAPS)
+    app.segmented_control(key="maps_view").set_value(view).run()
+    assert not app.exception
+    assert words in all_text(app)
+
+
+def test_two_photos_stand_beside_each_other(visit):
+    app = visit(registry.MAPS)
+    app.segmented_control(key="maps_view").set_value("compare").run()
+    app.segmented_control(key="maps_compare").set_value("photos").run()
+    assert not app.exception
+    assert "Egyptian cat" in all_text(app)
+    assert "dalmatian" in all_text(app)
 
 
 def test_the_ideal_cat_grows_and_is_judged(visit):
@@ -221,6 +255,7 @@ def test_a_zip_is_learned_from_and_its_broken_photo_reported(visit):
 
 def test_an_uploaded_photo_is_used_and_a_broken_one_changes_nothing(visit):
     app = visit(registry.MAPS)
+    app.segmented_control(key="maps_view").set_value("where").run()  # the photo comes first there
     pixels = np.zeros((300, 500, 3), np.uint8) + np.array([200, 40, 40], np.uint8)
     upload = app.sidebar.file_uploader(key="photo_upload")
     upload.set_value(("red.png", photos.encode_png(pixels), "image/png")).run()

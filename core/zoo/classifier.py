@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import fx, nn
 
-from core.zoo.graph import Layer, NormStatistics, tap
+from core.zoo.graph import Layer, NormStatistics, before_activation, tap
 from core.zoo.inference import for_looking
 from core.zoo.labels import Labels
 
@@ -204,28 +205,22 @@ class Classifier(nn.Module):
             raise ValueError(f"{head.out_features} outputs for {len(labels)} labels")
         if head.in_features != self.head.in_features:
             raise ValueError(f"a head for {head.in_features} features, not {self.head.in_features}")
-        other = Classifier(
+        provenance = Provenance(
+            network=self.provenance.network,
+            weights=self.provenance.weights
+            if self.provenance.body
+            else f"head trained here on {self.title}",
+            licence=self.provenance.licence,
+            accuracy=accuracy,
+            body=self.provenance.body,
+        )
+        return self._like(
             name=name,
             title=title,
-            body=self.body,
             head=head.requires_grad_(False),
             labels=labels,
-            input_size=self.input_size,
-            mean=self.mean.flatten().tolist(),
-            std=self.std.flatten().tolist(),
-            layers=self.layers,
-            norms=self.norms,
-            provenance=Provenance(
-                network=self.provenance.network,
-                weights=self.provenance.weights
-                if self.provenance.body
-                else f"head trained here on {self.title}",
-                licence=self.provenance.licence,
-                accuracy=accuracy,
-                body=self.provenance.body,
-            ),
+            provenance=provenance,
         )
-        return other.eval().to(self.device)
 
     def with_body(
         self, body: fx.GraphModule, *, norms: tuple[NormStatistics, ...], origin: Provenance
@@ -237,20 +232,35 @@ class Classifier(nn.Module):
             norms: what its batch norms saw in training, where they have been folded.
             origin: where its weights come from, with an id of their own.
         """
-        other = Classifier(
-            name=self.name,
-            title=self.title,
-            body=body,
-            head=self.head,
-            labels=self.labels,
-            input_size=self.input_size,
-            mean=self.mean.flatten().tolist(),
-            std=self.std.flatten().tolist(),
-            layers=self.layers,
-            norms=norms,
-            provenance=origin,
+        return self._like(body=body, norms=norms, provenance=origin)
+
+    def for_drawing(self, size: int) -> Classifier:
+        """Give the same network for pictures of `size` pixels, seen before its activations.
+
+        The weights are shared. Its layers give what their activation, if they end in one, is fed,
+        so that silent channels can be woken; all else about them is as measured at the usual size.
+        """
+        layers = tuple(
+            replace(layer, node=before_activation(self.body, layer.node)) for layer in self.layers
         )
-        return other.eval().to(self.device)
+        return self._like(input_size=size, layers=layers)
+
+    def _like(self, **changes: Any) -> Classifier:
+        """Give a classifier that shares everything with this one but for what is changed."""
+        same: dict[str, Any] = {
+            "name": self.name,
+            "title": self.title,
+            "body": self.body,
+            "head": self.head,
+            "labels": self.labels,
+            "input_size": self.input_size,
+            "mean": self.mean.flatten().tolist(),
+            "std": self.std.flatten().tolist(),
+            "layers": self.layers,
+            "norms": self.norms,
+            "provenance": self.provenance,
+        }
+        return Classifier(**(same | changes)).eval().to(self.device)
 
     def normalise(self, pictures: torch.Tensor) -> torch.Tensor:
         """Give what the body is fed for pictures (N, 3, H, W) in [0, 1]."""

@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
+from timm.layers.conv2d_same import Conv2dSame
 from timm.layers.norm_act import BatchNormAct2d
+from timm.layers.padding import get_same_padding
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn.utils.fusion import fuse_conv_bn_weights
@@ -31,6 +34,8 @@ class Layer:
         receptive_field: side of the square of pixels that one value can depend on, by the
             arithmetic of convolutions (squeeze-and-excitation, which sees all, left aside).
         size: side of its maps in values, for a photo of the network's input size.
+        start: where in the photo the middle of the first value's receptive field lies, in pixels
+            from the edge; the others follow at the stride's distance.
     """
 
     name: str
@@ -40,6 +45,7 @@ class Layer:
     stride: int
     receptive_field: int
     size: int
+    start: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -207,12 +213,54 @@ def rest(body: fx.GraphModule, node: str) -> fx.GraphModule:
     return module
 
 
+_ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU)
+
+
+def before_activation(body: fx.GraphModule, node: str) -> str:
+    """Give the node that an activation is fed by; any other node is given back.
+
+    Behind a ReLU a channel that is silent gives no gradient; before it, every channel does.
+    """
+    found = next(n for n in body.graph.nodes if n.name == node)
+    if found.op == "call_module" and isinstance(
+        body.get_submodule(str(found.target)), _ACTIVATIONS
+    ):
+        return str(found.all_input_nodes[0].name)
+    return node
+
+
+def with_spot(body: fx.GraphModule, node: str) -> tuple[fx.GraphModule, nn.Module]:
+    """Give a copy of a network, on the same weights, with a module of its own behind a node.
+
+    Libraries that explain networks hang their hooks on a module. On this one they can: it passes
+    the node's output on unchanged, and no other copy of the network runs through it.
+
+    Raises:
+        KeyError: the node is unknown.
+    """
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    outputs = graph.graph_copy(body.graph, copies)
+    graph.output(outputs)
+    copy = {original.name: copied for original, copied in copies.items()}[node]
+    copied = fx.GraphModule(body, graph)
+    spot = nn.Identity()
+    copied.add_submodule("spot", spot)
+    copy = next(n for n in copied.graph.nodes if n.name == copy.name)
+    with copied.graph.inserting_after(copy):
+        call = copied.graph.call_module("spot", (copy,))
+    copy.replace_all_uses_with(call, delete_user_cb=lambda user: user is not call)
+    copied.recompile()
+    return copied, spot
+
+
 @dataclass(frozen=True)
 class _Geometry:
-    """Receptive field and stride, in pixels of the photo."""
+    """Receptive field, stride and the middle of the first field, in pixels of the photo."""
 
     field: int = 1
     stride: int = 1
+    start: float = 0.5
 
 
 def measure_layers(body: fx.GraphModule, blocks: str, input_size: int) -> tuple[Layer, ...]:
@@ -255,6 +303,7 @@ def _layer(name: str, node: fx.Node, geometry: _Geometry | None) -> Layer:
         stride=geometry.stride,
         receptive_field=geometry.field,
         size=size,
+        start=geometry.start,
     )
 
 
@@ -275,16 +324,28 @@ def _geometry(
         return None
     widest = max(inputs, key=lambda g: g.field)
     module = body.get_submodule(str(node.target)) if node.op == "call_module" else None
-    if isinstance(module, nn.AdaptiveAvgPool2d):
+    # MobileNetV2 pools by a function; its result is no map any more.
+    if isinstance(module, nn.AdaptiveAvgPool2d) or node.target is F.adaptive_avg_pool2d:
         return None
     if not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
         return widest
     dilation = _first(module.dilation) if not isinstance(module, nn.AvgPool2d) else 1
     reach = dilation * (_first(module.kernel_size) - 1)
+    before = _padding_before(module, node.all_input_nodes[0].meta["tensor_meta"].shape[-1])
     return _Geometry(
         field=widest.field + reach * widest.stride,
         stride=widest.stride * _first(module.stride),
+        start=widest.start + (reach / 2 - before) * widest.stride,
     )
+
+
+def _padding_before(module: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d, size: int) -> int:
+    """Give how many values a layer puts before the first of `size`; "same" puts more behind."""
+    if isinstance(module, Conv2dSame):
+        kernel, stride = _first(module.kernel_size), _first(module.stride)
+        return get_same_padding(size, kernel, stride, _first(module.dilation)) // 2
+    assert not isinstance(module.padding, str)
+    return _first(module.padding)
 
 
 def _first(value: int | tuple[int, ...]) -> int:

@@ -1,26 +1,46 @@
-"""What the feature maps' page shows: a mosaic to click in, and one channel of it."""
+"""What the feature maps' page shows of one layer: a mosaic to click in, and one channel of it."""
 
 from __future__ import annotations
 
 import hashlib
+import io
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
-from core import features, photos
-from core.features import FeatureMaps
+from core import photos
+from core.features import mosaic as pictures
+from core.features.maps import FeatureMaps, Observation, Order, observe, ranked, spot
+from core.features.mosaic import Scale
+from core.problem import N_
 from core.steps import Pixels
 from core.zoo.classifier import Classifier
+from pages.kit import channel as channel_kit
 from pages.kit import layout, session
-from pages.kit.language import number, t
+from pages.kit.language import number, remember_choice, t
 from pages.kit.live import data_uri
 from pages.kit.registry import IDEAL
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
-_PHOTOS_KEPT = 2
+_MOST_BYTES = 300_000_000
 """A photo's maps take 10 MB in the built-in network and 120 MB in VGG-16."""
+_MOST_MOSAICS = 12
+
+ORDERS: dict[Order, str] = {
+    "strength": N_("strongest first"),
+    "maximum": N_("greatest maximum first"),
+    "variance": N_("most varied first"),
+    "evidence": N_("those that speak for the answer"),
+    "network": N_("as in the network"),
+}
+SCALES: dict[Scale, str] = {"own": N_("each its own"), "common": N_("one for all")}
 
 _grid = st.components.v2.component(
     "channel_grid",
@@ -29,39 +49,143 @@ _grid = st.components.v2.component(
 )
 
 
-def observed(classifier: Classifier, photo: Image.Image) -> dict[str, FeatureMaps]:
-    """Give all maps of a photo; the network runs only for a photo that it has not just seen."""
-    key = (id(classifier), photo.size, hashlib.sha256(photo.tobytes()).hexdigest())
-    return _observed(key, classifier, photo)[1]
+@dataclass(frozen=True)
+class Sheet:
+    """A mosaic as it is shown: the channels in their order, the picture, and its address."""
+
+    channels: list[int]
+    pixels: Pixels
+    uri: str
 
 
-@st.cache_resource(scope="session", show_spinner=False, max_entries=_PHOTOS_KEPT)
-def _observed(
-    key: tuple[object, ...], _classifier: Classifier, _photo: Image.Image
-) -> tuple[Classifier, dict[str, FeatureMaps]]:
-    # The network is kept with its maps, so that no other one can come by its id.
-    return _classifier, session.compute(lambda: features.observe(_classifier, _photo))
+@dataclass
+class _Seen:
+    """A session's photos as networks saw them; the networks are kept, so that ids stay theirs."""
+
+    observations: OrderedDict[tuple[object, ...], tuple[Classifier, Observation]] = field(
+        default_factory=OrderedDict
+    )
+    sheets: OrderedDict[tuple[object, ...], Sheet] = field(default_factory=OrderedDict)
+
+    def trim(self) -> None:
+        """Forget the oldest: no more bytes than allowed, but always the two latest photos."""
+        while len(self.observations) > 2 and self._bytes() > _MOST_BYTES:
+            self.observations.popitem(last=False)
+        while len(self.sheets) > _MOST_MOSAICS:
+            self.sheets.popitem(last=False)
+
+    def _bytes(self) -> int:
+        return sum(observation.size for _, observation in self.observations.values())
 
 
-def mosaic(maps: FeatureMaps, channels: list[int], picture: Pixels, key: str) -> int:
-    """Show all channels as one picture, and give the one that was clicked.
+@st.cache_resource(scope="session", show_spinner=False)
+def _seen() -> _Seen:
+    return _Seen()
 
-    Args:
-        maps: of the layer.
-        channels: in the order shown; the first is chosen to begin with.
-        picture: their mosaic.
-        key: of the component; a layer has a choice of its own.
-    """
+
+def photo_key(classifier: Classifier, photo: Image.Image) -> tuple[object, ...]:
+    """What tells one photo through one network from all others."""
+    return (id(classifier), photo.size, hashlib.sha256(photo.tobytes()).hexdigest())
+
+
+def observed(classifier: Classifier, photo: Image.Image) -> Observation:
+    """Give all maps of a photo and the answer; the network runs once for each photo."""
+    seen, key = _seen(), photo_key(classifier, photo)
+    if key not in seen.observations:
+        seen.observations[key] = classifier, session.compute(lambda: observe(classifier, photo))
+    seen.observations.move_to_end(key)
+    seen.trim()
+    return seen.observations[key][1]
+
+
+def _sheet(key: tuple[object, ...], maps: FeatureMaps, order: Order, scale: Scale) -> Sheet:
+    """Give a mosaic; one that was shown a moment ago is not laid out again."""
+    seen, whole = _seen(), (*key, maps.layer.name, order, scale)
+    if whole not in seen.sheets:
+        channels = ranked(maps, order)
+        pixels = pictures.mosaic(maps, channels, scale=scale)
+        seen.sheets[whole] = Sheet(channels, pixels, data_uri(pixels))
+    seen.sheets.move_to_end(whole)
+    seen.trim()
+    return seen.sheets[whole]
+
+
+@st.fragment
+def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
+    """Show all channels of a layer, and the one that was clicked. A click runs only this part."""
+    observation = observed(classifier, photo)
+    maps = observation.maps[name]
+    order, scale, strip_wanted = _dials(maps)
+    sheet = _sheet(photo_key(classifier, photo), maps, order, scale)
+    left, right = st.columns([1.15, 1], gap="medium")
+    with left:
+        channel = _mosaic(maps, sheet, f"maps_grid_{classifier.provenance.network}_{name}")
+        st.caption(
+            t("{count} channels of {layer}", count=len(maps.maps), layer=name)
+            + " · "
+            + t("click one to see more of it")
+            + " · "
+            + (
+                t("White is nothing, red is more, blue is less than nothing")
+                if maps.signed
+                else t("Dark is little, yellow is much")
+            )
+        )
+    with right:
+        _one_channel(maps, channel, observation.seen)
+    channel_kit.more(classifier, name, channel)
+    if strip_wanted:
+        whole = pictures.strip(maps, cell=max(1, 1500 // len(maps.maps)))
+        layout.picture(
+            whole,
+            t(
+                "The strip of the lesson: one column for each of {count} channels, its {values} values down it",
+                count=len(maps.maps),
+                values=maps.maps[0].size,
+            ),
+            t("All channels of {layer} as columns", layer=name),
+        )
+    _downloads(classifier, observation, maps, sheet, channel)
+
+
+def _dials(maps: FeatureMaps) -> tuple[Order, Scale, bool]:
+    controls = st.columns([2, 2, 2], gap="medium", vertical_alignment="bottom")
+    order = controls[0].selectbox(
+        t("Order"),
+        list(ORDERS),
+        format_func=lambda choice: t(ORDERS[choice]),
+        key=remember_choice("maps_order"),
+        persist_state="session",
+    )
+    scale = controls[1].selectbox(
+        t("Colour scale"),
+        list(SCALES),
+        format_func=lambda choice: t(SCALES[choice]),
+        key=remember_choice("maps_scale"),
+        persist_state="session",
+        help=t("One scale for all lets you compare channels; a scale for each shows more in each."),
+    )
+    strip_wanted = maps.layer.size <= 14 and controls[2].toggle(
+        t("The lesson's strip, too"),
+        key="maps_strip",
+        persist_state="session",
+        help=t("A column for each channel, a row for each place. VGG-16's last layer: 512×49."),
+    )
+    return order, scale, strip_wanted
+
+
+def _mosaic(maps: FeatureMaps, sheet: Sheet, key: str) -> int:
+    """Show all channels as one picture, and give the one that was clicked."""
     chosen = (st.session_state.get(key) or {}).get("channel")
-    channel = chosen if chosen in channels else channels[0]
-    columns, rows = features.grid(len(channels))
+    channel = chosen if chosen in sheet.channels else sheet.channels[0]
+    columns, rows = pictures.grid(len(sheet.channels))
     _grid(
         key=key,
         data={
-            "src": data_uri(picture),
+            "src": sheet.uri,
             "columns": columns,
             "rows": rows,
-            "channels": channels,
+            "channels": sheet.channels,
             "selected": channel,
             "word": t("Channel"),
             "label": t("Mosaic of the feature maps of {layer}", layer=maps.layer.name),
@@ -75,47 +199,115 @@ def _rerun_only() -> None:
     """Streamlit keeps the state of a component only where a callback is given."""
 
 
-def one_channel(
-    maps: FeatureMaps, channel: int, photo: Image.Image, classifier: Classifier
-) -> None:
-    """Show one channel: over the photo, and large with its numbers on hover."""
-    values = maps.maps[channel]
+def _one_channel(maps: FeatureMaps, channel: int, seen: Pixels) -> None:
+    """Show one channel: over the photo, where it is most active, and its numbers on hover."""
     title = t("Channel {channel} of {layer}", channel=channel, layer=maps.layer.name)
     st.subheader(title, anchor=False)
-    over, large = st.columns(2, gap="medium")
+    place = spot(maps, channel, len(seen))
+    over, boxed = st.columns(2, gap="small")
     with over:
-        seen = photos.to_pixels(photos.prepare(photo, classifier.input_size))
         layout.picture(
-            features.overlay(maps, channel, seen),
+            pictures.overlay(maps, channel, seen),
             t("Bright where the channel is active"),
             t("The channel laid over the photo"),
         )
-    with large:
-        reach = float(abs(values).max()) or 1.0
-        colours = (
-            {"colorscale": "RdBu_r", "zmin": -reach, "zmax": reach}
-            if maps.signed
-            else {"colorscale": "Viridis"}
+    with boxed:
+        layout.picture(
+            pictures.marked(seen, place),
+            t("What its most active spot sees"),
+            t("The receptive field of the most active spot, as a box on the photo"),
         )
-        figure = go.Figure(go.Heatmap(z=values, hovertemplate="%{z:.3f}<extra></extra>", **colours))
-        figure.update_layout(height=380, margin={"l": 5, "r": 5, "t": 5, "b": 5})
-        figure.update_xaxes(visible=False, constrain="domain")
-        figure.update_yaxes(visible=False, autorange="reversed", scaleanchor="x")
-        st.plotly_chart(figure, key="maps_channel_plot", alt=title)
-        st.caption(
-            t(
-                "Mean {mean} · greatest {maximum} · gradient × activation for the answer {evidence}",
-                mean=number(float(values.mean()), 3),
-                maximum=number(float(values.max()), 3),
-                evidence="–" if maps.evidence is None else number(float(maps.evidence[channel]), 3),
+    _numbers(maps, channel, title)
+
+
+def _numbers(maps: FeatureMaps, channel: int, title: str) -> None:
+    values = maps.maps[channel]
+    reach = float(abs(values).max()) or 1.0
+    colours = (
+        {"colorscale": "RdBu_r", "zmin": -reach, "zmax": reach}
+        if maps.signed
+        else {"colorscale": "Viridis"}
+    )
+    figure = go.Figure(go.Heatmap(z=values, hovertemplate="%{z:.3f}<extra></extra>", **colours))
+    figure.update_layout(height=230, margin={"l": 5, "r": 5, "t": 5, "b": 5})
+    figure.update_xaxes(visible=False, constrain="domain")
+    figure.update_yaxes(visible=False, autorange="reversed", scaleanchor="x")
+    st.plotly_chart(figure, key="maps_channel_plot", alt=title)
+    st.caption(
+        t(
+            "Mean {mean} · greatest {maximum} · gradient × activation for the answer {evidence}",
+            mean=number(float(values.mean()), 3),
+            maximum=number(float(values.max()), 3),
+            evidence="–" if maps.evidence is None else number(float(maps.evidence[channel]), 3),
+        )
+    )
+
+
+def _downloads(
+    classifier: Classifier,
+    observation: Observation,
+    maps: FeatureMaps,
+    sheet: Sheet,
+    channel: int,
+) -> None:
+    stem = f"maps-{classifier.provenance.network}"
+    layer = maps.layer.name
+    npy, npz = "application/octet-stream", "application/zip"
+    files: list[tuple[str, Callable[[], bytes], str, str]] = [
+        (
+            t("Download the mosaic"),
+            lambda: photos.encode_png(sheet.pixels),
+            f"{stem}-{layer}.png",
+            "image/png",
+        ),
+        (
+            t("Download the numbers (.npy)"),
+            lambda: as_npy(maps.maps),
+            f"{stem}-{layer}.npy",
+            npy,
+        ),
+        (
+            t("All layers (.npz)"),
+            lambda: as_npz(observation),
+            f"{stem}.npz",
+            npz,
+        ),
+    ]
+    with st.container(horizontal=True):
+        for index, (label, make, name, mime) in enumerate(files):
+            st.download_button(
+                label,
+                make,
+                file_name=name,
+                mime=mime,
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"maps_download_{index}",
             )
-        )
-    if st.button(
-        t("Draw what it looks for"),
-        icon=":material/palette:",
-        key="maps_draw",
-        help=t("Its own ideal picture, on the page “Ideal class”."),
-    ):
-        st.session_state["ideal_target"] = "channel"
-        st.session_state["ideal_channel"] = {"layer": maps.layer.name, "channel": channel}
-        st.switch_page(IDEAL.file)
+        if st.button(
+            t("Draw the channel large"),
+            icon=":material/palette:",
+            key="maps_draw",
+            help=t("Its own ideal picture, on the page “Ideal class”."),
+        ):
+            st.session_state["ideal_target"] = "channel"
+            st.session_state["ideal_channel"] = {"layer": layer, "channel": channel}
+            st.switch_page(IDEAL.file)
+
+
+def as_npy(values: np.ndarray[Any, Any]) -> bytes:
+    """An array as a file that `numpy.load` reads."""
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def as_npz(observation: Observation) -> bytes:
+    """The maps of all layers, by the layers' names, as a file that `numpy.load` reads."""
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        allow_pickle=False,
+        **{name: features.maps for name, features in observation.maps.items()},
+    )
+    return buffer.getvalue()

@@ -1,127 +1,24 @@
-"""What the layers of a network make of a photo: activations, ranking, mosaic."""
+"""Feature maps as pictures: all of them in one, one laid over the photo, the lesson's strip."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from core import photos
-from core.problem import N_, Problem
+from core.features.maps import FeatureMaps, Spot
 from core.steps import Pixels
-from core.zoo.classifier import Classifier
-from core.zoo.graph import Layer
 
-Order = Literal["network", "strength", "maximum", "variance", "evidence"]
 Scale = Literal["own", "common"]
 
 # Ten anchors of viridis (Smith and van der Walt, CC0): even steps look even, in grey print too.
 _VIRIDIS = "440154 482878 3e4a89 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725"  # fmt: skip
 # ColorBrewer's RdBu (Apache-2.0), from blue through white to red.
 _DIVERGING = "053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f"
-
-
-@dataclass(frozen=True)
-class FeatureMaps:
-    """The feature maps of one layer for one photo.
-
-    Attributes:
-        layer: where they were taken.
-        maps: (channels, h, w), in the network's own units.
-        evidence: (channels,), how much each speaks for the predicted class, in units of its
-            logit: the sum of gradient × activation; None where it was not asked for.
-    """
-
-    layer: Layer
-    maps: NDArray[np.float32]
-    evidence: NDArray[np.float32] | None = None
-
-    @property
-    def signed(self) -> bool:
-        """Whether the layer says both more and less than nothing, as linear ones do."""
-        return bool(self.maps.min() < 0 < self.maps.max())
-
-
-def find_layer(classifier: Classifier, name: str | None) -> Layer:
-    """Look up a layer by name; None gives one where a photo is still recognisable.
-
-    Raises:
-        Problem: the network has no such layer.
-    """
-    for layer in classifier.layers:
-        if layer.name == name or (name is None and layer.stage == 2):
-            return layer
-    raise Problem(
-        N_("{network} has no layer called {name}. There are: {names}."),
-        network=classifier.title,
-        name=name,
-        names=", ".join(layer.name for layer in classifier.layers),
-    )
-
-
-@torch.no_grad()
-def feature_maps(classifier: Classifier, photo: Image.Image, layer: Layer) -> FeatureMaps:
-    """Give the feature maps of a layer for an RGB photo.
-
-    The network sees the photo's middle square at its own input size.
-    """
-    picture = photos.prepare(photo, classifier.input_size).to(classifier.device)
-    maps = classifier.activations(picture, [layer.name])[layer.name][0]
-    return FeatureMaps(layer, maps.contiguous().cpu().numpy())
-
-
-def observe(classifier: Classifier, photo: Image.Image) -> dict[str, FeatureMaps]:
-    """Give the feature maps of all layers for an RGB photo, by one pass there and back.
-
-    On the way back each channel's evidence for the predicted class is read off: the sum over its
-    map of gradient × activation (Shrikumar et al., "Not Just a Black Box", 2016). The network
-    itself is left as it is; no hooks are used.
-    """
-    picture = photos.prepare(photo, classifier.input_size).to(classifier.device)
-    with torch.enable_grad():
-        seen = classifier.look([layer.name for layer in classifier.layers])(
-            picture.requires_grad_()
-        )
-        gradients = torch.autograd.grad(seen.logits[0].max(), list(seen.maps.values()))
-    observed = {}
-    for (name, maps), gradient in zip(seen.maps.items(), gradients, strict=True):
-        evidence = (gradient * maps.detach()).sum(dim=(0, 2, 3))
-        values = maps.detach()[0].contiguous().cpu().numpy()
-        observed[name] = FeatureMaps(classifier.layer(name), values, evidence.cpu().numpy())
-    return observed
-
-
-def ranked(features: FeatureMaps, order: Order) -> list[int]:
-    """Order the channels.
-
-    Args:
-        features: the maps.
-        order: "network" as the network has them; the greatest first by "strength", the mean
-            absolute activation, "maximum", "variance" or "evidence" for the predicted class.
-
-    Raises:
-        ValueError: by evidence, where none was taken; see `observe`.
-    """
-    maps = features.maps
-    if order == "network":
-        return list(range(len(maps)))
-    scores: NDArray[np.float32]
-    if order == "strength":
-        scores = np.abs(maps).mean(axis=(1, 2))
-    elif order == "maximum":
-        scores = maps.max(axis=(1, 2))
-    elif order == "variance":
-        scores = maps.var(axis=(1, 2))
-    elif features.evidence is None:
-        raise ValueError("no evidence was taken with these maps")
-    else:
-        scores = features.evidence
-    return [int(channel) for channel in np.argsort(-scores, kind="stable")]
+_MARK = (213, 94, 0)  # vermilion of the Okabe-Ito palette, as on the pages
 
 
 def mosaic(
@@ -210,3 +107,88 @@ def _colours(map: str) -> Pixels:
     places = np.linspace(0, len(anchors) - 1, 256)
     channels = [np.interp(places, np.arange(len(anchors)), anchors[:, i]) for i in range(3)]
     return np.stack(channels, axis=1).round().astype(np.uint8)
+
+
+def marked(seen: Pixels, spot: Spot) -> Pixels:
+    """Draw a spot's receptive field on the photo: a box, and the rest a little darker.
+
+    Args:
+        seen: the photo as the network sees it, (H, W, 3).
+        spot: of one of its maps; see `maps.spot`.
+    """
+    height, width, _ = seen.shape
+    left, top, right, bottom = (round(edge) for edge in spot.box)
+    dimmed = (seen * 0.55).astype(np.uint8)
+    dimmed[top:bottom, left:right] = seen[top:bottom, left:right]
+    picture = Image.fromarray(dimmed)
+    line = max(1, width // 110)
+    # Around the field where there is room: a field of three pixels must not vanish below it.
+    edges = (
+        *(max(0, left - line), max(0, top - line)),
+        *(min(width, right + line) - 1, min(height, bottom + line) - 1),
+    )
+    ImageDraw.Draw(picture).rectangle(edges, outline=_MARK, width=line)
+    return np.asarray(picture)
+
+
+def strip(features: FeatureMaps, *, cell: int = 3) -> Pixels:
+    """Show a layer as the lesson does: a column for each channel, its map unrolled down it.
+
+    For the last layer of VGG-16 that is 512 columns of 7·7 = 49 values.
+
+    Args:
+        features: the maps.
+        cell: side of a value in pixels.
+
+    Returns:
+        An 8-bit picture, (h · w · cell, channels · cell, 3), on one common scale.
+    """
+    maps = features.maps
+    shares = (_around_zero if features.signed else _stretched)(maps, "common")
+    columns = (shares.reshape(len(maps), -1).T * 255).astype(np.uint8)
+    colours = _colours(_DIVERGING if features.signed else _VIRIDIS)
+    return colours[columns.repeat(cell, axis=0).repeat(cell, axis=1)]
+
+
+def patches(filters: NDArray[np.float32], *, cell: int = 64, gap: int = 3) -> Pixels:
+    """Show first-layer filters as colour patches; grey is no weight.
+
+    Args:
+        filters: (N, 3, k, k), what each channel of the first layer multiplies RGB with.
+        cell: least side of a patch in pixels.
+        gap: pixels between patches.
+
+    Returns:
+        An 8-bit picture, laid out as a mosaic is; each patch on a scale of its own.
+    """
+    count, _, side, _ = filters.shape
+    reach = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
+    shares = 0.5 + filters / np.where(reach > 0, 2 * reach, 1)
+    enlarge = -(-cell // side)
+    tiles = (shares * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)
+    tiles = tiles.repeat(enlarge, axis=1).repeat(enlarge, axis=2)
+    cell = side * enlarge
+    columns, rows = grid(count)
+    picture = np.full((rows * (cell + gap) + gap, columns * (cell + gap) + gap, 3), 255, np.uint8)
+    for position, tile in enumerate(tiles):
+        row, column = divmod(position, columns)
+        top, left = row * (cell + gap) + gap, column * (cell + gap) + gap
+        picture[top : top + cell, left : left + cell] = tile
+    return picture
+
+
+def heat(shares: NDArray[np.float32], seen: Pixels) -> Pixels:
+    """Lay a heat map over the photo, smoothly enlarged: dim where little, lit where much.
+
+    Args:
+        shares: (h, w), at least 0, in any unit.
+        seen: the photo as the network sees it, (H, W, 3).
+    """
+    height, width, _ = seen.shape
+    stretched = shares / (shares.max() or 1)
+    light = Image.fromarray((stretched * 255).astype(np.uint8))
+    light = light.resize((width, height), Image.Resampling.BICUBIC)
+    colours = _colours(_VIRIDIS)[np.asarray(light)]
+    weight = 0.25 + 0.5 * np.asarray(light)[..., None] / 255
+    grey = seen.mean(axis=2, keepdims=True)
+    return ((1 - weight) * (0.5 * seen + 0.5 * grey) + weight * colours).astype(np.uint8)

@@ -1,0 +1,61 @@
+"""How much memory does a large photo through VGG-16 take? Random weights serve.
+
+    python -m benchmarks.maps_memory
+
+A JPEG of 4000×3000 pixels is decoded and looked at in all layers, there and back. Counted is the
+process's peak from before the photo on, the network being loaded already.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from PIL import Image
+
+from core import photos
+from core.features.maps import observe
+from core.zoo import catalogue, loading, weights
+
+
+def main() -> None:
+    """Make a photo and a network, and look."""
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["TORCH_HOME"] = home
+        entry = catalogue.entry("vgg16")
+        weights.path(entry).parent.mkdir(parents=True)
+        torch.save(torchvision.models.vgg16(weights=None).state_dict(), weights.path(entry))
+        network = loading.load("vgg16")
+    ramp = np.linspace(0, 255, 4000, dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(np.broadcast_to(ramp[None, :, None], (3000, 4000, 3))).save(buffer, "JPEG")
+    # The kernel's peak of the process is set back to what it holds now.
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _peak_bytes()
+    began = time.perf_counter()
+    observation = observe(network, photos.decode(buffer.getvalue(), "large.jpg"))
+    answer = {
+        "seconds": time.perf_counter() - began,
+        "extra_MB": (_peak_bytes() - before) / 1e6,
+        "maps_MB": observation.size / 1e6,
+    }
+    print(json.dumps(answer))
+
+
+def _peak_bytes() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return 1024 * int(line.split()[1])
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Looking inside: what the layers of a network make of a photo, and where it looks."""

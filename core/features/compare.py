@@ -1,0 +1,25 @@
+"""Which maps changed: the same photo through a network and the one it grew out of."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.features.maps import FeatureMaps
+
+
+def changes(before: FeatureMaps, after: FeatureMaps) -> NDArray[np.float32]:
+    """Give how much each channel's map changed, as a share of how strong it was: (channels,).
+
+    The mean absolute difference over the mean absolute activation of the layer, so that a
+    silent channel's flicker does not count as a great change.
+
+    Raises:
+        ValueError: the maps are not of one shape.
+    """
+    if before.maps.shape != after.maps.shape:
+        raise ValueError(f"maps of {before.maps.shape} and of {after.maps.shape}")
+    difference = np.abs(after.maps - before.maps).mean(axis=(1, 2))
+    strength = float(np.abs(before.maps).mean())
+    share: NDArray[np.float32] = difference / (strength or 1.0)
+    return share

@@ -1,0 +1,178 @@
+"""What the layers of a network make of a photo: activations, evidence, ranking, most active spot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from core import photos
+from core.predictions import Prediction, best_of
+from core.problem import N_, Problem
+from core.steps import Pixels
+from core.zoo.classifier import Classifier
+from core.zoo.graph import Layer
+
+Order = Literal["network", "strength", "maximum", "variance", "evidence"]
+
+
+@dataclass(frozen=True)
+class FeatureMaps:
+    """The feature maps of one layer for one photo.
+
+    Attributes:
+        layer: where they were taken.
+        maps: (channels, h, w), in the network's own units.
+        evidence: (channels,), how much each speaks for the predicted class, in units of its
+            logit: the sum of gradient × activation; None where it was not asked for.
+    """
+
+    layer: Layer
+    maps: NDArray[np.float32]
+    evidence: NDArray[np.float32] | None = None
+
+    @property
+    def signed(self) -> bool:
+        """Whether the layer says both more and less than nothing, as linear ones do."""
+        return bool(self.maps.min() < 0 < self.maps.max())
+
+
+def find_layer(classifier: Classifier, name: str | None) -> Layer:
+    """Look up a layer by name; None gives one where a photo is still recognisable.
+
+    Raises:
+        Problem: the network has no such layer.
+    """
+    for layer in classifier.layers:
+        if layer.name == name or (name is None and layer.stage == 2):
+            return layer
+    raise Problem(
+        N_("{network} has no layer called {name}. There are: {names}."),
+        network=classifier.title,
+        name=name,
+        names=", ".join(layer.name for layer in classifier.layers),
+    )
+
+
+@torch.no_grad()
+def feature_maps(classifier: Classifier, photo: Image.Image, layer: Layer) -> FeatureMaps:
+    """Give the feature maps of a layer for an RGB photo.
+
+    The network sees the photo's middle square at its own input size.
+    """
+    picture = photos.prepare(photo, classifier.input_size).to(classifier.device)
+    maps = classifier.activations(picture, [layer.name])[layer.name][0]
+    return FeatureMaps(layer, maps.contiguous().cpu().numpy())
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a network makes of one photo, from the first layer to the answer.
+
+    Attributes:
+        maps: by name, those of all layers.
+        predictions: the most probable classes, the most probable first.
+        seen: the photo as the network sees it.
+    """
+
+    maps: Mapping[str, FeatureMaps]
+    predictions: tuple[Prediction, ...]
+    seen: Pixels
+
+    @property
+    def size(self) -> int:
+        """How many bytes the maps take."""
+        return sum(features.maps.nbytes for features in self.maps.values())
+
+
+def observe(classifier: Classifier, photo: Image.Image) -> Observation:
+    """Look at all layers and at the answer for an RGB photo, by one pass there and back.
+
+    On the way back each channel's evidence for the predicted class is read off: the sum over its
+    map of gradient × activation (Shrikumar et al., "Not Just a Black Box", 2016). The network
+    itself is left as it is; no hooks are used.
+    """
+    picture = photos.prepare(photo, classifier.input_size).to(classifier.device)
+    with torch.enable_grad():
+        seen = classifier.look([layer.name for layer in classifier.layers])(
+            picture.requires_grad_()
+        )
+        gradients = torch.autograd.grad(seen.logits[0].max(), list(seen.maps.values()))
+    observed = {}
+    for (name, maps), gradient in zip(seen.maps.items(), gradients, strict=True):
+        evidence = (gradient * maps.detach()).sum(dim=(0, 2, 3))
+        values = maps.detach()[0].contiguous().cpu().numpy()
+        observed[name] = FeatureMaps(classifier.layer(name), values, evidence.cpu().numpy())
+    probabilities = seen.logits[0].detach().softmax(dim=-1)
+    return Observation(observed, best_of(classifier, probabilities), photos.to_pixels(picture))
+
+
+def ranked(features: FeatureMaps, order: Order) -> list[int]:
+    """Order the channels.
+
+    Args:
+        features: the maps.
+        order: "network" as the network has them; the greatest first by "strength", the mean
+            absolute activation, "maximum", "variance" or "evidence" for the predicted class.
+
+    Raises:
+        ValueError: by evidence, where none was taken; see `observe`.
+    """
+    maps = features.maps
+    if order == "network":
+        return list(range(len(maps)))
+    scores: NDArray[np.float32]
+    if order == "strength":
+        scores = np.abs(maps).mean(axis=(1, 2))
+    elif order == "maximum":
+        scores = maps.max(axis=(1, 2))
+    elif order == "variance":
+        scores = maps.var(axis=(1, 2))
+    elif features.evidence is None:
+        raise ValueError("no evidence was taken with these maps")
+    else:
+        scores = features.evidence
+    return [int(channel) for channel in np.argsort(-scores, kind="stable")]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a channel is most active.
+
+    Attributes:
+        row, column: of the greatest value in the map.
+        value: that value.
+        box: left, top, right and bottom of its receptive field, in pixels of the picture that the
+            network sees; cut off at the picture's edges.
+    """
+
+    row: int
+    column: int
+    value: float
+    box: tuple[float, float, float, float]
+
+
+def spot(features: FeatureMaps, channel: int, size: int) -> Spot:
+    """Find where a channel is most active, and what it sees from there.
+
+    Args:
+        features: the maps.
+        channel: which.
+        size: side in pixels of the picture that the network saw.
+    """
+    values = features.maps[channel]
+    row, column = (int(at) for at in np.unravel_index(values.argmax(), values.shape))
+    layer = features.layer
+    (left, right), (top, bottom) = (
+        (
+            max(0.0, middle - layer.receptive_field / 2),
+            min(size, middle + layer.receptive_field / 2),
+        )
+        for middle in (layer.start + at * layer.stride for at in (column, row))
+    )
+    return Spot(row, column, float(values[row, column]), (left, top, right, bottom))

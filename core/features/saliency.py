@@ -1,0 +1,240 @@
+"""Where a network looks: which parts of a photo speak for a class, by three methods of captum.
+
+for step in explain(classifier, photo, class_id=285):
+    ...                        # step.result holds the heat maps that are ready
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+
+from core import photos
+from core.problem import N_
+from core.steps import Step, Steps
+from core.zoo.classifier import Classifier
+from core.zoo.graph import with_spot
+
+Method = Literal["grad_cam", "integrated_gradients", "occlusion"]
+METHODS: dict[Method, str] = {
+    "grad_cam": N_("Grad-CAM"),
+    "integrated_gradients": N_("Integrated Gradients"),
+    "occlusion": N_("Occlusion"),
+}
+
+_GREY = 0.5
+_PIECES, _STEPS_A_PIECE = 4, 6
+"""The path of Integrated Gradients, in pieces so that others get their turn between them."""
+_WINDOW_SHARE, _STRIDE_SHARE = 1 / 5, 1 / 10
+"""Side of the grey patch and how far it is moved, as shares of the photo's side."""
+_AT_ONCE = 8
+
+Heat = NDArray[np.float32]
+"""(H, W) at the network's input size, at least 0: how much each pixel speaks for the class."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Where a network looks for a class.
+
+    Attributes:
+        class_id: the class.
+        heats: by method, how much each pixel speaks for it; those that are ready.
+    """
+
+    class_id: int
+    heats: Mapping[Method, Heat]
+
+
+def explain(classifier: Classifier, photo: Image.Image, class_id: int) -> Steps[Explanation]:
+    """Ask three methods, from the quickest to the slowest, where a class is seen in a photo.
+
+    Args:
+        classifier: the network; nothing is left behind on it.
+        photo: RGB; the network sees its middle square.
+        class_id: the class that is asked about; it need not be the network's answer.
+
+    Yields:
+        A step per piece of work; the result holds the heat maps that are ready.
+    """
+    picture = photos.prepare(photo, classifier.input_size).to(classifier.device)
+    heats: dict[Method, Heat] = {}
+    done = 0
+    total = 1 + _PIECES + len(_places(classifier.input_size))
+    work: dict[Method, Iterator[Heat | None]] = {
+        "grad_cam": iter([grad_cam(classifier, picture, class_id)]),
+        "integrated_gradients": _integrated_gradients(classifier, picture, class_id),
+        "occlusion": _occlusion(classifier, picture, class_id),
+    }
+    for method, pieces in work.items():
+        for heat in pieces:
+            done += 1
+            if heat is not None:
+                heats[method] = heat
+            yield Step(
+                done, total, phase=METHODS[method], result=Explanation(class_id, dict(heats))
+            )
+
+
+def grad_cam(classifier: Classifier, picture: torch.Tensor, class_id: int) -> Heat:
+    """Grad-CAM at the last layer: its channels, weighted by their mean gradient, where positive.
+
+    Selvaraju et al., "Grad-CAM", ICCV 2017, equations 1 and 2. captum hangs its hooks on a copy
+    of the graph that nobody else runs; see `graph.with_spot`.
+
+    Args:
+        classifier: the network.
+        picture: (1, 3, S, S) in [0, 1].
+        class_id: of the class.
+    """
+    from captum.attr import LayerGradCam
+
+    body, spot = with_spot(classifier.body, classifier.layers[-1].node)
+    network = _WithBody(classifier, body)
+    with torch.enable_grad():
+        coarse = LayerGradCam(network, spot).attribute(
+            picture.clone().requires_grad_(), target=class_id, relu_attributions=True
+        )
+    fine = F.interpolate(coarse.detach(), picture.shape[-2:], mode="bilinear", align_corners=False)
+    heat: Heat = fine[0, 0].cpu().numpy()
+    return heat
+
+
+class _WithBody(torch.nn.Module):
+    """A classifier that runs through a copy of its body."""
+
+    def __init__(self, classifier: Classifier, body: torch.nn.Module) -> None:
+        super().__init__()
+        self.classifier, self.body = classifier, body
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.classifier.head(self.body(self.classifier.normalise(pictures)))
+        return logits
+
+
+def _integrated_gradients(
+    classifier: Classifier, picture: torch.Tensor, class_id: int
+) -> Iterator[Heat | None]:
+    """The gradient summed along the straight way from grey to the photo.
+
+    Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks", ICML 2017. The sum
+    over the way is the sum over its pieces, which is what makes this stoppable.
+    """
+    from captum.attr import IntegratedGradients
+
+    grey = torch.full_like(picture, _GREY)
+    ends = [torch.lerp(grey, picture, piece / _PIECES) for piece in range(_PIECES + 1)]
+    total = torch.zeros_like(picture)
+    for begin, end in pairwise(ends):
+        with torch.enable_grad():
+            total += (
+                IntegratedGradients(classifier)
+                .attribute(
+                    end,
+                    begin,
+                    target=class_id,
+                    n_steps=_STEPS_A_PIECE,
+                    internal_batch_size=_STEPS_A_PIECE,
+                )
+                .detach()
+                .float()
+            )
+        yield None if end is not ends[-1] else _smoothed(total.sum(dim=1, keepdim=True).relu())
+
+
+def _smoothed(heat: torch.Tensor) -> Heat:
+    """Blur single pixels (1, 1, H, W) to what an eye can follow: about a fiftieth of the side."""
+    radius = max(1, heat.shape[-1] // 100)
+    for _ in range(2):  # two boxes make a triangle
+        heat = F.avg_pool2d(heat, 2 * radius + 1, 1, radius, count_include_pad=False)
+    smoothed: Heat = heat[0, 0].cpu().numpy()
+    return smoothed
+
+
+def _places(size: int) -> list[int]:
+    """Give where, from the top, the grey patch is put: at even distances from edge to edge."""
+    window, stride = round(size * _WINDOW_SHARE), round(size * _STRIDE_SHARE)
+    return [*range(0, size - window, stride), size - window]
+
+
+def _occlusion(
+    classifier: Classifier, picture: torch.Tensor, class_id: int
+) -> Iterator[Heat | None]:
+    """How much the class's logit falls when a grey patch covers a place, row of patches by row.
+
+    Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014.
+    """
+    from captum.attr import Occlusion
+
+    size = classifier.input_size
+    window, stride = round(size * _WINDOW_SHARE), round(size * _STRIDE_SHARE)
+    total, count = torch.zeros(size, size), torch.zeros(size, 1)
+    places = _places(size)
+    for top in places:
+        rows = slice(top, top + window)
+
+        def logits(band: torch.Tensor, rows: slice = rows) -> torch.Tensor:
+            whole = picture.repeat(len(band), 1, 1, 1)
+            whole[:, :, rows] = band
+            return classifier(whole)
+
+        with torch.no_grad():
+            drop = Occlusion(logits).attribute(
+                picture[:, :, rows],
+                sliding_window_shapes=(3, window, window),
+                strides=(3, window, stride),
+                baselines=_GREY,
+                target=class_id,
+                perturbations_per_eval=_AT_ONCE,
+            )
+        total[rows] += drop[0].mean(dim=0).cpu()
+        count[rows] += 1
+        if top == places[-1]:
+            heat: Heat = (total / count).relu().numpy()
+            yield heat
+        else:
+            yield None
+
+
+@torch.no_grad()
+def deletion_curve(
+    classifier: Classifier,
+    photo: Image.Image,
+    class_id: int,
+    heat: Heat,
+    *,
+    cells: int = 14,
+) -> tuple[float, ...]:
+    """Cover a photo cell by cell, the most important first, and follow the class's probability.
+
+    Petsiuk, Das and Saenko, "RISE", BMVC 2018: the sooner it falls, the better the heat map.
+
+    Args:
+        classifier: the network.
+        photo: RGB.
+        class_id: the class that the heat map is of.
+        heat: (H, W), any size.
+        cells: how many cells lie along a side.
+
+    Returns:
+        The probability before, after each fourteenth of the cells, and with all of them grey.
+    """
+    picture = photos.prepare(photo, classifier.input_size).to(classifier.device)
+    worth = F.adaptive_avg_pool2d(torch.from_numpy(np.ascontiguousarray(heat))[None, None], cells)
+    rank = torch.empty(cells * cells)
+    rank[worth.flatten().argsort(descending=True)] = torch.arange(cells * cells).float()
+    ranks = F.interpolate(rank.view(1, 1, cells, cells), picture.shape[-2:], mode="nearest")
+    covered = [
+        torch.where(ranks < gone * cells, torch.full_like(picture, _GREY), picture)
+        for gone in range(cells + 1)
+    ]
+    shares = classifier.probabilities(torch.cat(covered))[:, class_id]
+    return tuple(shares.tolist())

@@ -1,0 +1,159 @@
+"""What a channel looks for: its own ideal picture, and the photos that excite it most."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+import streamlit as st
+from PIL import Image
+
+from core import photos
+from core.features.exciting import Excitement, excitement
+from core.jobs import Job, Snapshot, scheduler
+from core.steps import Pixels
+from core.synthesis.thumbnail import thumbnail
+from core.zoo.classifier import Classifier
+from pages.kit import layout, session
+from pages.kit.follow import follow
+from pages.kit.language import number, t
+
+_MOST_DRAWINGS = 200
+"""Of 50 kB each."""
+_PHOTOS_SHOWN = 4
+_SIDE = 160
+
+Place = tuple[str, int]
+"""A layer's name and a channel's number."""
+
+
+@st.cache_resource(scope="session", show_spinner=False)
+def drawings() -> OrderedDict[tuple[object, ...], Pixels]:
+    """This session's ideal pictures, by `drawing_key`; the oldest are forgotten first."""
+    return OrderedDict()
+
+
+def drawing_key(classifier: Classifier, place: Place) -> tuple[object, ...]:
+    """What tells a channel from all others; networks on the same body share theirs."""
+    return (classifier.provenance.network, classifier.provenance.body, *place)
+
+
+def keep(key: tuple[object, ...], pixels: Pixels) -> None:
+    """Remember an ideal picture."""
+    kept = drawings()
+    kept[key] = pixels
+    while len(kept) > _MOST_DRAWINGS:
+        kept.popitem(last=False)
+
+
+def more(classifier: Classifier, layer: str, channel: int) -> None:
+    """Show a channel's ideal picture and the photos that excite it, one beside the other."""
+    left, right = st.columns([1, 4], gap="medium")
+    with left:
+        layout.label(t("What it looks for"))
+        _ideal(classifier, (layer, channel))
+    with right:
+        layout.label(t("The photos that excite it most"))
+        _exciting(classifier, layer, channel)
+
+
+def _ideal(classifier: Classifier, place: Place) -> None:
+    key = drawing_key(classifier, place)
+    if key in drawings():
+        _show_ideal(drawings()[key], place)
+        return
+    job = session.job("maps_ideal")
+    if job is not None and st.session_state.get("maps_ideal_of") == key:
+        follow(job, lambda snapshot: _draw_ideal(snapshot, key, place))
+        return
+    st.button(
+        t("Draw it"),
+        icon=":material/palette:",
+        key="maps_ideal",
+        on_click=_start_ideal,
+        args=(classifier, place, key),
+        help=t("A small ideal picture, in a second or two."),
+    )
+
+
+def _start_ideal(classifier: Classifier, place: Place, key: tuple[object, ...]) -> None:
+    st.session_state["maps_ideal_of"] = key
+    scheduler().submit(session.owner(), "maps_ideal", lambda: thumbnail(classifier, *place))
+
+
+def _draw_ideal(snapshot: Snapshot, key: tuple[object, ...], place: Place) -> None:
+    if snapshot.step is None or snapshot.step.picture is None:
+        return
+    if snapshot.state.is_end:
+        keep(key, snapshot.step.picture)
+    _show_ideal(snapshot.step.picture, place)
+
+
+def _show_ideal(pixels: Pixels, place: Place) -> None:
+    layer, channel = place
+    layout.picture(
+        pixels,
+        t("Channel {channel} of {layer}", channel=channel, layer=layer),
+        t("The ideal picture of channel {channel} of {layer}", channel=channel, layer=layer),
+    )
+
+
+def album() -> dict[str, Image.Image]:
+    """The photos there are to look through: the visitor's own first, then the samples."""
+    samples = {sample.id: photos.read_sample(sample.id) for sample in photos.SAMPLES}
+    return session.own_photos() | samples
+
+
+def _looking(classifier: Classifier) -> Job:
+    """The job that looks through the photos; begun anew for another network or new photos."""
+    own = tuple(id(photo) for photo in session.own_photos().values())
+    key = (id(classifier), own)
+    job = session.job("maps_album")
+    if job is None or st.session_state.get("maps_album_of") != key:
+        st.session_state["maps_album_of"] = key
+        by_name = album()
+        job = scheduler().submit(
+            session.owner(),
+            "maps_album",
+            lambda: excitement(classifier, by_name),
+            lambda step: step.result,
+        )
+    return job
+
+
+def _exciting(classifier: Classifier, layer: str, channel: int) -> None:
+    def show(snapshot: Snapshot) -> None:
+        if snapshot.state.is_end and isinstance(snapshot.result, Excitement):
+            _gallery(snapshot.result, layer, channel)
+
+    follow(_looking(classifier), show)
+
+
+def _gallery(found: Excitement, layer: str, channel: int) -> None:
+    by_name = album()
+    ranking = [pair for pair in found.ranking(layer, channel) if pair[0] in by_name]
+    columns = st.columns(_PHOTOS_SHOWN, gap="small")
+    for (name, value), column in zip(ranking, columns, strict=False):
+        with column:
+            layout.picture(
+                _small(by_name[name]),
+                f"{title_of(name)} · {number(value, 2)}",
+                title_of(name),
+            )
+
+
+def _small(photo: Image.Image) -> Pixels:
+    return _made_small(id(photo), photo)[1]
+
+
+@st.cache_resource(scope="session", show_spinner=False, max_entries=32)
+def _made_small(key: int, _photo: Image.Image) -> tuple[Image.Image, Pixels]:
+    # The photo is kept with it, so that no other one can come by its id.
+    return _photo, photos.to_pixels(photos.prepare(_photo, _SIDE))
+
+
+def title_of(name: str) -> str:
+    """The name for people of a photo of the album."""
+    titles: Iterator[Any] = (t(sample.title) for sample in photos.SAMPLES if sample.id == name)
+    return str(next(titles, t("Your photo")))

@@ -1,0 +1,92 @@
+"""The network as a picture in which a layer is chosen."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from PIL import Image
+
+from core import photos
+from core.features import diagram
+from core.features.maps import Observation, find_layer
+from core.zoo.classifier import Classifier
+from pages.kit.language import current, number, percent, t
+from pages.kit.live import data_uri
+
+_ASSETS = Path(__file__).parents[2] / "assets" / "components"
+_PHOTO = 104
+
+_component = st.components.v2.component(
+    "network_diagram",
+    css=(_ASSETS / "network_diagram.css").read_text("utf-8"),
+    js=(_ASSETS / "network_diagram.js").read_text("utf-8"),
+)
+
+
+def layer_choice(classifier: Classifier, photo: Image.Image, observation: Observation) -> str:
+    """Show the network with the photo coming in and the answer going out.
+
+    Returns:
+        The name of the chosen layer; at first one where a photo is still recognisable.
+    """
+    key = f"maps_layer_{classifier.provenance.network}"
+    names = [layer.name for layer in classifier.layers]
+    if st.session_state.get(key) not in names:
+        st.session_state[key] = find_layer(classifier, None).name
+    chosen = str(st.session_state[key])
+    component = f"maps_diagram_{classifier.provenance.network}"
+    _component(
+        key=component,
+        data={
+            "photo": data_uri(photos.to_pixels(photos.prepare(photo, _PHOTO))),
+            "photoLabel": t("The photo"),
+            "label": t("The layers of {network}", network=classifier.title),
+            "layers": _layers(classifier, current()),
+            "selected": chosen,
+            "answersLabel": t("What it says"),
+            "answers": [
+                {
+                    "name": p.class_name,
+                    "share": percent(p.probability, 1),
+                    "width": 100 * p.probability,
+                }
+                for p in observation.predictions
+            ],
+        },
+        on_layer_change=lambda: _choose(key, component),
+    )
+    return chosen
+
+
+def _choose(key: str, component: str) -> None:
+    st.session_state[key] = st.session_state[component]["layer"]
+
+
+@lru_cache(maxsize=32)
+def _layers(classifier: Classifier, locale: str) -> list[dict[str, Any]]:
+    """The bars: as high as the maps are large, as wide as there are many; told in `locale`."""
+    return [_bar(block, classifier.input_size) for block in diagram.blocks(classifier)]
+
+
+def _bar(block: diagram.Block, input_size: int) -> dict[str, Any]:
+    layer = block.layer
+    return {
+        "name": layer.name,
+        "stage": layer.stage,
+        "side": f"{layer.size}×{layer.size}",
+        "height": round(min(104.0, 14 + 84 * math.sqrt(2 * layer.size / input_size))),
+        "width": round(6 + 3 * math.log2(max(1, layer.channels / 8))),
+        "told": t(
+            "{layer} · {height}×{width}×{channels} · {parameters} parameters · one value sees {field}×{field} pixels",
+            layer=layer.name,
+            height=layer.size,
+            width=layer.size,
+            channels=layer.channels,
+            parameters=number(block.parameters),
+            field=min(layer.receptive_field, input_size),
+        ),
+    }

@@ -1,0 +1,83 @@
+"""Where the network looks: three methods beside each other on the photo."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+from PIL import Image
+
+from core import photos
+from core.features import mosaic
+from core.features.saliency import METHODS, Explanation, Method, explain
+from core.jobs import Snapshot, scheduler
+from core.problem import N_
+from core.steps import Pixels
+from core.zoo.classifier import Classifier
+from pages.kit import layout, pickers, session
+from pages.kit import maps as maps_kit
+from pages.kit.follow import follow
+from pages.kit.language import plain, t
+
+_IDEAS: dict[Method, str] = {
+    "grad_cam": N_("Which places of the last layer speak for the class"),
+    "integrated_gradients": N_("Which pixels count, on the way from grey to the photo"),
+    "occlusion": N_("Where the class suffers when a grey patch covers it"),
+}
+
+
+def view(classifier: Classifier, photo: Image.Image) -> None:
+    """Let a class be chosen, and show where the network sees it."""
+    observation = maps_kit.observed(classifier, photo)
+    predictions = observation.predictions
+    class_id = pickers.class_id(
+        t("Where does it see …"),
+        classifier.labels,
+        "maps_where_" + "_".join(str(p.class_id) for p in predictions),
+        [p.class_name for p in predictions],
+    )
+    key = (*maps_kit.photo_key(classifier, photo), class_id)
+    job = session.job("maps_where")
+    if job is None or st.session_state.get("maps_where_of") != key:
+        st.session_state["maps_where_of"] = key
+        job = scheduler().submit(
+            session.owner(),
+            "maps_where",
+            lambda: explain(classifier, photo, class_id),
+            lambda step: step.result,
+        )
+    follow(job, lambda snapshot: _show(snapshot, classifier, observation.seen))
+
+
+def _show(snapshot: Snapshot, classifier: Classifier, seen: Pixels) -> None:
+    found = snapshot.step.result if snapshot.step else None
+    heats = found.heats if isinstance(found, Explanation) else {}
+    columns = st.columns(1 + len(METHODS), gap="small")
+    with columns[0]:
+        layout.label(t("The photo"))
+        layout.picture(seen, t("What the network sees"), t("The photo"))
+    for column, (method, name) in zip(columns[1:], METHODS.items(), strict=True):
+        with column:
+            layout.label(t(name))
+            if method not in heats:
+                st.caption(t("… is being computed"))
+                continue
+            picture = mosaic.heat(heats[method], seen)
+            layout.picture(picture, t(_IDEAS[method]), t(name))
+            if snapshot.state.is_end:
+                st.download_button(
+                    t("Download PNG"),
+                    partial(photos.encode_png, picture),
+                    file_name=f"{method}-{classifier.provenance.network}.png",
+                    mime="image/png",
+                    icon=":material/download:",
+                    on_click="ignore",
+                    key=f"maps_where_{method}",
+                )
+    if isinstance(found, Explanation) and snapshot.state.is_end:
+        st.caption(
+            t(
+                "Yellow speaks for **{name}**, dark does not matter or speaks against it. The methods ask different questions, so they need not agree.",
+                name=plain(classifier.labels[found.class_id]),
+            )
+        )

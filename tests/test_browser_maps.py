@@ -1,0 +1,62 @@
+"""The walk through a network in a real Chromium, as a visitor clicks it."""
+
+from __future__ import annotations
+
+import re
+
+from tests.test_browser import address, chromium, pytestmark, visit  # noqa: F401
+
+LAYER = "blocks.2.1"
+
+
+def test_a_layer_is_chosen_in_the_diagram_and_a_channel_in_the_mosaic(visit):  # noqa: F811
+    page = visit("feature_maps")
+    network = page.get_by_role("radiogroup", name="The layers of EfficientNet-Lite0")
+    network.get_by_role("radio", name=re.compile(f"^{re.escape(LAYER)} ")).click()
+    page.get_by_alt_text(f"Mosaic of the feature maps of {LAYER}").wait_for()
+    page.keyboard.press("ArrowRight")  # the diagram keeps the focus
+    page.get_by_alt_text("Mosaic of the feature maps of blocks.3.0").wait_for()
+    page.keyboard.press("ArrowLeft")
+    page.get_by_alt_text(f"Mosaic of the feature maps of {LAYER}").wait_for()
+
+    page.get_by_role("radio", name="Channel 6", exact=True).click()
+    page.get_by_role("heading", name=f"Channel 6 of {LAYER}").wait_for()
+    overlay = page.get_by_alt_text("The channel laid over the photo")
+    first = overlay.get_attribute("src")
+    page.get_by_role("radio", name="Channel 7", exact=True).click()
+    page.get_by_role("heading", name=f"Channel 7 of {LAYER}").wait_for()
+    page.wait_for_function(
+        "before => document.querySelector(\"img[alt='The channel laid over the photo']\")?.src"
+        " !== before",
+        arg=first,
+    )
+    page.get_by_alt_text(re.compile("receptive field of the most active spot")).wait_for()
+    page.get_by_role("button", name="Draw it").click()
+    page.get_by_alt_text(f"The ideal picture of channel 7 of {LAYER}").wait_for()
+
+
+def test_where_it_looks_is_shown_by_three_methods(visit):  # noqa: F811
+    page = visit("feature_maps")
+    page.get_by_text("Where it looks", exact=True).click()
+    for name in ("Grad-CAM", "Integrated Gradients", "Occlusion"):
+        page.get_by_alt_text(name, exact=True).wait_for()
+    page.get_by_text("Yellow speaks for").wait_for()
+
+
+def test_the_tour_draws_what_its_channels_look_for(visit):  # noqa: F811
+    page = visit("feature_maps")
+    page.get_by_text("From edges to cat", exact=True).click()
+    page.get_by_text("How does a photo become “Egyptian cat”?").wait_for()
+    lit = page.get_by_alt_text("The channel laid over the photo")
+    lit.nth(14).wait_for()
+    page.get_by_role("button", name="Draw their ideal pictures").click()
+    page.get_by_alt_text(re.compile("The ideal picture of channel")).nth(1).wait_for()
+
+
+def test_two_networks_stand_side_by_side(visit):  # noqa: F811
+    page = visit("feature_maps")
+    page.get_by_text("Side by side", exact=True).click()
+    page.get_by_alt_text(re.compile("The strongest maps of")).nth(1).wait_for()
+    page.get_by_text("At the same relative depth").wait_for()
+    page.get_by_role("radio", name="photos", exact=True).click()
+    page.get_by_text("The same channels in the same places").wait_for()

@@ -1,0 +1,139 @@
+"""Where the network looks: on the animal, measured, and with nothing left behind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from core import photos
+from core.features import saliency
+from core.features.saliency import METHODS, deletion_curve, explain, grad_cam
+from core.predictions import top
+from core.steps import finish
+
+# Left, top, right and bottom of the animal in the middle square at 224 pixels, drawn by eye.
+BOXES = {
+    "cat": (0, 0, 214, 206),
+    "bull_mastiff": (50, 0, 142, 200),
+    "eagle": (0, 50, 224, 160),
+    "leafhopper": (55, 15, 180, 206),
+}
+
+
+def hooks_of(network: torch.nn.Module) -> int:
+    return sum(
+        len(hooks)
+        for module in network.modules()
+        for hooks in (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks)
+    )
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_grad_cam_lies_on_the_animal(lite0, name):
+    photo = photos.read_sample(name)
+    heat = grad_cam(lite0, photos.prepare(photo, 224), top(lite0, photo)[0].class_id)
+    left, top_edge, right, bottom = BOXES[name]
+    inside = heat[top_edge:bottom, left:right].sum() / heat.sum()
+    assert inside >= 0.7
+
+
+def test_covering_what_grad_cam_points_at_beats_covering_at_random(lite0):
+    random = np.random.default_rng(0)
+    pointed, guessed = [], []
+    for name in BOXES:
+        photo = photos.read_sample(name)
+        class_id = top(lite0, photo)[0].class_id
+        heat = grad_cam(lite0, photos.prepare(photo, 224), class_id)
+        pointed.append(np.mean(deletion_curve(lite0, photo, class_id, heat)))
+        noise = random.random((14, 14)).astype(np.float32)
+        guessed.append(np.mean(deletion_curve(lite0, photo, class_id, noise)))
+    # The cat fills its photo: there is nothing beside it to point away from.
+    assert all(p < g for p, g in zip(pointed[1:], guessed[1:], strict=True))
+    assert np.mean(pointed) < np.mean(guessed)
+
+
+def test_a_deletion_curve_begins_with_the_photo_and_ends_in_grey(lite0, dalmatian):
+    best = top(lite0, dalmatian)[0]
+    curve = deletion_curve(lite0, dalmatian, best.class_id, np.ones((224, 224), np.float32))
+    grey = lite0.probabilities(torch.full((1, 3, 224, 224), 0.5))[0, best.class_id]
+    assert len(curve) == 15
+    assert curve[0] == pytest.approx(best.probability, abs=1e-4)
+    assert curve[-1] == pytest.approx(float(grey), abs=1e-4)
+
+
+def test_three_methods_come_one_after_the_other(tiny, dalmatian):
+    steps = list(explain(tiny, dalmatian, 3))
+    assert [step.index for step in steps] == list(range(1, steps[-1].total + 1))
+    assert list(steps[0].result.heats) == ["grad_cam"]
+    heats = steps[-1].result.heats
+    assert set(heats) == set(METHODS)
+    for heat in heats.values():
+        assert heat.shape == (16, 16)
+        assert heat.min() >= 0
+
+
+def test_grad_cam_is_the_papers(tiny, dalmatian):
+    """Against equations 1 and 2, written out."""
+    picture = photos.prepare(dalmatian, 16)
+    look = tiny.look([tiny.layers[-1].name])
+    seen = look(picture.requires_grad_())
+    (maps,) = seen.maps.values()
+    (gradient,) = torch.autograd.grad(seen.logits[0, 3], maps)
+    coarse = (gradient.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1).relu().detach()
+    expected = torch.nn.functional.interpolate(coarse[None], (16, 16), mode="bilinear")[0, 0]
+    assert np.allclose(grad_cam(tiny, picture.detach(), 3), expected.numpy(), atol=1e-5)
+
+
+def test_pieces_of_the_way_add_up_to_the_change_of_the_logit(tiny, dalmatian, monkeypatch):
+    """The axiom of completeness, before anything is cut off or blurred."""
+    sums = []
+    monkeypatch.setattr(saliency, "_smoothed", lambda heat: sums.append(heat) or heat[0, 0].numpy())
+    monkeypatch.setattr(torch.Tensor, "relu", lambda tensor: tensor)
+    picture = photos.prepare(dalmatian, 16)
+    list(saliency._integrated_gradients(tiny, picture, 2))
+    change = tiny(picture)[0, 2] - tiny(torch.full_like(picture, 0.5))[0, 2]
+    assert float(sums[0].sum()) == pytest.approx(float(change), abs=1e-3)
+
+
+def test_occlusion_finds_the_only_place_that_counts(make_tiny):
+    class Corner(torch.nn.Module):
+        """Answers to the upper left quarter and to nothing else."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = torch.nn.Conv2d(3, 4, 1)
+            self.head = torch.nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.head(self.features(x)[:, :, :8, :8].mean((2, 3)))
+
+    network = make_tiny(Corner(), size=20, blocks="features")
+    photo = photos.read_sample("strawberries")
+    with torch.no_grad():
+        gain = network(torch.ones(1, 3, 20, 20))[0] - network(torch.zeros(1, 3, 20, 20))[0]
+    heat = finish(explain(network, photo, int(gain.argmax()))).heats["occlusion"]
+    assert heat[:8, :8].sum() > 0
+    assert heat[12:, 12:].sum() == 0
+
+
+def test_an_exception_in_the_middle_leaves_no_hooks(lite0, dalmatian, monkeypatch):
+    steps = explain(lite0, dalmatian, 251)
+    next(steps)
+    steps.close()
+    assert hooks_of(lite0) == 0
+
+    reached = []
+
+    def fail(*args: object, **kwargs: object) -> None:
+        reached.append(True)
+        raise RuntimeError("in the middle")
+
+    # captum calls this while its hooks are in place.
+    monkeypatch.setattr(torch.autograd, "grad", fail)
+    with pytest.raises(RuntimeError, match="in the middle"):
+        grad_cam(lite0, photos.prepare(dalmatian, 224), 251)
+    assert reached
+    assert hooks_of(lite0) == 0
+    monkeypatch.undo()
+    assert grad_cam(lite0, photos.prepare(dalmatian, 224), 251).max() > 0
