@@ -216,6 +216,13 @@ def _parser() -> argparse.ArgumentParser:
         help="what learns: the head, the last blocks too, or everything from random weights",
     )
     added.add_argument("--blocks", type=int, default=2, help="how many of the last blocks learn")
+    added.add_argument(
+        "--adversarial",
+        type=float,
+        default=0.0,
+        metavar="EPS",
+        help="attack each photo within EPS/255 before the last blocks learn from it",
+    )
     added.add_argument("--optimiser", choices=("adam", "momentum", "sgd"))
     added.add_argument("--learning-rate", type=float, help="default: what suits the optimiser")
     added.add_argument("--schedule", choices=("cosine", "constant", "warm-up"))
@@ -705,7 +712,8 @@ def _training_settings(options: argparse.Namespace, way: str) -> Any:
             learning_rate=head.LEARNING_RATES[tricks.optimiser], seed=options.seed, tricks=tricks
         )
         blocks = options.blocks if way == "blocks" else None
-        tuning = finetune.TuningSettings(blocks=blocks, **common)
+        epsilon = options.adversarial / 255 if way == "blocks" else 0.0
+        tuning = finetune.TuningSettings(blocks=blocks, epsilon=epsilon, **common)
     return loop.Settings(per_class=options.per_class, head=frozen, tuning=tuning, seed=options.seed)
 
 

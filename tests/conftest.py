@@ -27,6 +27,7 @@ from core.zoo.graph import cut_head, measure_layers, trace
 from core.zoo.labels import Labels
 
 DATA_VARIABLE = "IDEALCAT_TEST_DATA"
+collect_ignore = ["webcam_page.py"]  # a page for Streamlit to serve, not a module of tests
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ from core.training.descent import (
     make_optimiser,
 )
 from core.training.embeddings import EmbeddingCache
-from core.training.finetune import TuningSettings, fingerprint
+from core.training.finetune import TuningSettings, _Learner, fingerprint
 from core.training.head import LEARNING_RATES, HeadSettings, blank_layer, fit_head, search_rate
 from core.training.loop import Settings, train
 from core.zoo import loading
@@ -239,3 +239,29 @@ def test_ways_are_compared_on_the_same_photos(samples, lite0):
     head, blocks = (outcome.training for outcome in last.result.values())
     assert [p.name for p in head.validation] == [p.name for p in blocks.validation]
     assert all(outcome.seconds > 0 for outcome in last.result.values())
+
+
+def test_adversarial_training_attacks_within_epsilon_and_is_remembered(samples):
+    base = loading.shared("efficientnet_lite0")
+    learner = _Learner(
+        loading.load("efficientnet_lite0", trainable=True),
+        TuningSettings(blocks=1, epsilon=4 / 255),
+        2,
+    )
+    torch.nn.init.normal_(learner.head.weight, generator=torch.Generator().manual_seed(0))
+    kept = torch.stack([torch.full((3, 224, 224), value, dtype=torch.uint8) for value in (0, 200)])
+    labels = torch.tensor([0, 1])
+    changed = learner.against(kept, labels, 4 / 255, torch.Generator().manual_seed(0))
+    assert (changed - kept / 255).abs().max() <= 4 / 255 + 1e-6
+    assert 0 <= changed.min() < changed.max() <= 1
+
+    def loss(pictures):
+        with torch.no_grad():
+            return nn.functional.cross_entropy(learner.head(learner.embed(pictures)), labels)
+
+    assert loss(changed) > loss(kept / 255)
+    tuning = TuningSettings(blocks=1, epochs=1, epsilon=4 / 255, tricks=Tricks())
+    settings = Settings(per_class=2, validation_per_class=1, tuning=tuning)
+    training = finish(train(base, samples, settings, EmbeddingCache()))
+    assert training.settings.tuning.epsilon == 4 / 255
+    assert training.classifier.provenance.body.startswith("tuned-")

@@ -40,6 +40,7 @@ from core.zoo.classifier import Classifier, Provenance
 from core.zoo.graph import rest, tap
 
 MAX_EPOCHS = 100
+MAX_EPSILON = 16 / 255
 LEARNING_RATES: dict[OptimiserName, float] = {"adam": 1e-4, "momentum": 1e-3, "sgd": 1e-2}
 """Far smaller than a head's: what the blocks know already is not to be forgotten."""
 SCRATCH_LEARNING_RATES: dict[OptimiserName, float] = {"adam": 2e-3, "momentum": 0.05, "sgd": 0.2}
@@ -58,6 +59,8 @@ class TuningSettings:
         learning_rate: the optimiser's at the start, for blocks and head.
         batch: photos per step.
         seed: of the order of the photos, the views and, where they are random, the weights.
+        epsilon: if not 0, each photo is changed against the network before it is learned from,
+            by at most this much in every pixel (1/255 to 8/255): adversarial training.
         tricks: what is done beyond plain descent.
     """
 
@@ -66,6 +69,7 @@ class TuningSettings:
     learning_rate: float = LEARNING_RATES["adam"]
     batch: int = 16
     seed: int = 0
+    epsilon: float = 0.0
     tricks: Tricks = field(default_factory=lambda: Tricks(augmentation=True))
 
     def __post_init__(self) -> None:
@@ -79,6 +83,7 @@ class TuningSettings:
         check_range(N_("number of epochs"), self.epochs, 1, MAX_EPOCHS)
         check_range(N_("learning rate"), self.learning_rate, 1e-9, 100)
         check_range(N_("batch size"), self.batch, 1, 256)
+        check_range(N_("ε of adversarial training"), self.epsilon, 0, MAX_EPSILON)
         check_seed(self.seed)
 
 
@@ -117,16 +122,20 @@ class _Learner:
 
     def __init__(self, plain: Classifier, settings: TuningSettings, classes: int) -> None:
         self.plain = plain
-        self.from_pictures = settings.blocks is None or settings.blocks >= len(plain.layers)
         plain.body.requires_grad_(False)
-        if self.from_pictures:
-            self.body: fx.GraphModule = plain.body
-        else:
-            assert settings.blocks is not None
+        learns_all = settings.blocks is None or settings.blocks >= len(plain.layers)
+        # A photo that is changed anew at each step has no maps that could be kept.
+        self.from_pictures = learns_all or settings.epsilon > 0
+        self.body: fx.GraphModule = plain.body
+        if settings.blocks is not None and not learns_all:
             self._node = plain.layers[-settings.blocks - 1].node
             self._before = tap(plain.body, [self._node])
-            self.body = rest(plain.body, self._node)
-        self.body.requires_grad_(True)
+            after = rest(plain.body, self._node)
+            after.requires_grad_(True)
+            if not self.from_pictures:
+                self.body = after
+        else:
+            self.body.requires_grad_(True)
         self.head = blank_layer(plain.head.in_features, classes)
 
     @torch.no_grad()
@@ -140,9 +149,27 @@ class _Learner:
     def embed(self, kept: torch.Tensor) -> torch.Tensor:
         """Go on from what was kept, (n, ...), to embeddings (n, D)."""
         if self.from_pictures:
-            kept = self.plain.normalise(kept / 255)
+            kept = self.plain.normalise(kept if kept.is_floating_point() else kept / 255)
         embedding: torch.Tensor = self.body(kept)
         return embedding
+
+    def against(
+        self, kept: torch.Tensor, labels: torch.Tensor, epsilon: float, random: torch.Generator
+    ) -> torch.Tensor:
+        """Change pictures (n, 3, S, S) so that the network is wrong more often, within ε.
+
+        One step of FGSM from a random start, which is as good as many (Wong, Rice and Kolter
+        2020, "Fast is better than free").
+        """
+        pictures = kept / 255
+        start = epsilon * (2 * torch.rand(pictures.shape, generator=random) - 1)
+        changed = (pictures + start).clamp(0, 1).requires_grad_()
+        loss = nn.functional.cross_entropy(self.head(self.embed(changed)), labels)
+        (slope,) = torch.autograd.grad(loss, changed)
+        further = changed.detach() + 1.25 * epsilon * slope.sign()
+        return pictures + (further - pictures).clamp(-epsilon, epsilon).clamp(
+            -pictures, 1 - pictures
+        )
 
     def learn_norms(self, learning: bool) -> None:
         """Let batch norms use the batch's own statistics, or those of their training."""
@@ -227,12 +254,18 @@ def _descend(learner: _Learner, learned: _Maps, settings: TuningSettings) -> Ite
         logits: torch.Tensor = learner.head(embedding)
         return logits
 
+    def draw(chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        kept = learned.draw(chosen, generator)
+        if not settings.epsilon:
+            return kept
+        return learner.against(kept, learned.labels[chosen], settings.epsilon, random)
+
     learner.learn_norms(settings.blocks is None)
     weights = tuple(p for p in learner.body.parameters() if p.requires_grad)
     return descend(
         model,
         [Group((*weights, *learner.head.parameters()), settings.learning_rate)],
-        Examples(learned.labels, learned.draw),
+        Examples(learned.labels, draw),
         settings.tricks,
         epochs=settings.epochs,
         batch=settings.batch,

@@ -202,7 +202,7 @@ def plan(base: Classifier) -> Mapping[Way, Settings]:
     with columns[1]:
         epochs = _epochs(chosen)
     with st.expander(t("Training tricks"), icon=":material/tune:", key="train_tricks"):
-        tricks, rate, blocks = _tricks(base, chosen)
+        tricks, rate, blocks, epsilon = _tricks(base, chosen)
     seed = 0
     common = Settings(
         per_class=per_class,
@@ -220,6 +220,7 @@ def plan(base: Classifier) -> Mapping[Way, Settings]:
             blocks=blocks,
             epochs=epochs["blocks"],
             learning_rate=finetune.LEARNING_RATES[tricks.optimiser],
+            epsilon=epsilon,
             tricks=tricks,
         ),
         "scratch": TuningSettings(
@@ -261,8 +262,8 @@ def _epochs(chosen: str) -> dict[str, int]:
     return {"head": epochs if chosen == _ALL else 40, "blocks": epochs, "scratch": epochs}
 
 
-def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int]:
-    """Show the switches; give the tricks, the head's learning rate if set, and the blocks."""
+def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, float]:
+    """Show the switches; give the tricks, the head's learning rate if set, the blocks, and ε."""
     first, second, third = st.columns(3, gap="large")
     with first:
         optimiser = st.selectbox(
@@ -339,6 +340,18 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int]:
             persist_state="session",
             disabled=chosen not in ("blocks", _ALL),
         )
+        epsilon = st.select_slider(
+            t("Adversarial training, ε in 1/255"),
+            [0, 1, 2, 4, 8],
+            key="train_epsilon",
+            persist_state="session",
+            disabled=chosen not in ("blocks", _ALL),
+            help=t(
+                "Each photo is attacked before it is learned from, so the network learns to "
+                "withstand it. It takes several times as long, and costs some accuracy on clean "
+                "photos. Measure what it gains on the page of attacks. 0 switches it off."
+            ),
+        )
     return (
         Tricks(
             optimiser=optimiser,
@@ -352,6 +365,7 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int]:
         ),
         rate or None,
         blocks,
+        epsilon / 255,
     )
 
 
