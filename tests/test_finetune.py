@@ -244,6 +244,7 @@ def test_ways_are_compared_on_the_same_photos(samples, lite0):
 def test_adversarial_training_attacks_within_epsilon_and_is_remembered(samples):
     base = loading.shared("efficientnet_lite0")
     learner = _Learner(
+        base,
         loading.load("efficientnet_lite0", trainable=True),
         TuningSettings(blocks=1, epsilon=4 / 255),
         2,

@@ -44,7 +44,7 @@ MAX_EPSILON = 16 / 255
 LEARNING_RATES: dict[OptimiserName, float] = {"adam": 1e-4, "momentum": 1e-3, "sgd": 1e-2}
 """Far smaller than a head's: what the blocks know already is not to be forgotten."""
 SCRATCH_LEARNING_RATES: dict[OptimiserName, float] = {"adam": 2e-3, "momentum": 0.05, "sgd": 0.2}
-_BATCH_OF_MAPS = 8
+_BATCH_OF_MAPS = 4
 _MOST_BYTES_OF_MAPS = 300_000_000
 _ZOOM = 0.85
 
@@ -120,7 +120,10 @@ class _Maps:
 class _Learner:
     """The part of a network that learns, and the part before it that does not."""
 
-    def __init__(self, plain: Classifier, settings: TuningSettings, classes: int) -> None:
+    def __init__(
+        self, base: Classifier, plain: Classifier, settings: TuningSettings, classes: int
+    ) -> None:
+        self.base = base
         self.plain = plain
         plain.body.requires_grad_(False)
         learns_all = settings.blocks is None or settings.blocks >= len(plain.layers)
@@ -128,9 +131,10 @@ class _Learner:
         self.from_pictures = learns_all or settings.epsilon > 0
         self.body: fx.GraphModule = plain.body
         if settings.blocks is not None and not learns_all:
-            self._node = plain.layers[-settings.blocks - 1].node
-            self._before = tap(plain.body, [self._node])
-            after = rest(plain.body, self._node)
+            # What does not learn is faster in the form that cannot.
+            self._node = base.layers[-settings.blocks - 1].node
+            self._before = tap(base.body, [self._node])
+            after = rest(plain.body, plain.layers[-settings.blocks - 1].node)
             after.requires_grad_(True)
             if not self.from_pictures:
                 self.body = after
@@ -143,7 +147,7 @@ class _Learner:
         """Give what is kept of pictures (n, 3, S, S) in [0, 1]: pixels, or maps."""
         if self.from_pictures:
             return pictures.mul(255).round_().byte()
-        maps: torch.Tensor = self._before(self.plain.normalise(pictures))[self._node]
+        maps: torch.Tensor = self._before(self.base.normalise(pictures))[self._node]
         return maps
 
     def embed(self, kept: torch.Tensor) -> torch.Tensor:
@@ -211,7 +215,7 @@ def tune(
     plain = (
         loading.untrained(name, settings.seed) if is_random else loading.load(name, trainable=True)
     )
-    learner = _Learner(plain, settings, classes)
+    learner = _Learner(base, plain, settings, classes)
     if start is not None:
         learner.head.load_state_dict({"weight": start.weight, "bias": start.bias})
     batches = -(-len(train) // settings.batch) * settings.epochs
@@ -327,7 +331,7 @@ def _examine(
 ) -> Generator[Step[Tuned], None, Examination]:
     """Let the network answer, a few photos at a time, so that others get their turns."""
     logits: list[torch.Tensor] = []
-    for kept in torch.split(maps.views[0], 2 * _BATCH_OF_MAPS):
+    for kept in torch.split(maps.views[0], 4 * _BATCH_OF_MAPS):
         logits.append(_answer(learner, kept))
         yield Step(index, total, phase=N_("examining"))
     return examined(torch.cat(logits), maps.labels)
