@@ -165,7 +165,7 @@ class Drawing:
             self._canvas.paint(photos.prepare(photo, settings.size))
         start = self._canvas.parameters.to(classifier.device).requires_grad_()
         self._canvas.parameters = start
-        self._optimiser = torch.optim.Adam([start], lr=settings.learning_rate, fused=True)
+        self._optimiser = torch.optim.Adam([start], lr=settings.learning_rate)
         self._norms = classifier.norms if settings.batch_norm else ()
         self._look = classifier.look(layers_of(objective), [norm.node for norm in self._norms])
         self._wanted: deque[Turn] = deque(maxlen=1)
