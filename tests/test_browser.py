@@ -260,7 +260,7 @@ def test_a_run_goes_on_while_another_page_is_looked_at(visit):
 def test_the_dalmatian_becomes_a_tabby(visit):
     page = visit("adversarial_attack")
     assert float(page.get_by_role("slider").input_value()) == 4
-    page.get_by_role("button", name="Attack", exact=False).first.click()
+    page.locator(".st-key-attack_start button").first.click()
     page.get_by_text("The network now takes it for tabby").wait_for()
     assert "still fools it" in page.get_by_text("saved as PNG and read back").inner_text()
     assert "4/255" in page.get_by_text("greatest change of a pixel").inner_text()
