@@ -113,7 +113,7 @@ def fastais(folder: Path) -> dict[str, float]:
         model = timm.create_model(entry.architecture)
         stored = torch.load(weights.path(entry), map_location="cpu", weights_only=True)
         model.load_state_dict(dict(zip(model.state_dict(), stored.values(), strict=True)))
-        return nn.Sequential(*list(model.children())[:-2], nn.Identity())
+        return nn.Sequential(*list(model.children())[:-1])  # fastai cuts before the pooling
 
     block = DataBlock(
         blocks=(ImageBlock, CategoryBlock),
@@ -126,9 +126,7 @@ def fastais(folder: Path) -> dict[str, float]:
     torch.manual_seed(0)
     began = time.perf_counter()
     loaders = block.dataloaders(folder, bs=64, num_workers=0)
-    learner = vision_learner(
-        loaders, network, pretrained=False, normalize=False, metrics=accuracy, cut=lambda m: m
-    )
+    learner = vision_learner(loaders, network, pretrained=False, normalize=False, metrics=accuracy)
     learner.freeze()
     with learner.no_bar(), learner.no_logging():
         learner.fine_tune(1)

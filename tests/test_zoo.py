@@ -12,6 +12,7 @@ import pytest
 import timm
 import torch
 import torchvision
+from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 from torchvision.transforms.functional import normalize
 
@@ -20,6 +21,7 @@ from core.problem import Problem
 from core.zoo import catalogue, loading, weights
 from core.zoo.graph import cut_head, trace
 from core.zoo.labels import Labels, imagenet
+from core.zoo.same_padding import is_replaceable, replacement
 
 PACKAGED = [entry for entry in catalogue.ENTRIES if entry.source == "package"]
 DOWNLOADED = [entry for entry in catalogue.ENTRIES if entry.source == "torchvision"]
@@ -473,9 +475,22 @@ def test_a_class_is_described_with_its_other_names_once():
     assert labels.described(1) == "dog"
 
 
-def test_the_form_for_looking_gives_the_same_embeddings(lite0, dalmatian):
-    picture = photos.prepare(dalmatian, 224)
-    pictures = torch.cat([picture, picture.flip(-1), torch.rand(1, 3, 224, 224)])
+@pytest.mark.parametrize("side", [224, 223])
+@pytest.mark.parametrize(("kernel", "groups"), [(3, 1), (3, 8), (5, 8)])
+def test_same_padding_without_a_copy_is_timms(side, kernel, groups):
+    layer = Conv2dSame(8, 16, kernel, stride=2, groups=groups)
+    assert is_replaceable(layer)
+    maps = torch.randn(2, 8, side, side, requires_grad=True)
+    ours, timms = replacement(layer)(maps), layer(maps)
+    assert torch.allclose(ours, timms, atol=1e-5)
+    slopes = [torch.autograd.grad(out.square().sum(), maps)[0] for out in (ours, timms)]
+    assert torch.allclose(*slopes, atol=1e-4)
+
+
+@pytest.mark.parametrize("side", [224, 240, 97])
+def test_the_form_for_looking_gives_the_same_embeddings(lite0, dalmatian, side):
+    picture = photos.prepare(dalmatian, side)
+    pictures = torch.cat([picture, picture.flip(-1), torch.rand(1, 3, side, side)])
     with torch.no_grad():
         expected = lite0.embed(pictures)
     assert torch.allclose(lite0.describe(pictures), expected, atol=1e-4)

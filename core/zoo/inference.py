@@ -6,10 +6,12 @@ instead of twice.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import fx, nn
+
+from core.zoo.same_padding import SameConvolution
 
 _FUSABLE: dict[type[nn.Module], tuple[str, list[float]]] = {
     nn.ReLU: ("relu", []),
@@ -27,21 +29,25 @@ class _ConvolutionWithActivation(nn.Module):
     so `for_looking` does without where it is missing.
     """
 
-    def __init__(self, convolution: nn.Conv2d, activation: str, parameters: list[float]) -> None:
+    def __init__(self, convolution: nn.Conv2d, activation: nn.Module) -> None:
         super().__init__()
-        self.weight, self.bias = convolution.weight, convolution.bias
-        self._where: tuple[Any, ...] = (
-            convolution.padding,
-            convolution.stride,
-            convolution.dilation,
-            convolution.groups,
-        )
-        self._activation, self._bounds = activation, parameters
+        self.convolution, self.activation = convolution, activation
+        self._name, self._bounds = _FUSABLE[type(activation)]
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """Give the activated maps (N, channels, h, w)."""
+        layer = self.convolution
+        where: tuple[Any, ...]
+        if not isinstance(layer, SameConvolution):
+            where = (layer.weight, layer.bias, layer.padding, layer.stride, layer.dilation)
+        elif maps.shape[-1] % 2 or maps.shape[-2] % 2:
+            padded: torch.Tensor = self.activation(layer(maps))
+            return padded
+        else:
+            weight, bias, stride, padding, dilation, _ = layer.equally_padded()
+            where = (weight, bias, padding, stride, dilation)
         activated: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
-            maps, self.weight, self.bias, *self._where, self._activation, self._bounds, ""
+            maps, *where, layer.groups, self._name, self._bounds, ""
         )
         return activated
 
@@ -66,14 +72,20 @@ def for_looking(body: fx.GraphModule) -> fx.GraphModule:
         source = node.args[0] if node.op == "call_module" else None
         if not isinstance(source, fx.Node) or source.op != "call_module" or len(source.users) > 1:
             continue
-        known = _FUSABLE.get(type(fused.get_submodule(str(node.target))))
+        activation = fused.get_submodule(str(node.target))
         convolution = fused.get_submodule(str(source.target))
-        # Sub-classes pad in ways of their own, and names of padding are not for oneDNN.
-        if known and type(convolution) is nn.Conv2d and isinstance(convolution.padding, tuple):
-            together = _ConvolutionWithActivation(convolution, *known)
+        if type(activation) in _FUSABLE and _is_plain(convolution):
+            together = _ConvolutionWithActivation(convolution, activation)
             fused.set_submodule(str(source.target), together)
             node.replace_all_uses_with(source)
             fused.graph.erase_node(node)
     fused.recompile()
     fused.delete_all_unused_submodules()
     return fused
+
+
+def _is_plain(module: nn.Module) -> TypeGuard[nn.Conv2d]:
+    """Whether oneDNN can do a convolution alone: others pad in ways of their own."""
+    return type(module) is SameConvolution or (
+        type(module) is nn.Conv2d and isinstance(module.padding, tuple)
+    )

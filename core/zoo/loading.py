@@ -14,6 +14,7 @@ from core.zoo.catalogue import Entry
 from core.zoo.classifier import Classifier, Provenance
 from core.zoo.graph import NormStatistics, cut_head, fold_batch_norms, measure_layers, trace
 from core.zoo.labels import imagenet
+from core.zoo.same_padding import is_replaceable, replacement
 
 _SHARED_AT_ONCE = 5
 _loading = threading.Lock()
@@ -92,6 +93,9 @@ def fast(body: fx.GraphModule) -> tuple[NormStatistics, ...]:
     """
     body.eval().requires_grad_(False)
     norms = fold_batch_norms(body)
+    for name, module in list(body.named_modules()):
+        if is_replaceable(module):
+            body.set_submodule(name, replacement(module))
     body.to(memory_format=torch.channels_last)
     return norms
 
