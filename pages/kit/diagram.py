@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,10 @@ def layer_choice(classifier: Classifier, photo: Image.Image, observation: Observ
             "photo": data_uri(photos.to_pixels(photos.prepare(photo, _PHOTO))),
             "photoLabel": t("The photo"),
             "label": t("The layers of {network}", network=classifier.title),
-            "layers": _layers(classifier, current()),
+            "layers": _layers(
+                classifier,
+                (current(), classifier.provenance.network, classifier.provenance.body),
+            ),
             "selected": chosen,
             "answersLabel": t("What it says"),
             "answers": [
@@ -66,10 +68,13 @@ def _choose(key: str, component: str) -> None:
     st.session_state[key] = st.session_state[component]["layer"]
 
 
-@lru_cache(maxsize=32)
-def _layers(classifier: Classifier, locale: str) -> list[dict[str, Any]]:
-    """The bars: as high as the maps are large, as wide as there are many; told in `locale`."""
-    return [_bar(block, classifier.input_size) for block in diagram.blocks(classifier)]
+@st.cache_data(scope="session", max_entries=8, show_spinner=False)
+def _layers(_classifier: Classifier, identity: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The bars: as high as the maps are large, as wide as there are many.
+
+    Kept for the session only, since it may be the visitor's own network.
+    """
+    return [_bar(block, _classifier.input_size) for block in diagram.blocks(_classifier)]
 
 
 def _bar(block: diagram.Block, input_size: int) -> dict[str, Any]:
