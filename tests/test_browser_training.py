@@ -16,6 +16,8 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed on this machine"),
 ]
 
+expect.set_options(timeout=A_WHILE)
+
 
 @pytest.fixture
 def page(chromium) -> Page:  # noqa: F811

@@ -8,6 +8,7 @@ import math
 import pickle
 import random
 import struct
+import threading
 import zipfile
 from pathlib import Path
 
@@ -838,3 +839,13 @@ def test_an_image_of_any_mode_can_be_learned_from(tiny):
         "red": [(f"{i}.png", red(i)) for i in range(4)],
     }
     assert finish(train(tiny, from_files(files), Settings(), EmbeddingCache())).n_train == 6
+
+
+def test_looking_at_photos_leaves_the_number_of_threads_as_it_is(tiny, colours):
+    before = torch.get_num_threads()
+    list(train(tiny, colours, Settings(head=HeadSettings(epochs=1)), EmbeddingCache()))
+    found = []
+    thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert (torch.get_num_threads(), *found) == (before, before)

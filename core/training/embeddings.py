@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import islice
+from multiprocessing.pool import ThreadPool
 
 import torch
 
@@ -124,22 +123,17 @@ def _side_by_side(
     decoding a photo takes only one core anyway.
     """
     workers = torch.get_num_threads() if classifier.device.type == "cpu" else 1
-    waiting = iter(batches)
-    with ThreadPoolExecutor(workers, initializer=partial(torch.set_num_threads, 1)) as pool:
-        # A few ahead and no more: pictures of thousands of photos would not fit.
-        going = deque(
-            pool.submit(_look, classifier, batch, cache) for batch in islice(waiting, 2 * workers)
-        )
-        try:
-            while going:
-                found = going.popleft().result()
-                going.extend(
-                    pool.submit(_look, classifier, batch, cache) for batch in islice(waiting, 1)
-                )
-                yield found
-        finally:
-            for future in going:
-                future.cancel()
+    started = threading.Barrier(workers + 1)
+    with ThreadPool(workers, _alone, (started,)) as pool:
+        started.wait()
+        torch.set_num_threads(workers)  # PyTorch takes the last word for all threads to come
+        yield from pool.imap(partial(_look, classifier, cache=cache), batches)
+
+
+def _alone(started: threading.Barrier) -> None:
+    """Let a thread compute on one core, and say that it will."""
+    torch.set_num_threads(1)
+    started.wait()
 
 
 def _look(
