@@ -10,20 +10,10 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import sync_playwright
+from benchmarks.browsing import chromium, serving
 
-ROOT = Path(__file__).parents[1]
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 COUNT = """() => {
   window.frames_ = new Set();
   new MutationObserver(() => document.querySelectorAll('[data-testid="stImage"] img')
@@ -60,34 +50,15 @@ def run(page: Any, seed: int, *, watched: bool) -> tuple[float, float]:
 
 def main() -> None:
     """Start a server and a browser, and measure."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            with (
-                suppress(OSError),
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health"),
-            ):
-                break
-            time.sleep(0.1)
-        with sync_playwright() as playwright:
-            chromium = shutil.which("chromium")
-            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
-            page.set_default_timeout(120_000)
-            page.goto(f"http://127.0.0.1:{port}/ideal_class")
-            page.locator(".st-key-ideal_start button").wait_for()
-            page.evaluate(COUNT)
-            run(page, 0, watched=True)  # loads the other networks
-            unwatched, _ = run(page, 1, watched=False)
-            watched, frames = run(page, 2, watched=True)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait()
+    with serving() as url, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(120_000)
+        page.goto(f"{url}/ideal_class")
+        page.locator(".st-key-ideal_start button").wait_for()
+        page.evaluate(COUNT)
+        run(page, 0, watched=True)  # loads the other networks
+        unwatched, _ = run(page, 1, watched=False)
+        watched, frames = run(page, 2, watched=True)
     answer = {
         "frames_per_second": frames,
         "watched_seconds": watched,

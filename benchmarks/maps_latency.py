@@ -10,21 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import sync_playwright
 
-ROOT = Path(__file__).parents[1]
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+from benchmarks.browsing import chromium, serving
+
 SINCE_CLICK = """([selector, index, kind]) => new Promise((resolve, reject) => {
   const deep = (selector) => [document, ...[...document.querySelectorAll('*')]
     .map(element => element.shadowRoot).filter(Boolean)]
@@ -65,38 +56,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clicks", type=int, default=20)
     clicks = parser.parse_args().clicks
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
-    server = subprocess.Popen(
-        [*command, "--server.headless=true"], cwd=ROOT, stdout=subprocess.DEVNULL
-    )
-    try:
-        for _ in range(300):
-            with (
-                suppress(OSError),
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health"),
-            ):
-                break
-            time.sleep(0.1)
-        with sync_playwright() as playwright:
-            chromium = shutil.which("chromium")
-            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
-            page.set_default_timeout(120_000)
-            page.goto(f"http://127.0.0.1:{port}/feature_maps")
-            page.locator(".channels img").wait_for()
-            page.wait_for_timeout(8000)  # the other photos are looked through meanwhile
-            answer = {
-                "channel": times(page, ".channels button", [3, 7, 11, 5], "channel", clicks),
-                "layer": times(page, ".network .layer", [4, 6, 2], "maps", clicks),
-                "photo": times(page, ".gallery button", [1, 0], "maps", clicks),
-            }
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait()
+    with serving() as url, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(120_000)
+        page.goto(f"{url}/feature_maps")
+        page.locator(".channels img").wait_for()
+        page.wait_for_timeout(8000)  # the other photos are looked through meanwhile
+        answer = {
+            "channel": times(page, ".channels button", [3, 7, 11, 5], "channel", clicks),
+            "layer": times(page, ".network .layer", [4, 6, 2], "maps", clicks),
+            "photo": times(page, ".gallery button", [1, 0], "maps", clicks),
+        }
     print(json.dumps(answer))
 
 

@@ -11,27 +11,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import sync_playwright
+from benchmarks.browsing import chromium, serving
 
-ROOT = Path(__file__).parents[1]
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 SECONDS = 12
 COUNT = """() => {
   window.answers = 0;
@@ -63,28 +48,8 @@ def answers_per_second(browser: Any, url: str) -> float:
 
 def measured(query: str) -> float:
     """Start a server and a browser, and measure; a server of its own, since runs outlive a visit."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "tests/webcam_page.py"]
-    command += [f"--server.port={port}", "--server.headless=true"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            with suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health"):
-                break
-            time.sleep(0.1)
-        with sync_playwright() as playwright:
-            chromium = shutil.which("chromium")
-            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-            rate = answers_per_second(browser, f"{url}/{query}")
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait()
-    return rate
+    with serving("tests/webcam_page.py") as url, chromium(*CAMERA) as browser:
+        return answers_per_second(browser, f"{url}/{query}")
 
 
 def main() -> None:

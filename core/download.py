@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import urllib.error
 import urllib.request
 from http.client import HTTPResponse
@@ -66,6 +67,18 @@ def fetch(
     version_file.unlink(missing_ok=True)  # whole or wrong, there is nothing to continue
     if (length and done > size) or (digest and not _sha256(partial).startswith(digest)):
         raise OSError("the file is not the expected one")
+
+
+def mirrored(address: str, file: str, variable: str) -> str:
+    """Give where to fetch a file: from the folder that an environment variable names, if it does.
+
+    Args:
+        address: where its makers serve it.
+        file: its name on a mirror.
+        variable: names the address of the mirror's folder.
+    """
+    mirror = os.environ.get(variable)
+    return f"{mirror.rstrip('/')}/{file}" if mirror else address
 
 
 def megabytes(size: int) -> int:

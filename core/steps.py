@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Result = TypeVar("Result")
+Returned = TypeVar("Returned")
+Outer = TypeVar("Outer")
 Pixels: TypeAlias = NDArray[np.uint8]
 """An 8-bit RGB picture, (H, W, 3): what is shown, saved and claimed."""
 
@@ -52,6 +54,41 @@ def finish(steps: Steps[Result]) -> Result:
     if result is None:
         raise ValueError("the computation came to no result")
     return result
+
+
+def relayed(
+    inner: Generator[Step[Any], None, Returned], change: Callable[[Step[Any]], Step[Outer]]
+) -> Generator[Step[Outer], None, Returned]:
+    """Run a computation as a part of another one.
+
+    Args:
+        inner: the part. Closing this closes it.
+        change: makes a step of the whole out of one of the part.
+
+    Yields:
+        The changed steps.
+
+    Returns:
+        What the part returns.
+    """
+    try:
+        while True:
+            yield change(next(inner))
+    except StopIteration as end:
+        value: Returned = end.value
+        return value
+    finally:
+        inner.close()
+
+
+def returned(steps: Generator[Step[Any], None, Returned]) -> Returned:
+    """Run a computation to its end and give what it returns."""
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        value: Returned = end.value
+        return value
 
 
 def abreast(runs: Mapping[str, Steps[Any]]) -> Steps[Mapping[str, Step[Any]]]:

@@ -141,10 +141,8 @@ def show_data() -> None:
         evidence.overview(found)
 
 
-def show_comparison(comparison: Comparison) -> None:
+def show_results(training: Training, comparison: Comparison) -> None:
     """Show how good the network is, or the networks, and what it takes."""
-    training = session.training()
-    assert training is not None
     low, high = training.interval
     st.markdown(
         t(
@@ -321,7 +319,7 @@ for tab, show in zip(
     tabs,
     (
         show_data,
-        partial(show_comparison, comparison) if comparison else None,
+        partial(show_results, training, comparison) if training and comparison else None,
         partial(show_understanding, training) if training else None,
         partial(show_use, own) if own else None,
         partial(show_take_home, training),

@@ -207,6 +207,8 @@ def test_stopping_keeps_the_best_epoch(tuned):
     best = min(step.scalars["validation loss"] for step in ends)
     assert steps[-1].result.trained.examination.loss == best
     assert steps[-1].index == steps[-1].total
+    first = steps.index(ends[0])
+    assert all(step.result is not None for step in steps[first:])
 
 
 def test_from_scratch_everything_learns_and_is_reproducible(samples):

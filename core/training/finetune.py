@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import fx, nn
@@ -129,17 +129,15 @@ class _Learner:
         learns_all = settings.blocks is None or settings.blocks >= len(plain.layers)
         # A photo that is changed anew at each step has no maps that could be kept.
         self.from_pictures = learns_all or settings.epsilon > 0
-        self.body: fx.GraphModule = plain.body
+        learning = plain.body
         if settings.blocks is not None and not learns_all:
+            last_frozen = -settings.blocks - 1
+            learning = rest(plain.body, plain.layers[last_frozen].node)
             # What does not learn is faster in the form that cannot.
-            self._node = base.layers[-settings.blocks - 1].node
+            self._node = base.layers[last_frozen].node
             self._before = tap(base.body, [self._node])
-            after = rest(plain.body, plain.layers[-settings.blocks - 1].node)
-            after.requires_grad_(True)
-            if not self.from_pictures:
-                self.body = after
-        else:
-            self.body.requires_grad_(True)
+        learning.requires_grad_(True)
+        self.body: fx.GraphModule = plain.body if self.from_pictures else learning
         self.head = blank_layer(plain.head.in_features, classes)
 
     @torch.no_grad()
@@ -224,26 +222,24 @@ def tune(
     examined_on = yield from _look(
         learner, validation, settings, total=looks + batches, done=len(train)
     )
+    phase = N_("training from nothing") if is_random else N_("fine-tuning the last blocks")
     best: Tuned | None = None
     for number, batch in enumerate(_descend(learner, learned, settings), start=1):
-        scalars: dict[str, float] = {}
-        phase = N_("training from nothing") if is_random else N_("fine-tuning the last blocks")
-        if batch.ends_epoch:
-            learner.learn_norms(False)
-            training = yield from _examine(learner, learned, looks + number, looks + batches)
-            answers = yield from _examine(learner, examined_on, looks + number, looks + batches)
-            learner.learn_norms(is_random)
-            if best is None or answers.loss < best.examination.loss:
-                best = _kept(base, learner, batch.epoch, answers)
-            scalars = scores(training, answers)
-        is_last = bool(scalars and best) and is_enough(
-            batch.epoch, best.epoch if best else 0, settings.tricks.patience
-        )
-        yield Step(
-            looks + number,
-            looks + (number if is_last else batches),
-            scalars=scalars,
-            phase=phase,
+        now = Step(looks + number, looks + batches, phase=phase, result=best)
+        if not batch.ends_epoch:
+            yield now
+            continue
+        learner.learn_norms(False)
+        training = yield from _examine(learner, learned, now)
+        answers = yield from _examine(learner, examined_on, now)
+        learner.learn_norms(is_random)
+        if best is None or answers.loss < best.examination.loss:
+            best = _kept(base, learner, batch.epoch, answers)
+        is_last = is_enough(batch.epoch, best.epoch, settings.tricks.patience)
+        yield replace(
+            now,
+            total=now.index if is_last else now.total,
+            scalars=scores(training, answers),
             result=best,
         )
         if is_last:
@@ -327,13 +323,13 @@ def _answer(learner: _Learner, kept: torch.Tensor) -> torch.Tensor:
 
 
 def _examine(
-    learner: _Learner, maps: _Maps, index: int, total: int
+    learner: _Learner, maps: _Maps, now: Step[Tuned]
 ) -> Generator[Step[Tuned], None, Examination]:
     """Let the network answer, a few photos at a time, so that others get their turns."""
     logits: list[torch.Tensor] = []
     for kept in torch.split(maps.views[0], 4 * _BATCH_OF_MAPS):
         logits.append(_answer(learner, kept))
-        yield Step(index, total, phase=N_("examining"))
+        yield replace(now, phase=N_("examining"))
     return examined(torch.cat(logits), maps.labels)
 
 

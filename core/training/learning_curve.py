@@ -13,7 +13,7 @@ import torch
 
 from core import photos
 from core.problem import N_, Problem, check_range
-from core.steps import Step, Steps
+from core.steps import Step, Steps, relayed
 from core.training.data import Photo, Skipped, Split
 from core.training.embeddings import Embedded, EmbeddingCache, embed
 from core.training.head import HeadSettings, fit_head
@@ -199,14 +199,12 @@ class _Progress:
         self, looking: Generator[Step[Embedded], None, Embedded]
     ) -> Generator[Step[LearningCurve], None, Embedded]:
         before = self._done
-        while True:
-            try:
-                step = next(looking)
-            except StopIteration as end:
-                embedded: Embedded = end.value
-                return embedded
+
+        def counted(step: Step[Embedded]) -> Step[LearningCurve]:
             self._done = before + step.index
-            yield Step(self._done, self._total, phase=step.phase, result=self._latest)
+            return Step(self._done, self._total, phase=step.phase, result=self._latest)
+
+        return relayed(looking, counted)
 
     def one_more(self, result: LearningCurve) -> Step[LearningCurve]:
         self._done += 1

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.problem import N_, Problem
-from core.steps import Step, Steps
+from core.steps import Step, Steps, relayed
 from core.training.data import Dataset, Photo, Skipped, Split, split
 from core.training.descent import RateSearch
 from core.training.embeddings import Embedded, EmbeddingCache, embed
@@ -207,15 +207,11 @@ def _after(looked_at: int, step: Step[Any], result: Training | None) -> Step[Tra
 def _embed_all(
     base: Classifier, parts: Split, settings: Settings, cache: EmbeddingCache
 ) -> Generator[Step[Any], None, Embedded]:
-    looking = embed(base, parts.train + parts.validation, cache)
-    while True:
-        try:
-            step = next(looking)
-        except StopIteration as end:
-            embedded: Embedded = end.value
-            return embedded
-        more = settings.tuning.epochs if settings.tuning else settings.head.epochs
-        yield Step(step.index, step.total + more, phase=step.phase)
+    more = settings.tuning.epochs if settings.tuning else settings.head.epochs
+    return relayed(
+        embed(base, parts.train + parts.validation, cache),
+        lambda step: Step(step.index, step.total + more, phase=step.phase),
+    )
 
 
 def _check_readable(dataset: Dataset, parts: Split, embedded: Embedded) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import os
 import re
 import shutil
 import tarfile
@@ -18,7 +17,7 @@ from typing import Literal
 from weakref import WeakValueDictionary
 
 from core import photos
-from core.download import fetch, megabytes
+from core.download import fetch, megabytes, mirrored
 from core.problem import N_, Problem, Text, Texts
 from core.shared_download import no_other_program, together
 from core.steps import Step, Steps, finish
@@ -321,8 +320,7 @@ def _download(source: Source) -> Steps[Path]:
 def _fetched(archive: Archive, target: Path) -> Steps[Path]:
     """Download an archive if it is not there, going on where it was left."""
     if not target.is_file():
-        mirror = os.environ.get(MIRROR_VARIABLE)
-        address = f"{mirror.rstrip('/')}/{archive.file}" if mirror else archive.address
+        address = mirrored(archive.address, archive.file, MIRROR_VARIABLE)
         part = target.with_name(f"{archive.file}.part")
         yield from fetch(address, part, expected_bytes=archive.size, resume=True)
         part.replace(target)

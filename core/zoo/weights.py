@@ -10,7 +10,7 @@ import re
 import uuid
 from pathlib import Path
 
-from core.download import fetch, megabytes
+from core.download import fetch, megabytes, mirrored
 from core.problem import N_, Problem
 from core.steps import Step, Steps
 from core.zoo.catalogue import Entry
@@ -119,8 +119,7 @@ def download(entry: Entry) -> Steps[Path]:
 
 
 def _address(entry: Entry) -> str:
-    mirror = os.environ.get(MIRROR_VARIABLE)
-    return f"{mirror.rstrip('/')}/{entry.weights_file}" if mirror else entry.url
+    return mirrored(entry.url, entry.weights_file, MIRROR_VARIABLE)
 
 
 def _expected_digest(entry: Entry) -> str:

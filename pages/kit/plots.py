@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
-from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.kit.language import t
@@ -91,30 +90,6 @@ def curves(
         margin={"l": 10, "r": 10, "t": 40, "b": 10},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
         xaxis_title=x,
-    )
-    st.plotly_chart(figure, key=key, alt=title)
-
-
-def confusion(matrix: NDArray[np.int64], labels: Sequence[str], key: str) -> None:
-    """Draw a confusion matrix: true classes down, predicted ones across."""
-    title = t("What was taken for what")
-    figure = go.Figure(
-        go.Heatmap(
-            z=matrix,
-            x=list(labels),
-            y=list(labels),
-            text=matrix,
-            texttemplate="%{text}" if len(labels) <= 20 else "",
-            colorscale="Blues",
-            showscale=False,
-        )
-    )
-    figure.update_layout(
-        title=title,
-        height=max(_HEIGHT, 60 + 30 * len(labels)),
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        xaxis={"title": t("predicted"), "type": "category"},
-        yaxis={"title": t("true"), "type": "category", "autorange": "reversed"},
     )
     st.plotly_chart(figure, key=key, alt=title)
 

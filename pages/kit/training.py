@@ -11,7 +11,7 @@ import streamlit as st
 from core import photos
 from core.jobs import Job
 from core.problem import N_
-from core.steps import Step, Steps
+from core.steps import Step, Steps, returned
 from core.training import data, finetune, head, sources
 from core.training.comparison import Comparison
 from core.training.data import Dataset
@@ -203,7 +203,6 @@ def plan(base: Classifier) -> Mapping[Way, Settings]:
         epochs = _epochs(chosen)
     with st.expander(t("Training tricks"), icon=":material/tune:", key="train_tricks"):
         tricks, rate, blocks, epsilon = _tricks(base, chosen)
-    seed = 0
     common = Settings(
         per_class=per_class,
         validation_per_class=VALIDATION_PER_CLASS,
@@ -212,7 +211,6 @@ def plan(base: Classifier) -> Mapping[Way, Settings]:
             learning_rate=rate or head.LEARNING_RATES[tricks.optimiser],
             tricks=tricks,
         ),
-        seed=seed,
     )
     tuning = {
         "head": None,
@@ -416,13 +414,7 @@ def answers(training: Training) -> Answers:
 
 def embeddings(classifier: Classifier, shown: Sequence[data.Photo]) -> Embedded:
     """What a network makes of photos; remembered, if it was trained on them."""
-    looking = embed(classifier, shown, shared_cache())
-    while True:
-        try:
-            next(looking)
-        except StopIteration as end:
-            embedded: Embedded = end.value
-            return embedded
+    return returned(embed(classifier, shown, shared_cache()))
 
 
 def with_own(training: Training, others: Sequence[Score] | None) -> list[Score]:
@@ -436,7 +428,7 @@ def with_own(training: Training, others: Sequence[Score] | None) -> list[Score]:
 
 def show_ways(comparison: Comparison) -> None:
     """Show how good each way of training came out, and how long it took."""
-    for column, (way, outcome) in zip(st.columns(len(comparison)), comparison.items(), strict=True):
+    for column, outcome in zip(st.columns(len(comparison)), comparison.values(), strict=True):
         low, high = outcome.training.interval
         column.metric(
             way_name(outcome.training.settings.way),
@@ -444,7 +436,6 @@ def show_ways(comparison: Comparison) -> None:
             delta=t("{low} to {high}", low=percent(low), high=percent(high)),
             delta_color="off",
             delta_arrow="off",
-            help=way,
         )
         column.caption(seconds(outcome.seconds))
     st.caption(
