@@ -114,7 +114,7 @@ def dial() -> dict[str, Any]:
 def method() -> str:
     """Ask for the attack."""
     chosen: str = st.selectbox(
-        t("Attack"),
+        t("Method"),
         list(METHOD_NAMES),
         format_func=lambda name: t(METHOD_NAMES[name]),
         key=remember_choice("attack_method"),
@@ -352,7 +352,7 @@ def _told(row: ledger.Row) -> dict[str, str]:
     yes, no = "✓", "–"
     told = {
         t("Photo"): row.photo,
-        t("Attack"): t(METHOD_NAMES.get(row.attack, row.attack)).split(":")[0],
+        t("Method"): t(METHOD_NAMES.get(row.attack, row.attack)).split(":")[0],
         "ε": "–" if row.epsilon is None else f"{row.epsilon:g}{unit}",
         t("Before"): _answer(row.before[0].class_name, row.before[0].probability),
         t("After"): _answer(row.after[0].class_name, row.after[0].probability),
