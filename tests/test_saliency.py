@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from core import photos
 from core.features import saliency
@@ -98,18 +99,25 @@ def test_pieces_of_the_way_add_up_to_the_change_of_the_logit(tiny, dalmatian, mo
 
 def test_occlusion_finds_the_only_place_that_counts(make_tiny):
     class Corner(torch.nn.Module):
-        """Answers to the upper left quarter and to nothing else."""
+        """Answers to how bright the upper left quarter is and to nothing else.
+
+        Weights of 0 and 1 on a white photo: every sum is exact, in whatever order and batch.
+        """
 
         def __init__(self) -> None:
             super().__init__()
-            self.features = torch.nn.Conv2d(3, 4, 1)
-            self.head = torch.nn.Linear(4, 2)
+            self.features = torch.nn.Conv2d(3, 4, 1, bias=False)
+            self.head = torch.nn.Linear(4, 2, bias=False)
+            for layer in (self.features, self.head):
+                torch.nn.init.zeros_(layer.weight)
+            self.features.weight.data[0, 0] = 1
+            self.head.weight.data[0, 0] = 1
 
         def forward(self, x):
             return self.head(self.features(x)[:, :, :8, :8].mean((2, 3)))
 
     network = make_tiny(Corner(), size=20, blocks="features")
-    photo = photos.read_sample("strawberries")
+    photo = Image.new("RGB", (20, 20), "white")
     with torch.no_grad():
         gain = network(torch.ones(1, 3, 20, 20))[0] - network(torch.zeros(1, 3, 20, 20))[0]
     heat = finish(explain(network, photo, int(gain.argmax()))).heats["occlusion"]
