@@ -10,7 +10,6 @@ This module knows generators and nothing of networks, pictures or pages.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -21,6 +20,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
+from core.environment import COMPUTE_THREADS
 from core.problem import N_, Problem
 
 SLICE_SECONDS = 0.25
@@ -441,4 +441,4 @@ def _fulfil(work: Callable[[], Any], future: Future[Any]) -> None:
 @lru_cache(maxsize=1)
 def scheduler() -> Scheduler:
     """The process's one scheduler; `IDEALCAT_COMPUTE_THREADS` sets its threads."""
-    return Scheduler(threads=max(1, int(os.environ.get("IDEALCAT_COMPUTE_THREADS", "1"))))
+    return Scheduler(threads=COMPUTE_THREADS.read())

@@ -10,6 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from core import photos
+from core.classroom.answer import Answer
 from core.jobs import Job, scheduler
 from core.problem import Problem
 from core.zoo import catalogue, weights
@@ -44,6 +45,12 @@ def _lease(owner: str) -> str:
 @st.cache_resource(scope="session", show_spinner=False)
 def own_photos() -> dict[str, Image.Image]:
     """This session's uploaded and taken photos; only in memory, gone with the session."""
+    return {}
+
+
+@st.cache_resource(scope="session", show_spinner=False)
+def answers() -> dict[str, Answer]:
+    """What this visitor has predicted in the lesson's scenes, by the scene's id."""
     return {}
 
 
