@@ -10,7 +10,7 @@ import importlib.util
 import io
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -307,4 +307,26 @@ def encode_jpeg(pixels: Pixels, quality: int = 85) -> bytes:
     """Encode an 8-bit picture (H, W, 3) as JPEG of the given quality (1 to 95)."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def encode_film(frames: Sequence[Pixels], seconds: float) -> bytes:
+    """Encode 8-bit pictures (H, W, 3) as a WebP that shows them once, and stays at the last.
+
+    Args:
+        frames: at least one, all of one size.
+        seconds: how long it takes from the first to the end.
+    """
+    first, *others = (Image.fromarray(pixels) for pixels in frames)
+    buffer = io.BytesIO()
+    first.save(
+        buffer,
+        "WEBP",
+        save_all=True,
+        append_images=others,
+        duration=round(1000 * seconds / len(frames)),
+        loop=1,
+        quality=80,
+        method=1,  # the quickest; the better ones take longer than they save
+    )
     return buffer.getvalue()

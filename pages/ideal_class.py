@@ -166,12 +166,12 @@ with buttons:
 
 with pictures:
     canvas = st.empty()
-    seldom = live.Seldom()
+    reel = live.Reel()
 
 
-def shown(pixels: Pixels) -> str:
-    """Give a picture as an address, stretched if that is wanted."""
-    return live.data_uri(kit.stretched(pixels) if stretch else pixels)
+def contrasted(pixels: Pixels) -> Pixels:
+    """Give a picture as it is to be shown: stretched if that is wanted."""
+    return kit.stretched(pixels) if stretch else pixels
 
 
 def draw(snapshot: Snapshot) -> None:
@@ -181,7 +181,7 @@ def draw(snapshot: Snapshot) -> None:
     if isinstance(snapshot.step.result, record.Record):
         draw_one(snapshot)
     else:
-        draw_lesson(snapshot.step.result)
+        draw_lesson(snapshot.step.result, ended=snapshot.state.is_end)
 
 
 @cache  # for this run of the page: a frame changes what is in the places, and makes no new ones
@@ -196,13 +196,13 @@ def draw_one(snapshot: Snapshot) -> None:
     assert snapshot.step is not None
     kept: record.Record = snapshot.step.result
     picture, numbers, told = _places()
-    picture.image(
-        shown(kept.synthesis.pixels),
-        width="stretch",
-        alt=t("The picture after {done} steps", done=snapshot.step.index),
-    )
-    if not seldom.is_due() and not snapshot.state.is_end:
+    pixels = contrasted(kept.synthesis.pixels)
+    reel.add(pixels)
+    film = live.data_uri(pixels) if snapshot.state.is_end else reel.film()
+    if film is None:
         return
+    alt = t("The picture after {done} steps", done=snapshot.step.index)
+    picture.image(film, width="stretch", alt=alt)
     curves = [_curve(snapshot.history, "probability", t("Probability"), share=True)]
     for name in ("second probability", "activation", *LOSSES):
         if any(snapshot.history.get(name, ())):
@@ -234,24 +234,38 @@ def _told(opinion: Opinion) -> str:
     )
 
 
-def draw_lesson(steps: lesson.Comparison) -> None:
+@cache
+def _take(number: int) -> tuple[live.Reel, tuple[st.delta_generator.DeltaGenerator, ...]]:
+    """Lay out where one take of the lesson goes: its picture, and how sure the network is."""
+    column = _columns()[number]
+    picture, words = column.empty(), column.empty()
+    words.caption(t("comes next …"))
+    return live.Reel(), (picture, words)
+
+
+@cache
+def _columns() -> list[st.delta_generator.DeltaGenerator]:
+    columns = canvas.container().columns(len(lesson.TAKES))
+    for column, name in zip(columns, lesson.TAKES, strict=True):
+        column.markdown(f"**{t(TAKE_NAMES[name])}**")
+    return columns
+
+
+def draw_lesson(steps: lesson.Comparison, *, ended: bool) -> None:
     """Show the pictures of the lesson side by side, at their true scale."""
-    with canvas.container():
-        for column, name in zip(st.columns(3), lesson.TAKES, strict=True):
-            step: Step[record.Record] | None = steps.get(name)
-            column.markdown(f"**{t(TAKE_NAMES[name])}**")
-            if step is None or step.result is None:
-                column.caption(t("comes next …"))
-                continue
-            column.image(
-                shown(step.result.synthesis.pixels), width="stretch", alt=t(TAKE_NAMES[name])
-            )
-            column.markdown(
-                t(
-                    "It is **{share}** sure of it.",
-                    share=percent(step.scalars["probability"], 1),
-                )
-            )
+    for i, name in enumerate(lesson.TAKES):
+        reel, (picture, words) = _take(i)
+        step: Step[record.Record] | None = steps.get(name)
+        if step is None or step.result is None:
+            continue
+        pixels = contrasted(step.result.synthesis.pixels)
+        reel.add(pixels)
+        film = live.data_uri(pixels) if ended else reel.film()
+        if film is None:
+            continue
+        picture.image(film, width="stretch", alt=t(TAKE_NAMES[name]))
+        share = percent(step.scalars["probability"], 1)
+        words.markdown(t("It is **{share}** sure of it.", share=share))
 
 
 def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:

@@ -312,3 +312,13 @@ def test_a_jpeg_is_close_to_its_pixels_and_smaller_than_a_png(dalmatian):
     jpeg = photos.encode_jpeg(pixels)
     assert len(jpeg) < len(photos.encode_png(pixels)) / 2
     assert difference(Image.open(io.BytesIO(jpeg)), dalmatian) < 6
+
+
+def test_a_film_shows_each_frame_once_and_stays_at_the_last():
+    frames = [np.full((24, 32, 3), level, np.uint8) for level in (20, 120, 220)]
+    film = Image.open(io.BytesIO(photos.encode_film(frames, seconds=0.9)))
+    assert (film.n_frames, film.info["loop"]) == (3, 1)
+    for place, pixels in enumerate(frames):
+        film.seek(place)
+        assert film.info["duration"] == 300
+        assert abs(np.asarray(film.convert("RGB"), int) - pixels).max() <= 3

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from core import cores
 from core.attacks.goal import Goal
 from core.attacks.loop import Attempt, Settings
 from core.photos import to_pixels
@@ -192,6 +193,7 @@ def attack(
     failure: list[BaseException] = []
 
     def call() -> None:
+        cores.roam()
         try:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)

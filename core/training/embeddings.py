@@ -12,7 +12,7 @@ from multiprocessing.pool import ThreadPool
 
 import torch
 
-from core import photos
+from core import cores, photos
 from core.problem import N_, Problem
 from core.steps import Step
 from core.training.data import Photo, Skipped
@@ -132,6 +132,7 @@ def _side_by_side(
 
 def _alone(started: threading.Barrier) -> None:
     """Let a thread compute on one core, and say that it will."""
+    cores.roam()
     torch.set_num_threads(1)
     started.wait()
 

@@ -10,11 +10,12 @@ import base64
 import time
 from collections.abc import Callable
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.jobs import Job, Snapshot, State
-from core.photos import encode_jpeg
+from core.photos import encode_film, encode_jpeg
 from core.steps import Pixels
 from pages.kit.language import number, say, sentence, t
 
@@ -52,6 +53,36 @@ def is_running(job: Job | None) -> bool:
 def data_uri(pixels: Pixels, quality: int = 88) -> str:
     """A picture as an address that carries it: no file on the server, no request."""
     return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(pixels, quality)).decode()
+
+
+class Reel:
+    """Gathers the frames of a run and gives them as short films, one a second.
+
+    Each element that changes makes the browser's main thread go through the page; where browser
+    and run share a computer, that stalls the run. A film's frames change without that.
+    """
+
+    def __init__(self, seconds: float = 0.9) -> None:
+        """Give a film at most so often, the first one at once."""
+        self._seldom = Seldom(seconds)
+        self._began = time.monotonic()
+        self._frames: list[Pixels] = []
+        self._last: Pixels | None = None
+
+    def add(self, pixels: Pixels) -> None:
+        """Gather a frame, an 8-bit picture (H, W, 3), unless it is the last one again."""
+        if self._last is None or not np.array_equal(pixels, self._last):
+            self._frames.append(pixels)
+            self._last = pixels
+
+    def film(self) -> str | None:
+        """Give, as an address, the film of what was gathered since the last; None if not due."""
+        if not self._frames or not self._seldom.is_due():
+            return None
+        seconds = time.monotonic() - self._began
+        film = encode_film(self._frames, seconds)
+        self._began, self._frames = time.monotonic(), []
+        return "data:image/webp;base64," + base64.b64encode(film).decode()
 
 
 def watch(

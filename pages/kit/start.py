@@ -43,6 +43,8 @@ def _import_all() -> None:
 
 
 def _load_default() -> None:
+    from core import cores
     from core.zoo import loading
 
+    cores.hold()
     loading.shared(catalogue.DEFAULT)
