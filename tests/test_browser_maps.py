@@ -60,12 +60,16 @@ def test_where_it_looks_is_shown_by_three_methods(visit):  # noqa: F811
 
 def test_the_tour_draws_what_its_channels_look_for(visit):  # noqa: F811
     page = visit("feature_maps")
-    page.get_by_text("From edges to cat", exact=True).click()
+    page.get_by_text("Where it looks", exact=True).click()
+    page.get_by_alt_text("Grad-CAM", exact=True).wait_for()
+    page.get_by_text("From edges to cat", exact=True).click()  # the other methods still compute
     page.get_by_text("How does a photo become “Egyptian cat”?").wait_for()
     lit = page.get_by_alt_text("The channel laid over the photo")
     lit.nth(14).wait_for()
     page.get_by_role("button", name="Draw their ideal pictures").click()
-    page.get_by_alt_text(re.compile("The ideal picture of channel")).nth(1).wait_for()
+    page.get_by_alt_text(re.compile("The ideal picture of channel")).nth(14).wait_for()
+    page.get_by_role("button", name="Download PNG").wait_for()
+    assert page.get_by_alt_text("Grad-CAM", exact=True).count() == 0
 
 
 def test_two_networks_stand_side_by_side(visit):  # noqa: F811

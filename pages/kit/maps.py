@@ -241,7 +241,7 @@ def _numbers(maps: FeatureMaps, channel: int, title: str) -> None:
     st.plotly_chart(figure, key="maps_channel_plot", alt=title)
     st.caption(
         t(
-            "Mean {mean} · greatest {maximum} · gradient × activation for the answer {evidence}",
+            "Mean {mean} · greatest {maximum} · speaks for the answer with {evidence} (gradient × activation)",
             mean=number(float(values.mean()), 3),
             maximum=number(float(values.max()), 3),
             evidence="–" if maps.evidence is None else number(float(maps.evidence[channel]), 3),
