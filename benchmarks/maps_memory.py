@@ -10,29 +10,22 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import resource
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-import torch
-import torchvision
 from PIL import Image
 
+from benchmarks import random_weights
 from core import photos
 from core.features.maps import observe
-from core.zoo import catalogue, loading, weights
+from core.zoo import loading
 
 
 def main() -> None:
     """Make a photo and a network, and look."""
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["TORCH_HOME"] = home
-        entry = catalogue.entry("vgg16")
-        weights.path(entry).parent.mkdir(parents=True)
-        torch.save(torchvision.models.vgg16(weights=None).state_dict(), weights.path(entry))
+    with random_weights.cached("vgg16"):
         network = loading.load("vgg16")
     ramp = np.linspace(0, 255, 4000, dtype=np.uint8)
     buffer = io.BytesIO()

@@ -14,7 +14,7 @@ from pages.kit.registry import MAPS
 entry.only_through_app()
 
 VIEWS = {
-    "maps": N_("Its maps"),
+    "maps": N_("The maps"),
     "where": N_("Where it looks"),
     "tour": N_("From edges to cat"),
     "compare": N_("Side by side"),

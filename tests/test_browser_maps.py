@@ -14,11 +14,6 @@ def test_a_layer_is_chosen_in_the_diagram_and_a_channel_in_the_mosaic(visit):  #
     network = page.get_by_role("radiogroup", name="The layers of EfficientNet-Lite0")
     network.get_by_role("radio", name=re.compile(f"^{re.escape(LAYER)} ")).click()
     page.get_by_alt_text(f"Mosaic of the feature maps of {LAYER}").wait_for()
-    page.keyboard.press("ArrowRight")  # the diagram keeps the focus
-    page.get_by_alt_text("Mosaic of the feature maps of blocks.3.0").wait_for()
-    page.keyboard.press("ArrowLeft")
-    page.get_by_alt_text(f"Mosaic of the feature maps of {LAYER}").wait_for()
-
     page.get_by_role("radio", name="Channel 6", exact=True).click()
     page.get_by_role("heading", name=f"Channel 6 of {LAYER}").wait_for()
     overlay = page.get_by_alt_text("The channel laid over the photo")
@@ -35,6 +30,26 @@ def test_a_layer_is_chosen_in_the_diagram_and_a_channel_in_the_mosaic(visit):  #
     page.get_by_alt_text(f"The ideal picture of channel 7 of {LAYER}").wait_for()
 
 
+def test_the_diagram_and_the_mosaic_work_with_the_keyboard(visit):  # noqa: F811
+    page = visit("feature_maps")
+    network = page.get_by_role("radiogroup", name="The layers of EfficientNet-Lite0")
+    network.get_by_role("radio", checked=True).focus()
+    for _ in range(3):  # faster than the server answers
+        page.keyboard.press("ArrowRight")
+    page.get_by_alt_text("Mosaic of the feature maps of blocks.2.1").wait_for()
+    chosen = network.get_by_role("radio", checked=True)
+    assert chosen.get_attribute("aria-label").startswith("blocks.2.1 · 28×28×40 · ")
+    assert chosen.evaluate("button => button.getRootNode().activeElement === button")
+    page.keyboard.press("End")
+    page.get_by_alt_text("Mosaic of the feature maps of conv_head").wait_for()
+    page.keyboard.press("Home")
+    page.get_by_alt_text("Mosaic of the feature maps of conv_stem").wait_for()
+
+    page.get_by_role("radio", name="Channel 5", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Channel 5 of conv_stem").wait_for()
+
+
 def test_where_it_looks_is_shown_by_three_methods(visit):  # noqa: F811
     page = visit("feature_maps")
     page.get_by_text("Where it looks", exact=True).click()
@@ -45,18 +60,22 @@ def test_where_it_looks_is_shown_by_three_methods(visit):  # noqa: F811
 
 def test_the_tour_draws_what_its_channels_look_for(visit):  # noqa: F811
     page = visit("feature_maps")
-    page.get_by_text("From edges to cat", exact=True).click()
+    page.get_by_text("Where it looks", exact=True).click()
+    page.get_by_alt_text("Grad-CAM", exact=True).wait_for()
+    page.get_by_text("From edges to cat", exact=True).click()  # the other methods still compute
     page.get_by_text("How does a photo become “Egyptian cat”?").wait_for()
     lit = page.get_by_alt_text("The channel laid over the photo")
     lit.nth(14).wait_for()
     page.get_by_role("button", name="Draw their ideal pictures").click()
-    page.get_by_alt_text(re.compile("The ideal picture of channel")).nth(1).wait_for()
+    page.get_by_alt_text(re.compile("The ideal picture of channel")).nth(14).wait_for()
+    page.get_by_role("button", name="Download PNG").wait_for()
+    assert page.get_by_alt_text("Grad-CAM", exact=True).count() == 0
 
 
 def test_two_networks_stand_side_by_side(visit):  # noqa: F811
     page = visit("feature_maps")
     page.get_by_text("Side by side", exact=True).click()
-    page.get_by_alt_text(re.compile("The strongest maps of")).nth(1).wait_for()
+    page.get_by_alt_text(re.compile("^Maps of")).nth(1).wait_for()
     page.get_by_text("At the same relative depth").wait_for()
     page.get_by_role("radio", name="photos", exact=True).click()
     page.get_by_text("The same channels in the same places").wait_for()

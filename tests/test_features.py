@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -12,11 +13,11 @@ import torchvision
 from PIL import Image
 
 from core import photos
-from core.features.compare import changes
+from core.features.compare import changes, layer_changes
 from core.features.diagram import at_depth, blocks, depth_of, first_filters, rest
 from core.features.exciting import excitement
 from core.features.maps import FeatureMaps, feature_maps, find_layer, observe, ranked, spot
-from core.features.mosaic import grid, marked, mosaic, overlay, patches, strip
+from core.features.mosaic import grid, marked, mosaic, overlay, patches, sheet, strip
 from core.features.tour import stops
 from core.problem import Problem
 from core.steps import finish
@@ -260,6 +261,16 @@ def test_the_strip_of_the_lesson_has_a_column_for_each_channel_and_a_row_for_eac
     assert rows[place, channel].tolist() == BRIGHTEST
 
 
+def test_a_sheet_has_each_picture_in_its_place_and_white_around():
+    small, large = np.zeros((4, 5, 3), np.uint8), np.full((6, 8, 3), 9, np.uint8)
+    whole = sheet([[small, large], [large]], gap=2)
+    assert whole.shape == (2 * (6 + 2) + 2, 2 * (8 + 2) + 2, 3)
+    assert (whole[2:6, 2:7] == 0).all()
+    assert (whole[2:8, 12:20] == 9).all()
+    assert (whole[10:16, 2:10] == 9).all()
+    assert (whole == 255).all(axis=2).sum() == 18 * 22 - 20 - 2 * 48
+
+
 def test_filters_are_colour_patches_and_grey_is_no_weight():
     filters = np.zeros((2, 3, 3, 3), np.float32)
     filters[0, 0] = 0.5  # a red one
@@ -431,6 +442,30 @@ def test_the_map_that_changed_most_is_found():
     assert changes(before, after).tolist() == [0, 1]
     with pytest.raises(ValueError, match="maps of"):
         changes(before, some_maps(2))
+
+
+def test_layers_that_were_frozen_did_not_change_and_those_behind_them_did(lite0, dalmatian):
+    body = copy.deepcopy(lite0.body)
+    with torch.no_grad():
+        body.get_submodule("conv_head").weight.mul_(1.5)
+    own = lite0.with_body(body, norms=lite0.norms, origin=lite0.provenance)
+    before, after = observe(lite0, dalmatian), observe(own, dalmatian)
+    changed = layer_changes(before, after)
+    assert list(changed) == [layer.name for layer in own.layers]
+    *frozen, last = changed.values()
+    assert max(frozen) < 1e-4
+    assert last > 0.1
+    # The shapes that the diagram of one's own network shows are those of its maps.
+    for layer in own.layers:
+        assert after.maps[layer.name].maps.shape == (layer.channels, layer.size, layer.size)
+
+
+def test_without_the_answer_no_layer_behind_the_wanted_one_is_computed(lite0, dalmatian):
+    picture = photos.prepare(dalmatian, 224)
+    alone = lite0.look(["blocks.2.1"], answer=False)(picture)
+    whole = lite0.look(["blocks.2.1"])(picture)
+    assert torch.equal(alone.maps["blocks.2.1"], whole.maps["blocks.2.1"])
+    assert alone.logits.shape == (1, 0)
 
 
 def test_one_pass_gives_the_answer_too(lite0, dalmatian):

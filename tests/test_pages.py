@@ -57,6 +57,23 @@ def shown_picture(app: AppTest, index: int = 0) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
+def two_classes(*others: tuple[str, bytes]) -> bytes:
+    """A zip of two animals and two things, and of some other files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for sample, label in (
+            ("cat", "animal"),
+            ("eagle", "animal"),
+            ("car", "thing"),
+            ("drum", "thing"),
+        ):
+            pixels = np.asarray(photos.read_sample(sample))
+            archive.writestr(f"{label}/{sample}.jpg", photos.encode_jpeg(pixels))
+        for name, content in others:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
 def all_text(app: AppTest) -> str:
     kinds = ("markdown", "caption", "title", "subheader", "info", "success", "error", "warning")
     return "\n".join(element.value for kind in kinds for element in app.get(kind))
@@ -123,6 +140,34 @@ def test_two_photos_stand_beside_each_other(visit):
     assert not app.exception
     assert "Egyptian cat" in all_text(app)
     assert "dalmatian" in all_text(app)
+
+
+def test_the_last_blocks_that_learned_show_which_maps_changed(visit):
+    """Trained on its page, then looked at beside the network that it grew out of."""
+    app = visit(registry.TRAINING)
+    app.segmented_control(key="train_source").set_value("zip").run()
+    app.file_uploader(key="train_zip").upload("mine.zip", two_classes(), "application/zip")
+    app.run()
+    app.segmented_control(key="train_way").set_value("blocks").run()
+    app.slider(key="train_epochs_tuning").set_value(1).run()
+    app.button(key="train_start").click().run()
+    assert not app.exception
+    app.switch_page(registry.MAPS.file).run()
+    app.segmented_control(key="maps_view").set_value("compare").run()
+    app.segmented_control(key="maps_compare").set_value("own").run()
+    assert not app.exception
+    assert "only later layers learned" in all_text(app)  # the chosen layer is an early one
+    assert "The maps that changed most come first" in all_text(app)
+    app.session_state["maps_layer_efficientnet_lite0"] = "conv_head"
+    app.run()
+    assert "only later layers learned" not in all_text(app)
+    # The photos it learned from are among those that a channel is shown.
+    app.segmented_control(key="maps_view").set_value("maps").run()
+    job = scheduler().get(app.session_state["owner"], "maps_album")
+    while not (snapshot := job.snapshot()).state.is_end:
+        job.wait(snapshot.version, timeout=60)
+    seen = snapshot.result.maxima
+    assert sum(name.startswith("learned") for name in seen) == 2
 
 
 def test_the_ideal_cat_grows_and_is_judged(visit):
@@ -231,21 +276,13 @@ def test_digits_are_learned_and_the_new_network_serves_the_other_pages(visit):
 
 
 def test_a_zip_is_learned_from_and_its_broken_photo_reported(visit):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for sample, label in (
-            ("cat", "animal"),
-            ("eagle", "animal"),
-            ("car", "thing"),
-            ("drum", "thing"),
-        ):
-            pixels = np.asarray(photos.read_sample(sample))
-            archive.writestr(f"{label}/{sample}.jpg", photos.encode_jpeg(pixels))
-        archive.writestr("thing/broken.jpg", photos.encode_jpeg(pixels)[:2000])
+    broken = photos.encode_jpeg(np.asarray(photos.read_sample("drum")))[:2000]
     app = visit(registry.TRAINING)
     app.segmented_control(key="train_source").set_value("zip").run()
     assert app.button(key="train_start").disabled
-    app.file_uploader(key="train_zip").upload("mine.zip", buffer.getvalue(), "application/zip")
+    app.file_uploader(key="train_zip").upload(
+        "mine.zip", two_classes(("thing/broken.jpg", broken)), "application/zip"
+    )
     app.run()
     app.button(key="train_start").click().run()
     assert not app.exception

@@ -13,19 +13,30 @@ export default function ({ data, parentElement, setStateValue }) {
   cells.style.gridTemplateColumns = `repeat(${columns}, 1fr)`;
   cells.style.gridTemplateRows = `repeat(${rows}, 1fr)`;
 
+  // Who goes on with the arrow keys is ahead of the server: what it answers late is not the choice.
+  if (parentElement.wanted === data.selected) parentElement.wanted = undefined;
+  const ahead = data.channels.includes(parentElement.wanted);
+  const selected = ahead ? parentElement.wanted : data.selected;
   const buttons = data.channels.map((channel) => {
     const button = document.createElement("button");
     button.type = "button";
     button.title = `${data.word} ${channel}`;
     button.setAttribute("role", "radio");
     button.setAttribute("aria-label", button.title);
-    button.setAttribute("aria-checked", String(channel === data.selected));
-    button.tabIndex = channel === data.selected ? 0 : -1;
-    button.onclick = () => setStateValue("channel", channel);
+    button.setAttribute("aria-checked", String(channel === selected));
+    button.tabIndex = channel === selected ? 0 : -1;
+    button.onclick = () => {
+      parentElement.wanted = channel;
+      setStateValue("channel", channel);
+    };
     return button;
   });
   cells.onkeydown = (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
+    const all = buttons.length;
+    const step = {
+      ...{ ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns },
+      ...{ Home: -all, End: all },
+    }[event.key];
     const from = buttons.indexOf(event.target);
     if (step === undefined || from < 0) return;
     event.preventDefault();

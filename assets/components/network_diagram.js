@@ -21,8 +21,11 @@ export default function ({ data, parentElement, setStateValue }) {
   layers.setAttribute("role", "radiogroup");
   layers.setAttribute("aria-label", data.label);
   const told = element("p", "told");
-  told.setAttribute("aria-live", "polite");
-  const chosen = data.layers.find(({ name }) => name === data.selected);
+  told.setAttribute("aria-hidden", "true"); // each layer's button says the same
+  // Who goes on with the arrow keys is ahead of the server: what it answers late is not the choice.
+  if (parentElement.wanted === data.selected) parentElement.wanted = undefined;
+  const byName = (wanted) => data.layers.find(({ name }) => name === wanted);
+  const chosen = byName(parentElement.wanted) ?? byName(data.selected);
   const tell = (layer) => (told.textContent = layer.told);
   tell(chosen);
 
@@ -34,7 +37,9 @@ export default function ({ data, parentElement, setStateValue }) {
       stage = layer.stage;
       group = element("div", "stage");
       const bars = element("div", "bars");
-      group.append(bars, element("span", "side", layer.side));
+      const side = element("span", "side", layer.side);
+      side.setAttribute("aria-hidden", "true");
+      group.append(bars, side);
       layers.append(group);
     }
     const button = element("button", "layer");
@@ -55,13 +60,17 @@ export default function ({ data, parentElement, setStateValue }) {
         other.setAttribute("aria-checked", String(other === button));
         other.tabIndex = other === button ? 0 : -1;
       }
+      parentElement.wanted = layer.name;
       setStateValue("layer", layer.name);
     };
     buttons.push(button);
     group.querySelector(".bars").append(button);
   }
   layers.onkeydown = (event) => {
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const all = buttons.length;
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -all, End: all }[
+      event.key
+    ];
     const from = buttons.indexOf(event.target);
     if (step === undefined || from < 0) return;
     event.preventDefault();
@@ -81,8 +90,10 @@ export default function ({ data, parentElement, setStateValue }) {
     item.append(bar);
     answers.append(item);
   }
-  row.append(photo, element("span", "arrow", "→"), layers, element("span", "arrow", "→"), answers);
-  network.append(row, told);
+  const arrows = [element("span", "arrow", "→"), element("span", "arrow", "→")];
+  for (const arrow of arrows) arrow.setAttribute("aria-hidden", "true");
+  row.append(photo, arrows[0], layers, arrows[1], answers);
+  network.append(row, told, element("p", "hint", data.hint));
   parentElement.append(network);
   const current = buttons.find((button) => button.tabIndex === 0);
   if (hadFocus) current.focus({ preventScroll: true });

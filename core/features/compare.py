@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from core.features.maps import FeatureMaps
+from core.features.maps import FeatureMaps, Observation
 
 
 def changes(before: FeatureMaps, after: FeatureMaps) -> NDArray[np.float32]:
@@ -23,3 +23,16 @@ def changes(before: FeatureMaps, after: FeatureMaps) -> NDArray[np.float32]:
     strength = float(np.abs(before.maps).mean())
     share: NDArray[np.float32] = difference / (strength or 1.0)
     return share
+
+
+def layer_changes(before: Observation, after: Observation) -> dict[str, float]:
+    """Give by layer how much its maps changed on average, as a share of how strong they were.
+
+    Raises:
+        ValueError: the networks do not have the same layers.
+    """
+    if list(before.maps) != list(after.maps):
+        raise ValueError("the networks do not have the same layers")
+    return {
+        name: float(changes(maps, after.maps[name]).mean()) for name, maps in before.maps.items()
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -192,3 +193,20 @@ def heat(shares: NDArray[np.float32], seen: Pixels) -> Pixels:
     weight = 0.25 + 0.5 * np.asarray(light)[..., None] / 255
     grey = seen.mean(axis=2, keepdims=True)
     return ((1 - weight) * (0.5 * seen + 0.5 * grey) + weight * colours).astype(np.uint8)
+
+
+def sheet(rows: Sequence[Sequence[Pixels]], *, gap: int = 6) -> Pixels:
+    """Lay pictures of any size out in rows, on white, each in the upper left of its place.
+
+    Args:
+        rows: 8-bit pictures, row by row; rows may be of different lengths.
+        gap: pixels around them.
+    """
+    height, width = (max(p.shape[axis] for row in rows for p in row) + gap for axis in (0, 1))
+    columns = max(map(len, rows))
+    whole = np.full((len(rows) * height + gap, columns * width + gap, 3), 255, np.uint8)
+    for number, row in enumerate(rows):
+        for column, pixels in enumerate(row):
+            top, left = number * height + gap, column * width + gap
+            whole[top : top + len(pixels), left : left + pixels.shape[1]] = pixels
+    return whole

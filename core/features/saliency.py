@@ -206,35 +206,40 @@ def _occlusion(
 
 @torch.no_grad()
 def deletion_curve(
-    classifier: Classifier,
-    photo: Image.Image,
-    class_id: int,
-    heat: Heat,
-    *,
-    cells: int = 14,
+    classifier: Classifier, photo: Image.Image, class_id: int, heat: Heat
 ) -> tuple[float, ...]:
-    """Cover a photo cell by cell, the most important first, and follow the class's probability.
+    """Cover a photo place by place, the most important first, and follow the class's probability.
 
-    Petsiuk, Das and Saenko, "RISE", BMVC 2018: the sooner it falls, the better the heat map.
+    Petsiuk, Das and Saenko, "RISE", BMVC 2018: the sooner it falls, the better the heat map. As
+    there, what is covered turns mid-grey; in the squares of Samek et al., "Evaluating the
+    visualization of what a deep neural network has learned", 2017, since single grey pixels
+    scattered over a photo spoil it whatever they cover. There is a square for each place of the
+    last layer: a finer random order covers the photo evenly, which is a deed of its own and no
+    ranking that Grad-CAM could give.
 
     Args:
         classifier: the network.
         photo: RGB.
         class_id: the class that the heat map is of.
-        heat: (H, W), any size.
-        cells: how many cells lie along a side.
+        heat: (H, W), any size from one value a place on.
 
     Returns:
-        The probability before, after each fourteenth of the cells, and with all of them grey.
+        The probability before, after each row's worth of the places, and with all of them grey.
     """
     picture = photos.prepare(photo, classifier.input_size).to(classifier.device)
-    worth = F.adaptive_avg_pool2d(torch.from_numpy(np.ascontiguousarray(heat))[None, None], cells)
-    rank = torch.empty(cells * cells)
-    rank[worth.flatten().argsort(descending=True)] = torch.arange(cells * cells).float()
-    ranks = F.interpolate(rank.view(1, 1, cells, cells), picture.shape[-2:], mode="nearest")
+    side = classifier.layers[-1].size
+    worth = F.adaptive_avg_pool2d(torch.from_numpy(np.ascontiguousarray(heat))[None, None], side)
+    rank = torch.empty(side * side)
+    rank[worth.flatten().argsort(descending=True)] = torch.arange(side * side).float()
+    ranks = F.interpolate(rank.view(1, 1, side, side), picture.shape[-2:], mode="nearest")
     covered = [
-        torch.where(ranks < gone * cells, torch.full_like(picture, _GREY), picture)
-        for gone in range(cells + 1)
+        torch.where(ranks < rows * side, torch.full_like(picture, _GREY), picture)
+        for rows in range(side + 1)
     ]
     shares = classifier.probabilities(torch.cat(covered))[:, class_id]
     return tuple(shares.tolist())
+
+
+def area_under(curve: tuple[float, ...]) -> float:
+    """Give the area under a deletion curve, in [0, 1]: the mean probability along the way."""
+    return float(np.trapezoid(curve, dx=1 / (len(curve) - 1)))

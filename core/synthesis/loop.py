@@ -167,7 +167,11 @@ class Drawing:
         self._canvas.parameters = start
         self._optimiser = torch.optim.Adam([start], lr=settings.learning_rate)
         self._norms = classifier.norms if settings.batch_norm else ()
-        self._look = classifier.look(layers_of(objective), [norm.node for norm in self._norms])
+        self._look = classifier.look(
+            layers_of(objective),
+            [norm.node for norm in self._norms],
+            answer=bool(classes_of(objective)),
+        )
         self._wanted: deque[Turn] = deque(maxlen=1)
 
     def turn(self, *, tv: float, learning_rate: float) -> None:

@@ -145,13 +145,15 @@ class Classifier(nn.Module):
         return {name: outputs[node] for name, node in nodes.items()}
 
     def look(
-        self, layers: Sequence[str] = (), norms: Sequence[str] = ()
+        self, layers: Sequence[str] = (), norms: Sequence[str] = (), *, answer: bool = True
     ) -> Callable[[torch.Tensor], Seen]:
         """Give a function that looks at pictures and at what some layers make of them, in one go.
 
         Args:
             layers: names of layers whose maps are wanted.
             norms: nodes of batch norms whose values are wanted, from `norms`.
+            answer: whether the logits are wanted; without them there are none, (N, 0), and no
+                layer behind those that are looked at is computed.
 
         Returns:
             From pictures (N, 3, H, W) in [0, 1] to what is seen. Made once, used many times.
@@ -161,12 +163,15 @@ class Classifier(nn.Module):
         """
         nodes = {name: self.layer(name).node for name in layers}
         (embedding,) = self.body.graph.output_node().all_input_nodes
-        tapped = tap(self.body, [*nodes.values(), *norms, embedding.name])
+        wanted = [embedding.name] if answer else []
+        tapped = tap(self.body, [*nodes.values(), *norms, *wanted])
 
         def look(pictures: torch.Tensor) -> Seen:
             outputs = tapped(self.normalise(pictures))
             return Seen(
-                logits=self.head(outputs[embedding.name]),
+                logits=self.head(outputs[embedding.name])
+                if answer
+                else pictures.new_empty(len(pictures), 0),
                 maps={name: outputs[node] for name, node in nodes.items()},
                 norms={node: outputs[node] for node in norms},
             )

@@ -14,23 +14,30 @@ from core.features.exciting import Excitement, excitement
 from core.jobs import Job, Snapshot, scheduler
 from core.steps import Pixels
 from core.synthesis.thumbnail import thumbnail
+from core.training.data import Photo
 from core.zoo.classifier import Classifier
-from pages.kit import layout, session
+from pages.kit import layout, save, session
 from pages.kit.follow import follow
-from pages.kit.language import number, t
+from pages.kit.language import number, plain, t
 
-_MOST_DRAWINGS = 200
+_MOST_DRAWINGS = 400
 """Of 50 kB each."""
 _PHOTOS_SHOWN = 4
+_MOST_LEARNED = 24
 _SIDE = 160
+_SIDE_LEARNED = 260
+"""The largest picture that a built-in network looks at."""
 
 Place = tuple[str, int]
 """A layer's name and a channel's number."""
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@st.cache_resource(show_spinner=False)
 def drawings() -> OrderedDict[tuple[object, ...], Pixels]:
-    """This session's ideal pictures, by `drawing_key`; the oldest are forgotten first."""
+    """Everybody's ideal pictures, by `drawing_key`; the oldest are forgotten first.
+
+    A class draws each of them once. A network of one's own has a key that nobody else can name.
+    """
     return OrderedDict()
 
 
@@ -60,8 +67,9 @@ def more(classifier: Classifier, layer: str, channel: int) -> None:
 
 def _ideal(classifier: Classifier, place: Place) -> None:
     key = drawing_key(classifier, place)
-    if key in drawings():
-        _show_ideal(drawings()[key], place)
+    if (kept := drawings().get(key)) is not None:
+        _show_ideal(kept, place)
+        save.png(lambda: kept, "ideal-{}-{}".format(*place), "maps_ideal_download")
         return
     job = session.job("maps_ideal")
     if job is not None and st.session_state.get("maps_ideal_of") == key:
@@ -105,14 +113,37 @@ def album() -> dict[str, Image.Image]:
     return session.own_photos() | samples
 
 
+def _learned() -> dict[str, tuple[str, Image.Image]]:
+    """Some of the photos that this session's network learned from, with their classes."""
+    training = session.training()
+    if training is None:
+        return {}
+    by_class = sorted(training.train, key=lambda photo: photo.label)
+    every = -(-len(by_class) // _MOST_LEARNED)
+    return {
+        f"learned {number}": (training.classifier.labels[photo.label], _read(id(photo), photo)[1])
+        for number, photo in enumerate(by_class[::every])
+    }
+
+
+@st.cache_resource(scope="session", show_spinner=False, max_entries=_MOST_LEARNED)
+def _read(key: int, _photo: Photo) -> tuple[Photo, Image.Image]:
+    # Small, since there are many; kept with the photo, so that no other can come by its id.
+    return _photo, photos.centre_square(photos.decode(_photo.data, _photo.name), _SIDE_LEARNED)
+
+
+def _everything() -> dict[str, tuple[str, Image.Image]]:
+    """All photos that a channel may be shown, with their titles."""
+    return {name: (title_of(name), photo) for name, photo in album().items()} | _learned()
+
+
 def _looking(classifier: Classifier) -> Job:
     """The job that looks through the photos; begun anew for another network or new photos."""
-    own = tuple(id(photo) for photo in session.own_photos().values())
-    key = (id(classifier), own)
+    by_name = {name: photo for name, (_, photo) in _everything().items()}
+    key = (id(classifier), *map(id, by_name.values()))
     job = session.job("maps_album")
     if job is None or st.session_state.get("maps_album_of") != key:
         st.session_state["maps_album_of"] = key
-        by_name = album()
         job = scheduler().submit(
             session.owner(),
             "maps_album",
@@ -131,16 +162,13 @@ def _exciting(classifier: Classifier, layer: str, channel: int) -> None:
 
 
 def _gallery(found: Excitement, layer: str, channel: int) -> None:
-    by_name = album()
-    ranking = [pair for pair in found.ranking(layer, channel) if pair[0] in by_name]
-    columns = st.columns(_PHOTOS_SHOWN, gap="small")
+    everything = _everything()
+    ranking = [pair for pair in found.ranking(layer, channel) if pair[0] in everything]
+    columns = st.container(key="maps_row_photos").columns(_PHOTOS_SHOWN, gap="small")
     for (name, value), column in zip(ranking, columns, strict=False):
+        title, photo = everything[name]
         with column:
-            layout.picture(
-                _small(by_name[name]),
-                f"{title_of(name)} · {number(value, 2)}",
-                title_of(name),
-            )
+            layout.picture(_small(photo), f"{plain(title)} · {number(value, 2)}", title)
 
 
 def _small(photo: Image.Image) -> Pixels:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
 from core.features import mosaic
-from core.features.compare import changes
+from core.features.compare import changes, layer_changes
 from core.features.diagram import at_depth, depth_of
 from core.features.maps import FeatureMaps, ranked
 from core.problem import N_
@@ -16,7 +17,7 @@ from core.steps import Pixels
 from core.zoo import catalogue, weights
 from core.zoo.classifier import Classifier
 from pages.kit import channel as channel_kit
-from pages.kit import layout, session
+from pages.kit import layout, save, session
 from pages.kit import maps as maps_kit
 from pages.kit.language import percent, plain, remember_choice, t
 
@@ -27,11 +28,13 @@ _KINDS = {
 }
 _MOST_NETWORKS = 3
 _SHOWN = 24
+_UNCHANGED = 1e-3
+"""A share below which maps differ by rounding only."""
 
 
 def view(classifier: Classifier, photo: Image.Image, layer: str) -> None:
     """Show the strongest maps of two to four networks or photos beside each other."""
-    kinds = [kind for kind in _KINDS if kind != "own" or session.training() is not None]
+    kinds = [kind for kind in _KINDS if kind != "own" or session.own_classifier()]
     kind = st.segmented_control(
         t("Compare"),
         kinds,
@@ -63,10 +66,13 @@ def _networks(classifier: Classifier, photo: Image.Image, layer: str) -> None:
     depth = depth_of(classifier, layer)
     networks = [classifier, *(session.network_named(name) for name in names)]
     places = [(network, photo, at_depth(network, depth).name) for network in networks]
-    _columns([(network.title, *place) for network, place in zip(networks, places, strict=True)])
+    pictures = _columns(
+        [(network.title, *place) for network, place in zip(networks, places, strict=True)]
+    )
     st.caption(
         t("At the same relative depth: {share} of the way to the answer.", share=percent(depth))
     )
+    _download(pictures, "networks")
 
 
 def _photos(classifier: Classifier, photo: Image.Image, layer: str) -> None:
@@ -79,7 +85,7 @@ def _photos(classifier: Classifier, photo: Image.Image, layer: str) -> None:
         format_func=channel_kit.title_of,
         key=remember_choice("maps_compare_photo"),
     )
-    _columns(
+    pictures = _columns(
         [
             (t("Your choice"), classifier, photo, layer),
             (channel_kit.title_of(other), classifier, album[other], layer),
@@ -87,13 +93,17 @@ def _photos(classifier: Classifier, photo: Image.Image, layer: str) -> None:
         same_channels=True,
     )
     st.caption(t("The same channels in the same places: those that are strongest in the first."))
+    _download(pictures, "photos")
 
 
 def _columns(
     shown: Sequence[tuple[str, Classifier, Image.Image, str]], *, same_channels: bool = False
-) -> None:
+) -> list[Pixels]:
+    """Show a column for each; give the pictures of their maps."""
     channels: list[int] = []
-    for column, (title, network, photo, layer) in zip(st.columns(len(shown)), shown, strict=True):
+    pictures = []
+    columns = zip(st.columns(len(shown)), shown, strict=True)
+    for number, (column, (title, network, photo, layer)) in enumerate(columns):
         observation = maps_kit.observed(network, photo)
         maps = observation.maps[layer]
         if not (same_channels and channels):
@@ -101,8 +111,10 @@ def _columns(
         answer = observation.predictions[0]
         with column:
             layout.label(plain(title))
-            _photo_and_answer(observation.seen, answer.class_name, answer.probability)
-            _maps(maps, channels)
+            with st.container(key=f"maps_row_compare_{number}"):
+                _photo_and_answer(observation.seen, answer.class_name, answer.probability)
+            pictures.append(_maps(maps, channels))
+    return pictures
 
 
 def _photo_and_answer(seen: Pixels, name: str, probability: float) -> None:
@@ -112,7 +124,7 @@ def _photo_and_answer(seen: Pixels, name: str, probability: float) -> None:
     words.markdown(f"**{plain(name)}**  \n{percent(probability, 1)}")
 
 
-def _maps(maps: FeatureMaps, channels: list[int]) -> None:
+def _maps(maps: FeatureMaps, channels: list[int]) -> Pixels:
     picture = mosaic.mosaic(maps, channels, width=700)
     layout.picture(
         picture,
@@ -123,46 +135,73 @@ def _maps(maps: FeatureMaps, channels: list[int]) -> None:
             width=maps.layer.size,
             channels=maps.layer.channels,
         ),
-        t("The strongest maps of {layer}", layer=maps.layer.name),
+        t("Maps of {layer}", layer=maps.layer.name),
     )
+    return picture
 
 
 def _own(photo: Image.Image, layer: str) -> None:
     own = session.network_named(session.OWN)
     base = session.network_named(own.provenance.network)
-    names = [found.name for found in own.layers]
-    layer = layer if layer in names else at_depth(own, 0.5).name
-    before = maps_kit.observed(base, photo).maps[layer]
-    after = maps_kit.observed(own, photo).maps[layer]
-    changed = changes(before, after)
-    if float(changed.max()) < 1e-4:
+    if own.provenance.body == base.provenance.body:
         st.info(
             t(
-                "Your network learned only a new head, so all its maps are those of {network}. Train the whole network on the page “Fine-tuning” and look again.",
-                network=base.title,
+                "Your network learned only a new head, so all its maps are those of {network}. On the page “Fine-tuning”, let the last blocks learn too, and look again.",
+                network=plain(base.title),
             ),
             icon=":material/info:",
         )
         return
+    before, after = maps_kit.observed(base, photo), maps_kit.observed(own, photo)
+    by_layer = layer_changes(before, after)
+    shown = (
+        layer if by_layer.get(layer, 0.0) > _UNCHANGED else max(by_layer, key=by_layer.__getitem__)
+    )
+    if shown != layer:
+        st.caption(
+            t(
+                "The maps of {layer} are as they were: only later layers learned. Here is {other}, which changed most.",
+                layer=plain(layer),
+                other=plain(shown),
+            )
+        )
+    changed = changes(before.maps[shown], after.maps[shown])
     channels = [int(channel) for channel in (-changed).argsort(kind="stable")[:_SHOWN]]
-    left, right = st.columns(2, gap="medium")
-    with left:
-        layout.label(plain(base.title))
-        _maps(before, channels)
-    with right:
-        layout.label(t("★ Your network"))
-        _maps(after, channels)
+    titles = (plain(base.title), t("★ Your network"))
+    pictures = []
+    for column, title, seen in zip(
+        st.columns(2, gap="medium"), titles, (before, after), strict=True
+    ):
+        with column:
+            layout.label(title)
+            pictures.append(_maps(seen.maps[shown], channels))
     st.caption(
         t(
-            "The maps that changed most come first. Channel {channel} changed by {share} of the layer's strength.",
+            "The maps that changed most come first. Channel {channel} changed by {share} of the layer's strength, all {count} channels by {mean} on average.",
             channel=channels[0],
             share=percent(float(changed[channels[0]])),
-        )
-    )
-    st.caption(
-        t(
-            "Mean change of all {count} channels: {share}",
             count=len(changed),
-            share=percent(float(changed.mean())),
+            mean=percent(float(changed.mean())),
         )
     )
+    _download(pictures, f"changed-{shown}")
+    _by_layer(by_layer, shown)
+
+
+def _by_layer(by_layer: Mapping[str, float], shown: str) -> None:
+    """Show how much each layer changed, from the photo to the answer."""
+    title = t("How much the maps of each layer changed")
+    layout.label(title)
+    names = list(by_layer)
+    colours = ["#d55e00" if name == shown else "#0072b2" for name in names]
+    bars = go.Bar(x=names, y=list(by_layer.values()), marker_color=colours)
+    bars.hovertemplate = "%{x}: %{y:.0%}<extra></extra>"
+    figure = go.Figure(bars)
+    figure.update_layout(height=190, margin={"l": 5, "r": 5, "t": 5, "b": 5})
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(tickformat=".0%")
+    st.plotly_chart(figure, key="maps_compare_layers", alt=title)
+
+
+def _download(pictures: Sequence[Pixels], name: str) -> None:
+    save.png(lambda: mosaic.sheet([pictures]), name, "maps_compare_download")

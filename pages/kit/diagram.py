@@ -49,6 +49,7 @@ def layer_choice(classifier: Classifier, photo: Image.Image, observation: Observ
                 (current(), classifier.provenance.network, classifier.provenance.body),
             ),
             "selected": chosen,
+            "hint": t("click a bar to choose another layer"),
             "answersLabel": t("What it says"),
             "answers": [
                 {

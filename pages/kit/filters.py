@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import photos
 from core.features.diagram import first_filters
 from core.features.mosaic import patches
 from core.zoo.classifier import Classifier
-from pages.kit import layout
+from pages.kit import layout, save
 from pages.kit.language import t
 
 
@@ -32,12 +31,6 @@ def view(classifier: Classifier) -> None:
                 side=side,
             )
         )
-        st.download_button(
-            t("Download PNG"),
-            lambda: photos.encode_png(picture),
-            file_name=f"filters-{classifier.provenance.network}.png",
-            mime="image/png",
-            icon=":material/download:",
-            on_click="ignore",
-            key="maps_filters_download",
+        save.png(
+            lambda: picture, f"filters-{classifier.provenance.network}", "maps_filters_download"
         )

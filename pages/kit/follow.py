@@ -12,6 +12,10 @@ from pages.kit.live import progress
 _SECONDS = 0.35
 
 
+_VIEW = "maps_view"
+"""Key of the choice of what to look at."""
+
+
 def follow(job: Job, draw: Callable[[Snapshot], None], seconds: float = _SECONDS) -> None:
     """Draw a job's newest snapshot a few times a second, as a fragment; once it ended, only once.
 
@@ -25,9 +29,12 @@ def follow(job: Job, draw: Callable[[Snapshot], None], seconds: float = _SECONDS
     if job.snapshot().state.is_end:
         _show(job.snapshot(), draw)
         return
+    view = st.session_state.get(_VIEW)
 
     @st.fragment(run_every=seconds)
     def part() -> None:
+        if st.session_state.get(_VIEW) != view:
+            return  # late: its place belongs to another view already
         snapshot = job.snapshot()
         _show(snapshot, draw)
         if snapshot.state.is_end:

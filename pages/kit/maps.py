@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
-from core import photos
 from core.features import mosaic as pictures
 from core.features.maps import FeatureMaps, Observation, Order, observe, ranked, spot
 from core.features.mosaic import Scale
@@ -23,7 +21,7 @@ from core.problem import N_
 from core.steps import Pixels
 from core.zoo.classifier import Classifier
 from pages.kit import channel as channel_kit
-from pages.kit import layout, session
+from pages.kit import layout, save, session
 from pages.kit.language import number, remember_choice, t
 from pages.kit.live import data_uri
 from pages.kit.registry import IDEAL
@@ -145,6 +143,8 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
             ),
             t("All channels of {layer} as columns", layer=name),
         )
+        stem = f"strip-{classifier.provenance.network}-{name}"
+        save.png(lambda: whole, stem, "maps_strip_download")
     _downloads(classifier, observation, maps, sheet, channel)
 
 
@@ -203,21 +203,27 @@ def _one_channel(maps: FeatureMaps, channel: int, seen: Pixels) -> None:
     """Show one channel: over the photo, where it is most active, and its numbers on hover."""
     title = t("Channel {channel} of {layer}", channel=channel, layer=maps.layer.name)
     st.subheader(title, anchor=False)
-    place = spot(maps, channel, len(seen))
-    over, boxed = st.columns(2, gap="small")
+    lit, framed = _over_and_boxed(maps, channel, seen)
+    over, boxed = st.container(key="maps_row_channel").columns(2, gap="small")
     with over:
         layout.picture(
-            pictures.overlay(maps, channel, seen),
+            lit,
             t("Bright where the channel is active"),
             t("The channel laid over the photo"),
         )
     with boxed:
         layout.picture(
-            pictures.marked(seen, place),
+            framed,
             t("What its most active spot sees"),
             t("The receptive field of the most active spot, as a box on the photo"),
         )
     _numbers(maps, channel, title)
+
+
+def _over_and_boxed(maps: FeatureMaps, channel: int, seen: Pixels) -> tuple[Pixels, Pixels]:
+    """The channel over the photo, and what its most active spot sees."""
+    place = spot(maps, channel, len(seen))
+    return pictures.overlay(maps, channel, seen), pictures.marked(seen, place)
 
 
 def _numbers(maps: FeatureMaps, channel: int, title: str) -> None:
@@ -235,7 +241,7 @@ def _numbers(maps: FeatureMaps, channel: int, title: str) -> None:
     st.plotly_chart(figure, key="maps_channel_plot", alt=title)
     st.caption(
         t(
-            "Mean {mean} · greatest {maximum} · gradient × activation for the answer {evidence}",
+            "Mean {mean} · greatest {maximum} · speaks for the answer with {evidence} (gradient × activation)",
             mean=number(float(values.mean()), 3),
             maximum=number(float(values.max()), 3),
             evidence="–" if maps.evidence is None else number(float(maps.evidence[channel]), 3),
@@ -250,40 +256,28 @@ def _downloads(
     sheet: Sheet,
     channel: int,
 ) -> None:
-    stem = f"maps-{classifier.provenance.network}"
-    layer = maps.layer.name
-    npy, npz = "application/octet-stream", "application/zip"
-    files: list[tuple[str, Callable[[], bytes], str, str]] = [
-        (
-            t("Download the mosaic"),
-            lambda: photos.encode_png(sheet.pixels),
-            f"{stem}-{layer}.png",
-            "image/png",
-        ),
-        (
+    network, layer = classifier.provenance.network, maps.layer.name
+    stem = f"maps-{network}-{layer}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        save.png(lambda: sheet.pixels, stem, "maps_download_mosaic", t("Download the mosaic"))
+        save.png(
+            lambda: pictures.sheet([_over_and_boxed(maps, channel, observation.seen)]),
+            f"{stem}-{channel}",
+            "maps_download_channel",
+            t("Download the channel"),
+        )
+        save.file(
             t("Download the numbers (.npy)"),
             lambda: as_npy(maps.maps),
-            f"{stem}-{layer}.npy",
-            npy,
-        ),
-        (
+            f"{stem}.npy",
+            "maps_download_npy",
+        )
+        save.file(
             t("All layers (.npz)"),
             lambda: as_npz(observation),
-            f"{stem}.npz",
-            npz,
-        ),
-    ]
-    with st.container(horizontal=True):
-        for index, (label, make, name, mime) in enumerate(files):
-            st.download_button(
-                label,
-                make,
-                file_name=name,
-                mime=mime,
-                icon=":material/download:",
-                on_click="ignore",
-                key=f"maps_download_{index}",
-            )
+            f"maps-{network}.npz",
+            "maps_download_npz",
+        )
         if st.button(
             t("Draw the channel large"),
             icon=":material/palette:",

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import streamlit as st
 from PIL import Image
 
+from core import photos
 from core.features import mosaic
 from core.features.tour import Stop, stops
 from core.jobs import Snapshot, scheduler
 from core.problem import N_
 from core.steps import Pixels
-from core.synthesis.thumbnail import thumbnails
+from core.synthesis.thumbnail import SIDE, thumbnails
 from core.zoo.classifier import Classifier
 from pages.kit import channel as channel_kit
-from pages.kit import layout, session
+from pages.kit import layout, save, session
 from pages.kit import maps as maps_kit
 from pages.kit.channel import Place
 from pages.kit.follow import follow
@@ -30,6 +32,7 @@ _SENTENCES = (
     N_("**Parts.** Eyes, noses, wheels, feathers – wherever in the photo they are."),
     N_("**Things.** Whole animals and objects; from here it is one weighted sum to the answer."),
 )
+_NOT_YET: Pixels = np.full((SIDE, SIDE, 3), 238, np.uint8)
 
 
 def view(classifier: Classifier, photo: Image.Image) -> None:
@@ -47,7 +50,7 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
             name=plain(answer.class_name),
         )
     )
-    if job is not None and running:
+    if missing and job is not None and running:
         follow(
             job, lambda snapshot: _live(snapshot, classifier, observation.seen, halts), seconds=1
         )
@@ -60,9 +63,15 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
             key="maps_tour_start",
             on_click=_start,
             args=(classifier, missing, _name(classifier, wanted)),
-            help=t("Fifteen small pictures, about half a minute."),
+            help=t("Fifteen small pictures, about ten seconds."),
         )
     _show(classifier, observation.seen, halts, {})
+    if not missing:
+        save.png(
+            lambda: mosaic.sheet([_row(classifier, observation.seen, stop) for stop in halts]),
+            f"tour-{classifier.provenance.network}",
+            "maps_tour_download",
+        )
 
 
 def _key(classifier: Classifier, place: Place) -> tuple[object, ...]:
@@ -100,42 +109,58 @@ def _show(
 ) -> None:
     for number, (stop, text) in enumerate(zip(halts, _SENTENCES, strict=True), 1):
         layer = stop.maps.layer
-        with st.container(border=True):
-            words, *columns = st.columns([1.6, *[1] * len(stop.channels)], gap="small")
-            with words:
-                st.markdown(f"{number} · {t(text)}")
-                st.caption(
-                    t(
-                        "{layer} · {height}×{width}×{channels}",
-                        layer=layer.name,
-                        height=layer.size,
-                        width=layer.size,
-                        channels=layer.channels,
-                    )
-                )
-            for channel, column in zip(stop.channels, columns, strict=True):
-                with column:
-                    _pair(classifier, seen, stop, channel, drawn)
-
-
-def _pair(
-    classifier: Classifier,
-    seen: Pixels,
-    stop: Stop,
-    channel: int,
-    drawn: Mapping[Place, Pixels],
-) -> None:
-    layer = stop.maps.layer.name
-    kept = channel_kit.drawings().get(_key(classifier, (layer, channel)))
-    ideal = drawn.get((layer, channel), kept)
-    title = t("Channel {channel}", channel=channel)
-    lit = mosaic.overlay(stop.maps, channel, seen)
-    left, right = st.columns(2, gap="xsmall")
-    with left:
-        layout.picture(lit, title, t("The channel laid over the photo"))
-    with right:
-        if ideal is not None:
-            alt = t(
-                "The ideal picture of channel {channel} of {layer}", channel=channel, layer=layer
+        with st.container(border=True, key=f"maps_row_tour_{number}"):
+            size = t(
+                "{layer} · {height}×{width}×{channels}",
+                layer=layer.name,
+                height=layer.size,
+                width=layer.size,
+                channels=layer.channels,
             )
-            layout.picture(ideal, t("its ideal"), alt)
+            st.markdown(f"{number} · {t(text)} :small[:gray[{plain(size)}]]")
+            columns = iter(st.columns(2 * len(stop.channels), gap="small"))
+            for channel in stop.channels:
+                with next(columns):
+                    _lit(seen, stop, channel)
+                with next(columns):
+                    _ideal(classifier, stop, channel, drawn)
+
+
+def _row(classifier: Classifier, seen: Pixels, stop: Stop) -> list[Pixels]:
+    """A stop's channels over the photo, each beside its ideal picture."""
+    row = []
+    for channel in stop.channels:
+        ideal = Image.fromarray(_picture(classifier, stop, channel, {}))
+        row.append(mosaic.overlay(stop.maps, channel, seen))
+        row.append(np.asarray(photos.centre_square(ideal, len(seen))))
+    return row
+
+
+def _lit(seen: Pixels, stop: Stop, channel: int) -> None:
+    layout.picture(
+        mosaic.overlay(stop.maps, channel, seen),
+        t("Channel {channel}", channel=channel),
+        t("The channel laid over the photo"),
+    )
+
+
+def _ideal(classifier: Classifier, stop: Stop, channel: int, drawn: Mapping[Place, Pixels]) -> None:
+    picture = _picture(classifier, stop, channel, drawn)
+    alt = (
+        t("Not drawn yet")
+        if picture is _NOT_YET
+        else t(
+            "The ideal picture of channel {channel} of {layer}",
+            channel=channel,
+            layer=stop.maps.layer.name,
+        )
+    )
+    layout.picture(picture, t("its ideal"), alt)
+
+
+def _picture(
+    classifier: Classifier, stop: Stop, channel: int, drawn: Mapping[Place, Pixels]
+) -> Pixels:
+    place = (stop.maps.layer.name, channel)
+    kept = channel_kit.drawings().get(_key(classifier, place), _NOT_YET)
+    return drawn.get(place, kept)

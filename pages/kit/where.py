@@ -7,14 +7,13 @@ from functools import partial
 import streamlit as st
 from PIL import Image
 
-from core import photos
 from core.features import mosaic
 from core.features.saliency import METHODS, Explanation, Method, explain
 from core.jobs import Snapshot, scheduler
 from core.problem import N_
 from core.steps import Pixels
 from core.zoo.classifier import Classifier
-from pages.kit import layout, pickers, session
+from pages.kit import layout, pickers, save, session
 from pages.kit import maps as maps_kit
 from pages.kit.follow import follow
 from pages.kit.language import plain, t
@@ -52,7 +51,7 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
 def _show(snapshot: Snapshot, classifier: Classifier, seen: Pixels) -> None:
     found = snapshot.step.result if snapshot.step else None
     heats = found.heats if isinstance(found, Explanation) else {}
-    columns = st.columns(1 + len(METHODS), gap="small")
+    columns = st.container(key="maps_row_where").columns(1 + len(METHODS), gap="small")
     with columns[0]:
         layout.label(t("The photo"))
         layout.picture(seen, t("What the network sees"), t("The photo"))
@@ -65,14 +64,9 @@ def _show(snapshot: Snapshot, classifier: Classifier, seen: Pixels) -> None:
             picture = mosaic.heat(heats[method], seen)
             layout.picture(picture, t(_IDEAS[method]), t(name))
             if snapshot.state.is_end:
-                st.download_button(
-                    t("Download PNG"),
-                    partial(photos.encode_png, picture),
-                    file_name=f"{method}-{classifier.provenance.network}.png",
-                    mime="image/png",
-                    icon=":material/download:",
-                    on_click="ignore",
-                    key=f"maps_where_{method}",
+                name_of_file = f"{method}-{classifier.provenance.network}"
+                save.png(
+                    partial(mosaic.heat, heats[method], seen), name_of_file, f"maps_where_{method}"
                 )
     if isinstance(found, Explanation) and snapshot.state.is_end:
         st.caption(
