@@ -35,5 +35,24 @@ class Whole:
             return self.default
 
 
+@dataclass(frozen=True)
+class Line:
+    """A line of text from the environment.
+
+    Attributes:
+        name: of the variable.
+    """
+
+    name: str
+
+    def read(self) -> str:
+        """Give the text as it is set now; empty where it is not. It may be secret: never log it."""
+        return os.environ.get(self.name, "").strip()
+
+
 COMPUTE_THREADS = Whole("IDEALCAT_COMPUTE_THREADS", 1)
 """How many jobs compute at once."""
+TEACHER_PIN = Line("IDEALCAT_TEACHER_PIN")
+"""What opens the teacher's functions; without it there are none."""
+WALL_FILE = Line("IDEALCAT_WALL_FILE")
+"""Where the class's wall is kept, if not in the cache folder."""

@@ -12,7 +12,7 @@ from core.attacks.report import Report, amplify
 from core.jobs import Job, Snapshot, scheduler
 from core.steps import Pixels
 from pages.kit import attack as kit
-from pages.kit import entry, layout, live, pickers, plots, session
+from pages.kit import entry, layout, live, pickers, plots, session, wall
 from pages.kit.language import number, percent, plain, t
 from pages.kit.language import sentence as first_large
 from pages.kit.registry import ATTACK
@@ -232,6 +232,7 @@ def show_measures(outcome: kit.Outcome, found: Report) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
+    wall.send(found, outcome.classifier.name, "attack_wall")
 
 
 def show_verdict(found: Report) -> None:

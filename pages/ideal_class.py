@@ -18,7 +18,7 @@ from core.synthesis.presets import PRESETS
 from core.synthesis.verdict import Verdict, judge, second_opinions
 from core.zoo import catalogue
 from pages.kit import drawing as kit
-from pages.kit import entry, layout, live, plots, session
+from pages.kit import entry, layout, live, plots, session, wall
 from pages.kit.language import number, percent, plain, say, sentence, t
 from pages.kit.registry import IDEAL
 
@@ -329,6 +329,7 @@ def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
                 on_click="ignore",
                 key=f"ideal_{kind}",
             )
+        wall.send(synthesis, synthesis.model, "ideal_wall")
     show_curves(snapshot)
 
 

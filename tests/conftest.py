@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from core import photos
+from core import environment, photos
 from core.training import sources
 from core.zoo import loading, weights
 from core.zoo.classifier import Classifier, Provenance
@@ -37,6 +37,7 @@ def torch_home(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("TORCH_HOME", str(home))
     monkeypatch.delenv(weights.MIRROR_VARIABLE, raising=False)
     monkeypatch.delenv(sources.MIRROR_VARIABLE, raising=False)
+    monkeypatch.delenv(environment.TEACHER_PIN.name, raising=False)
     return home
 
 

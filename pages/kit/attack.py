@@ -24,7 +24,7 @@ from core.problem import N_
 from core.steps import Pixels, Step, Steps
 from core.zoo import catalogue
 from core.zoo.classifier import Classifier
-from pages.kit import live, session
+from pages.kit import live, notebook, session
 from pages.kit.language import number, percent, plain, remember_choice, sentence, t
 
 METHOD_NAMES: dict[str, str] = {
@@ -257,7 +257,7 @@ def starter(
     classifier: Classifier, photo: Image.Image, name: str, plan: Plan
 ) -> tuple[Callable[[], Steps[loop.Attempt]], Callable[[Step[loop.Attempt]], Outcome | None]]:
     """Give a job's generator and its conclusion, which enters a row into the ledger."""
-    rows, turned = book(), dial()
+    rows, turned, pictures = book(), dial(), notebook.attacks()
     turned.clear()
     turned.update(kind=(plan.settings.norm, plan.mask), epsilon=plan.settings.epsilon)
     began = [0.0]
@@ -282,6 +282,7 @@ def starter(
         )
         rows.append(row)
         del rows[:-MOST_ROWS]
+        notebook.keep(pictures, row, found)
         return Outcome(plan, classifier, found, row)
 
     return make, conclude
@@ -331,7 +332,7 @@ def ledger_table(rows: Sequence[ledger.Row]) -> None:
         st.caption(t("Every attempt will get a line here."))
         return
     st.dataframe(
-        [_told(row) for row in reversed(rows)],
+        told_rows(rows),
         hide_index=True,
         width="stretch",
         key="attack_ledger",
@@ -345,6 +346,11 @@ def ledger_table(rows: Sequence[ledger.Row]) -> None:
         on_click="ignore",
         key="attack_csv",
     )
+
+
+def told_rows(rows: Sequence[ledger.Row]) -> list[dict[str, str]]:
+    """Write the ledger's rows by the names of their columns, the newest attempt first."""
+    return [_told(row) for row in reversed(rows)]
 
 
 def _told(row: ledger.Row) -> dict[str, str]:

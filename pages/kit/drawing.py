@@ -14,6 +14,7 @@ import streamlit as st
 from PIL import Image
 
 from core import photos
+from core.predictions import Opinion
 from core.problem import N_, Problem
 from core.steps import Pixels
 from core.synthesis import recipe
@@ -58,11 +59,23 @@ _film = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Keepsake:
-    """One finished picture of this session, as the file that can be downloaded."""
+    """One finished picture of this session, as the file that can be downloaded.
+
+    Attributes:
+        title: what it is.
+        file_name: for the download.
+        png: the file.
+        model: name of the network that drew it.
+        settings: how it was drawn, with the steps that were made.
+        opinions: what networks see in it that never saw the run.
+    """
 
     title: str
     file_name: str
     png: bytes
+    model: str
+    settings: Settings
+    opinions: tuple[Opinion, ...]
 
 
 @st.cache_resource(scope="session", show_spinner=False)
@@ -406,7 +419,8 @@ def keep(verdict: Verdict, title: str) -> None:
     if not any(one.png == png for one in kept):
         name = f"ideal-{'-'.join(title.split())}-seed{synthesis.settings.seed}.png"
         safe = "".join(c if c.isascii() and (c.isalnum() or c in "-.") else "_" for c in name)
-        kept.insert(0, Keepsake(title, safe, png))
+        settings = replace(synthesis.settings, steps=synthesis.steps_done)
+        kept.insert(0, Keepsake(title, safe, png, synthesis.model, settings, verdict.others))
         del kept[MOST_KEPT:]
 
 

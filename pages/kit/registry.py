@@ -62,5 +62,19 @@ ATTACK = PageInfo(
     N_("Turn a dog into a cat for the network, with a change no eye can tell."),
     default_photo="dalmatian",
 )
+WALL = PageInfo(
+    "pages/teacher.py",
+    N_("Class wall"),
+    ":material/gallery_thumbnail:",
+    N_("What the class has drawn and disguised, for everybody to see."),
+    uses_network=False,
+)
+HAND_IN = PageInfo(
+    "pages/hand_in.py",
+    N_("Hand in"),
+    ":material/assignment_turned_in:",
+    N_("All that you have done here, as one file for your teacher."),
+    uses_network=False,
+)
 
-PAGES = (HOME, MAPS, TRAINING, IDEAL, ATTACK)
+PAGES = (HOME, MAPS, TRAINING, IDEAL, ATTACK, WALL, HAND_IN)

@@ -1,0 +1,55 @@
+"""Hand in: all that a student has done, as one file for the teacher."""
+
+from functools import partial
+
+import streamlit as st
+
+from core.classroom import report
+from pages.kit import entry, handin, layout, registry
+from pages.kit.language import number, t
+
+entry.only_through_app()
+
+layout.heading(t(registry.HAND_IN.title), t(registry.HAND_IN.promise))
+counts = handin.counts()
+with st.grid(min_column_width=150):
+    for name, title in handin.TITLES.items():
+        st.metric(t(title), number(counts[name]), border=True)
+
+if any(counts.values()):
+    author = st.text_input(
+        t("Your name, if it is to stand on the report"),
+        max_chars=report.LONGEST_AUTHOR,
+        key="hand_in_author",
+        persist_state="session",
+        placeholder=t("optional"),
+    )
+    handed = handin.gathered(author)
+    st.download_button(
+        t("Download my report"),
+        partial(report.to_html, handed),
+        file_name=report.file_name(author),
+        mime="text/html",
+        type="primary",
+        icon=":material/download:",
+        on_click="ignore",
+        key="hand_in_download",
+    )
+    st.caption(
+        t(
+            "One file that opens in any browser, without internet: pictures, settings, the ledger "
+            "of attacks, scores and answers. Photos of your own that you attacked are in it too. "
+            "The app sends it to nobody: you hand it in the way your class does."
+        )
+    )
+    st.info(
+        t("Download it before you close the app: what you did here goes when you leave."),
+        icon=":material/schedule:",
+    )
+else:
+    st.info(
+        t("There is nothing to hand in yet. What you do on these pages gathers here by itself:"),
+        icon=":material/assignment:",
+    )
+    for page in (registry.IDEAL, registry.ATTACK, registry.TRAINING):
+        st.page_link(page.file, label=t(page.title), icon=page.icon)

@@ -1,0 +1,189 @@
+"""Gathering what a session holds into the report that a student hands in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+from babel.dates import format_date
+
+from core import photos
+from core.classroom.report import Figure, HandIn, Part, Section, Table
+from core.problem import N_
+from core.synthesis.loop import Settings
+from core.training.comparison import Comparison, Outcome
+from pages.kit import attack, drawing, notebook, session, training
+from pages.kit.language import current, number, percent, sentence, t
+
+TITLES = {
+    "ideal": N_("Ideal pictures"),
+    "attack": N_("Adversarial attacks"),
+    "training": N_("A network of my own"),
+    "answers": N_("Predictions"),
+}
+"""The report's sections, in its order."""
+
+
+def gathered(author: str) -> HandIn:
+    """Give all that this session has done so far, in the visitor's language."""
+    comparison = session.comparison()
+    parts = {
+        "ideal": tuple(map(_drawn, reversed(drawing.gallery()))),
+        "attack": _attacks(),
+        "training": _trained(comparison) if comparison else (),
+        "answers": _answers(),
+    }
+    return HandIn(
+        language=current().replace("_", "-"),
+        title=t("What I did with Ideal Cat"),
+        author=author,
+        about=_today(),
+        sections=tuple(Section(t(TITLES[name]), part) for name, part in parts.items() if part),
+    )
+
+
+def counts() -> dict[str, int]:
+    """Say how much there is for each section."""
+    return {
+        "ideal": len(drawing.gallery()),
+        "attack": len(attack.book()),
+        "training": len(session.comparison() or ()),
+        "answers": len(session.answers()),
+    }
+
+
+def _today() -> str:
+    """Write the date where the visitor is: in the evening it may be tomorrow at the server."""
+    try:
+        now = datetime.now(ZoneInfo(st.context.timezone or "UTC"))
+    except (KeyError, ValueError, OSError):  # no such zone, or a machine without their list
+        now = datetime.now(UTC)
+    return format_date(now, "long", locale=current())
+
+
+def _network(name: str) -> str:
+    return t("Own network") if name == session.OWN else attack.network_title(name)
+
+
+def _photo(name: str) -> str:
+    titles = {sample.id: sample.title for sample in photos.SAMPLES}
+    return t(titles[name]) if name in titles else t("Own photo")
+
+
+def _drawn(kept: drawing.Keepsake) -> Part:
+    agree = sum(o.class_name == o.target for o in kept.opinions)
+    text = ""
+    if kept.opinions:
+        text = t(
+            "Of {others} opinions of networks that never saw this run, {agree} recognise it.",
+            others=len(kept.opinions),
+            agree=agree,
+        )
+    return Part(
+        title=kept.title,
+        facts=((t("Network"), _network(kept.model)), *_dials(kept.settings)),
+        figures=(Figure(kept.png, kept.title, kept.title),),
+        text=text,
+    )
+
+
+def _dials(settings: Settings) -> tuple[tuple[str, str], ...]:
+    view = settings.view
+    weights = {
+        t("Weight of L2"): settings.l2,
+        t("Weight of the blur"): settings.blur,
+        t("Weight of the batch-norm prior"): settings.batch_norm,
+    }
+    return (
+        (t("Seed"), str(settings.seed)),
+        (t("Steps"), number(settings.steps)),
+        (t("Canvas"), t(drawing.CANVAS_NAMES[settings.canvas])),
+        (t("Start from"), _photo(settings.photo) if settings.photo else t("Noise")),
+        (t("Size in pixels"), str(settings.size)),
+        (t("Learning rate"), number(settings.learning_rate, 3)),
+        (t("Weight of the total variation"), number(settings.tv)),
+        *((name, number(weight, 1)) for name, weight in weights.items() if weight),
+        (t("Enlarged by"), f"{number(view.scale[0], 2)}–{number(view.scale[1], 2)}"),
+        (t("Turned by at most"), f"{number(view.rotation)}°"),
+    )
+
+
+def _attacks() -> tuple[Part, ...]:
+    rows = attack.book()
+    if not rows:
+        return ()
+    parts = [_attacked(kept) for kept in notebook.attacks()]
+    told = attack.told_rows(rows)
+    columns = tuple(dict.fromkeys(name for row in told for name in row))
+    lines = tuple(tuple(row.get(name, "–") for name in columns) for row in told)
+    return (*parts, Part(title=t("Ledger"), table=Table(columns, lines)))
+
+
+def _attacked(kept: notebook.Attacked) -> Part:
+    row = kept.row
+    wanted = row.target or t("anything else")
+    before, after = (
+        f"{p[0].class_name} ({percent(p[0].probability, 1)})" for p in (row.before, row.after)
+    )
+    return Part(
+        title=f"{_photo(row.photo)} → {wanted}",
+        facts=(
+            (t("Network"), _network(row.network)),
+            (t("Method"), t(attack.METHOD_NAMES.get(row.attack, row.attack))),
+            (t("Fooled"), t("yes") if row.success else t("no")),
+        ),
+        figures=(
+            Figure(kept.before, f"{t('The photo')}: {before}", t("The photo")),
+            Figure(kept.after, f"{t('The changed photo')}: {after}", t("The changed photo")),
+        ),
+    )
+
+
+def _trained(comparison: Comparison) -> tuple[Part, ...]:
+    first = next(iter(comparison.values())).training
+    columns = (
+        t("Way of training"),
+        t("Accuracy"),
+        t("95 % interval"),
+        t("Photos learned from"),
+        t("Photos examined on"),
+        t("Epochs"),
+        t("Learning rate"),
+        t("Seconds"),
+    )
+    rows = tuple(_way(outcome) for outcome in comparison.values())
+    facts = (
+        (t("Network"), _network(first.classifier.provenance.network)),
+        (t("Classes"), ", ".join(first.classifier.labels)),
+        (t("Seed"), str(first.settings.seed)),
+    )
+    return (Part(facts=facts, table=Table(columns, rows)),)
+
+
+def _way(outcome: Outcome) -> tuple[str, ...]:
+    done, settings = outcome.training, outcome.training.settings
+    low, high = done.interval
+    used = settings.tuning or settings.head
+    return (
+        sentence(training.way_name(settings.way)),
+        percent(done.accuracy, 1),
+        f"{percent(low, 1)} – {percent(high, 1)}",
+        number(done.n_train),
+        number(done.n_val),
+        number(used.epochs),
+        number(used.learning_rate, 4),
+        number(outcome.seconds, 1),
+    )
+
+
+def _answers() -> tuple[Part, ...]:
+    answers = session.answers().values()
+    if not answers:
+        return ()
+    columns = (t("Question"), t("My prediction"), t("What came out"), t("Right"))
+    rows = tuple(
+        (answer.question, answer.predicted, answer.expected, "✓" if answer.is_right else "–")
+        for answer in answers
+    )
+    return (Part(table=Table(columns, rows)),)

@@ -1,0 +1,153 @@
+"""What a student hands in: everything is in it, and nothing that a name says can do anything."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_browser import CHROMIUM, chromium  # noqa: F401 - a fixture
+
+from core import photos
+from core.classroom.report import Figure, HandIn, Part, Section, Table, file_name, to_html
+
+HOSTILE = (
+    "<script>document.title='taken'</script>",
+    '"><img src=x onerror="document.title=1">',
+    "'; --></style><svg onload=alert(1)>",
+    "&lt;b&gt; &amp; javascript:alert(1)",
+    "</main></body></html><h1>gone</h1>",
+    "a\x00b\x1bc\u202edexif\ud800",
+)
+TAGS = {
+    *("html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "h3", "p", "strong"),
+    *("section", "div", "dl", "dt", "dd", "figure", "img", "figcaption"),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+}
+
+
+class Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data) -> None:
+        self.text += data
+
+
+def pixels(shade: int) -> np.ndarray:
+    return np.full((40, 60, 3), shade, np.uint8)
+
+
+def handed(words: tuple[str, ...]) -> HandIn:
+    """A report of which each text is one of these words."""
+    it = itertools.cycle(words)
+
+    def say() -> str:
+        return next(it)
+
+    def part() -> Part:
+        figures = (
+            Figure(photos.encode_png(pixels(90)), say(), say()),
+            Figure(photos.encode_jpeg(pixels(200)), say(), say()),
+        )
+        table = Table((say(), say()), ((say(), say()), (say(), say())))
+        return Part(say(), ((say(), say()),), figures, say(), table)
+
+    sections = tuple(Section(say(), (part(), part())) for _ in range(2))
+    return HandIn("pt-BR", say(), say(), say(), sections)
+
+
+def read(html: bytes) -> Reader:
+    reader = Reader()
+    reader.feed(html.decode("utf-8"))
+    return reader
+
+
+def test_everything_is_in_the_one_file():
+    words = tuple(f"word {i}" for i in range(60))
+    reader = read(to_html(handed(words)))
+    uris = [value for name, value in reader.attributes if name == "src"]
+    assert len(uris) == 8
+    for uri in uris:
+        kind, data = re.fullmatch(r"data:image/(png|jpeg);base64,(.*)", uri).groups()
+        shown = Image.open(io.BytesIO(base64.b64decode(data)))
+        assert (shown.format.lower(), shown.size) == (kind, (60, 40))
+    alts = [value for name, value in reader.attributes if name == "alt"]
+    assert [word for word in words if word not in reader.text and word not in alts] == []
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_what_people_have_typed_stays_text(hostile):
+    reader = read(to_html(handed((hostile,))))
+    assert set(reader.tags) <= TAGS
+    assert reader.tags.count("h1") == 1
+    names = {name for name, _ in reader.attributes}
+    assert names <= {"lang", "charset", "http-equiv", "content", "name", "src", "alt", "class"}
+    readable = "".join(c for c in hostile if c.isprintable())
+    assert reader.text.count(readable) > 10
+
+
+def test_nothing_is_allowed_to_run_or_to_be_fetched():
+    html = to_html(handed(("word",))).decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', html).group(1)
+    assert policy.startswith("default-src &#x27;none&#x27;; img-src data:; style-src")
+    assert "unsafe" not in policy
+    assert not re.search(r"https?://|<script|<link|<iframe|<object|<form", html)
+
+
+def test_only_pictures_become_pictures():
+    part = Part(figures=(Figure(b"<svg onload=alert(1)>", "", ""),))
+    with pytest.raises(ValueError, match="PNG or JPEG"):
+        to_html(HandIn("en", "", "", "", (Section("", (part,)),)))
+
+
+@pytest.mark.parametrize(
+    ("author", "name"),
+    [
+        ("", "ideal-cat.html"),
+        ("Ana Júlia", "ideal-cat-ana-julia.html"),
+        ("../../etc/passwd", "ideal-cat-etc-passwd.html"),
+        ("con\x00.exe", "ideal-cat-con-exe.html"),
+        ("ñ" * 200, "ideal-cat-" + "n" * 30 + ".html"),
+        ("猫", "ideal-cat.html"),
+    ],
+)
+def test_a_file_is_named_after_its_author_as_any_system_can_take(author, name):
+    assert file_name(author) == name
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed on this machine")
+def test_it_opens_in_a_browser_with_all_pictures_and_without_a_complaint(chromium, tmp_path):  # noqa: F811
+    path = tmp_path / "report.html"
+    path.write_bytes(to_html(handed(HOSTILE)))
+    context = chromium.new_context()
+    page = context.new_page()
+    complaints, requests = [], []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(path.as_uri())
+    loaded = "imgs => imgs.length && imgs.every(i => i.complete && i.naturalWidth == 60)"
+    assert page.locator("img").evaluate_all(loaded)
+    assert page.locator("img").count() == 8
+    assert page.evaluate("getComputedStyle(document.querySelector('main')).fontSize") == "16px"
+    assert (
+        page.evaluate("getComputedStyle(document.body).maxWidth") == "960px"
+    )  # the style is let in
+    assert page.title() != "taken"
+    assert complaints == []
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    context.close()
