@@ -37,3 +37,6 @@ class Whole:
 
 COMPUTE_THREADS = Whole("IDEALCAT_COMPUTE_THREADS", 1)
 """How many jobs compute at once."""
+
+MOST_JOBS = Whole("IDEALCAT_MOST_JOBS", 60)
+"""How many jobs take turns; those beyond wait in a queue."""
