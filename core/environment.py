@@ -38,5 +38,8 @@ class Whole:
 COMPUTE_THREADS = Whole("IDEALCAT_COMPUTE_THREADS", 1)
 """How many jobs compute at once."""
 
+GRACE_SECONDS = Whole("IDEALCAT_GRACE_SECONDS", 45, lowest=0)
+"""How long jobs and photos outlive their session: enough for a reload or a network blip."""
+
 MOST_JOBS = Whole("IDEALCAT_MOST_JOBS", 60)
 """How many jobs take turns; those beyond wait in a queue."""

@@ -23,14 +23,12 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
-from core.environment import COMPUTE_THREADS, MOST_JOBS
+from core.environment import COMPUTE_THREADS, GRACE_SECONDS, MOST_JOBS
 from core.problem import N_, Problem
 
 SLICE_SECONDS = 0.25
 ROUND_SECONDS = 2.0
 """With many people the slices get shorter, so that each of them has a turn about this often."""
-GRACE_SECONDS = 120.0
-"""How long jobs outlive their session: long enough for a reload or a network blip."""
 _PACE_SECONDS = 4.0
 """Of a job's own computing, by which its pace is judged."""
 
@@ -114,6 +112,7 @@ class _Session:
     """What the scheduler knows of one session."""
 
     jobs: dict[str, Job] = field(default_factory=dict)
+    belongings: dict[str, Any] = field(default_factory=dict)
     expires: float | None = None  # None while somebody is there
     used: float = 0.0  # seconds of computing, and more where it has joined late: see `_admit`
 
@@ -312,7 +311,7 @@ class Scheduler:
         threads: int = 1,
         most_jobs: int = MOST_JOBS.default,
         slice_seconds: float = SLICE_SECONDS,
-        grace_seconds: float = GRACE_SECONDS,
+        grace_seconds: float = GRACE_SECONDS.default,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start the compute threads.
@@ -321,7 +320,7 @@ class Scheduler:
             threads: how many; one, with all cores to itself, serves a lone user best.
             most_jobs: how many take turns; those beyond wait, in order, until one has ended.
             slice_seconds: how long a job computes before it is the next one's turn, at most.
-            grace_seconds: how long jobs outlive their session.
+            grace_seconds: how long jobs and belongings outlive their session.
             clock: tells the seconds by which computing is shared.
         """
         self._most = most_jobs
@@ -403,6 +402,16 @@ class Scheduler:
                 return None
             session.expires = None
             return session.jobs.get(name)
+
+    def belonging(self, owner: str, name: str, make: Callable[[], T]) -> T:
+        """Give what a session keeps under a name, made when first asked for; it goes with it."""
+        with self._changed:
+            session = self._sessions.setdefault(owner, _Session())
+            session.expires = None
+            if name not in session.belongings:
+                session.belongings[name] = make()
+            kept: T = session.belongings[name]
+            return kept
 
     def discard(self, owner: str, name: str) -> None:
         """Stop a job and forget it with its result."""
@@ -535,7 +544,11 @@ def _fulfil(work: Callable[[], Any], future: Future[Any]) -> None:
 @lru_cache(maxsize=1)
 def scheduler() -> Scheduler:
     """The process's one scheduler, as the environment sets it; it ends with the program."""
-    running = Scheduler(threads=COMPUTE_THREADS.read(), most_jobs=MOST_JOBS.read())
+    running = Scheduler(
+        threads=COMPUTE_THREADS.read(),
+        most_jobs=MOST_JOBS.read(),
+        grace_seconds=GRACE_SECONDS.read(),
+    )
     # A thread that still computes while the interpreter goes would take the program down with
     # "terminate called without an active exception".
     atexit.register(running.close)

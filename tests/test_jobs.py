@@ -591,6 +591,19 @@ def test_starting_a_job_is_coming_back_too(make_scheduler):
     assert not stepped(job).state.is_end
 
 
+def test_belongings_survive_a_gap_and_go_with_their_session(make_scheduler):
+    turns = make_scheduler(grace_seconds=0.3)
+    photos = turns.belonging("a", "photos", list)
+    photos.append("cat")
+    turns.release("a")
+    assert turns.belonging("a", "photos", list) is photos
+    after_the_grace(turns)
+    assert turns.belonging("a", "photos", list) is photos
+    turns.release("a")
+    after_the_grace(turns)
+    assert turns.belonging("a", "photos", list) == []
+
+
 def test_releasing_somebody_unknown_is_nothing(turns):
     turns.release("nobody")
     assert turns.get("nobody", "page") is None
