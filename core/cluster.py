@@ -56,7 +56,8 @@ def relayed_from_cluster(make: Generating) -> Generator[Step[Any], None, None]:
     import ray
     from ray.exceptions import RayActorError
 
-    name, latest = uuid.uuid4().hex, Step[Any](0, 1, phase=N_("on its way to the cluster"))
+    name = uuid.uuid4().hex
+    latest: Step[Any] = Step(0, 1, phase=N_("on its way to the cluster"))
     for attempt in range(_MOST_RESTARTS + 1):
         worker = _workers().least_busy()
         asked = worker.advance.remote(name, make)
