@@ -63,8 +63,11 @@ def counting(total: int):
 
 
 def failing():
-    yield Step(1, 2)
-    raise Problem("{file} is empty.", file="cat.jpg")
+    def fail():  # not of this module, which a worker would have to import
+        yield Step(1, 2)
+        raise Problem("{file} is empty.", file="cat.jpg")
+
+    return fail
 
 
 def until(job, true):
@@ -91,7 +94,7 @@ def test_steps_stream_back_stop_works_and_problems_arrive(two_nodes, turns):
     job.stop()
     assert job.wait(timeout=LIMIT).state == State.STOPPED
 
-    job = turns.submit("a", "page", cluster.anywhere(failing))
+    job = turns.submit("a", "page", cluster.anywhere(failing()))
     assert str(job.wait(timeout=LIMIT).problem) == "cat.jpg is empty."
 
 
