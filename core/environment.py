@@ -56,3 +56,9 @@ TEACHER_PIN = Line("IDEALCAT_TEACHER_PIN")
 """What opens the teacher's functions; without it there are none."""
 WALL_FILE = Line("IDEALCAT_WALL_FILE")
 """Where the class's wall is kept, if not in the cache folder."""
+
+GRACE_SECONDS = Whole("IDEALCAT_GRACE_SECONDS", 45, lowest=0)
+"""How long jobs and photos outlive their session: enough for a reload or a network blip."""
+
+MOST_JOBS = Whole("IDEALCAT_MOST_JOBS", 60)
+"""How many jobs take turns; those beyond wait in a queue."""

@@ -1,32 +1,36 @@
 """Jobs take turns: many long computations on few compute threads, each getting its share.
 
 A job is a generator. A compute thread takes the next job, advances it for a slice of time and
-puts it back, so that everyone progresses and nobody waits behind a long run. Between any two
-steps a job can be stopped, and `snapshot()` tells from any thread how far it is.
+puts it back, so that everyone progresses and nobody waits behind a long run. What is shared
+equally is seconds, and among people: whoever has three jobs, or one with long steps, gets no more
+than the others. Between any two steps a job can be stopped, and `snapshot()` tells from any thread
+how far it is.
 
 This module knows generators and nothing of networks, pictures or pages.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
-from core.environment import COMPUTE_THREADS
+from core.environment import COMPUTE_THREADS, GRACE_SECONDS, MOST_JOBS
 from core.problem import N_, Problem
 
 SLICE_SECONDS = 0.25
-GRACE_SECONDS = 120.0
-"""How long jobs outlive their session: long enough for a reload or a network blip."""
-_RATE_WINDOW_SECONDS = 8.0
+ROUND_SECONDS = 2.0
+"""With many people the slices get shorter, so that each of them has a turn about this often."""
+_PACE_SECONDS = 4.0
+"""Of a job's own computing, by which its pace is judged."""
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -76,9 +80,12 @@ class Snapshot:
         step: its latest step; None before the first.
         history: by name, the scalars of all steps so far.
         version: grows with every change, for `Job.wait`.
-        sharing: how many jobs take turns on the compute threads, this one included.
+        sharing: how many people compute right now, this job's owner included.
+        parts: it gets one in so many parts of the computer: more than `sharing` where its owner
+            has several jobs.
+        place: in the queue of those that do not take turns yet, from 1; 0 where it takes turns.
         seconds: since it was submitted, until now or its end.
-        seconds_left: estimate from its present pace; None while there is none.
+        seconds_left: estimate from its present pace and part; None while there is none.
         result: what its conclusion gave, once it is done or stopped.
         problem: why it failed, as a sentence for people.
     """
@@ -88,6 +95,8 @@ class Snapshot:
     history: Mapping[str, tuple[float, ...]]
     version: int
     sharing: int
+    parts: int
+    place: int
     seconds: float
     seconds_left: float | None
     result: Any | None
@@ -96,6 +105,16 @@ class Snapshot:
 
 def _nothing() -> JobGenerator:
     yield from ()
+
+
+@dataclass
+class _Session:
+    """What the scheduler knows of one session."""
+
+    jobs: dict[str, Job] = field(default_factory=dict)
+    belongings: dict[str, Any] = field(default_factory=dict)
+    expires: float | None = None  # None while somebody is there
+    used: float = 0.0  # seconds of computing, and more where it has joined late: see `_admit`
 
 
 class Job:
@@ -107,23 +126,31 @@ class Job:
         name: str,
         make: Callable[[], JobGenerator],
         conclude: Callable[[Any], Any] | None,
-        changed: threading.Condition,
         history: Mapping[str, Sequence[float]],
+        session: _Session,
+        changed: threading.Condition,
+        clock: Callable[[], float],
     ) -> None:
         """Used by `Scheduler` only."""
         self.owner = owner
         self.name = name
         self._make = make
         self._conclude = conclude
+        self._session = session
         self._changed = changed  # the scheduler's own condition: one lock for all
+        self._clock = clock
         self._generator: JobGenerator | None = None
         self._state = State.WAITING
         self._step: Any | None = None
         self._history = {name: list(values) for name, values in history.items()}
         self._version = 0
-        self._sharing = 1
-        self._started = time.monotonic()
+        self._sharing = self._parts = 1
+        self._slowed = 1.0
+        self._place = 0
+        self._started = clock()
         self._ended: float | None = None
+        self._used = 0.0
+        self._turn_began = 0.0
         self._pace: deque[tuple[float, int]] = deque()
         self._result: Any | None = None
         self._problem: Problem | None = None
@@ -139,7 +166,9 @@ class Job:
                 history={name: tuple(values) for name, values in self._history.items()},
                 version=self._version,
                 sharing=self._sharing,
-                seconds=(self._ended or time.monotonic()) - self._started,
+                parts=self._parts,
+                place=self._place,
+                seconds=(self._clock() if self._ended is None else self._ended) - self._started,
                 seconds_left=self._seconds_left(),
                 result=self._result,
                 problem=self._problem,
@@ -177,8 +206,19 @@ class Job:
 
     # What follows is called by compute threads.
 
-    def _advance(self, until: float, interrupted: Callable[[], bool]) -> None:
-        """Make steps until a moment, or until someone needs the thread or the job's end."""
+    def _advance(self, seconds: float, interrupted: Callable[[], bool]) -> float:
+        """Make steps for so long, or until someone needs the thread or the job's end.
+
+        Returns:
+            The seconds it took; more than was granted where a step is long.
+        """
+        self._turn_began = self._clock()
+        self._make_steps(self._turn_began + seconds, interrupted)
+        took = self._clock() - self._turn_began
+        self._used += took
+        return took
+
+    def _make_steps(self, until: float, interrupted: Callable[[], bool]) -> None:
         try:
             while not self._stop_wanted and not self._pause_wanted:
                 if self._generator is None:
@@ -188,7 +228,7 @@ class Job:
                     self._finish(State.DONE)
                     return
                 self._record(step)
-                if time.monotonic() >= until or interrupted():
+                if self._clock() >= until or interrupted():
                     return
             if self._stop_wanted:
                 if self._generator is not None:
@@ -211,16 +251,17 @@ class Job:
             self._step = step
             for name, value in step.scalars.items():
                 self._history.setdefault(name, []).append(value)
-            now = time.monotonic()
-            self._pace.append((now, step.index))
-            while now - self._pace[0][0] > _RATE_WINDOW_SECONDS and len(self._pace) > 2:
+            used = self._used + self._clock() - self._turn_began
+            self._pace.append((used, step.index))
+            while used - self._pace[0][0] > _PACE_SECONDS and len(self._pace) > 2:
                 self._pace.popleft()
             self._set(State.RUNNING)
 
     def _finish(self, state: State) -> None:
         result = None
-        if self._conclude is not None and self._step is not None:
-            result = self._conclude(self._step)
+        conclude = self._conclude  # `close` may take it away at any moment
+        if conclude is not None and self._step is not None:
+            result = conclude(self._step)
         with self._changed:
             self._result = result
             self._end(state)
@@ -231,7 +272,8 @@ class Job:
             self._end(State.FAILED)
 
     def _end(self, state: State) -> None:
-        self._ended = time.monotonic()
+        self._ended = self._clock()
+        self._place = 0
         # The generator and its makers may hold networks and photos.
         self._generator = self._conclude = None
         self._make = _nothing
@@ -248,44 +290,49 @@ class Job:
         (first, begun), (last, done) = self._pace[0], self._pace[-1]
         if done <= begun:
             return None
-        return (last - first) / (done - begun) * (self._step.total - done)
-
-
-@dataclass
-class _Session:
-    """What the scheduler knows of one session."""
-
-    jobs: dict[str, Job] = field(default_factory=dict)
-    expires: float | None = None  # None while somebody is there
+        return (last - first) / (done - begun) * (self._step.total - done) * self._slowed
 
 
 class Scheduler:
     """Runs jobs on a few compute threads that take turns.
 
-    A job belongs to an owner (a session) under a name (a page): submitting again under the same
-    name replaces it. When an owner is released, its jobs end after a grace, unless it returns.
+    A job belongs to an owner (a session) under a name (a page, or a part of one): submitting again
+    under the same name replaces it. When an owner is released, its jobs end after a grace, unless
+    it returns.
+
+    The next turn goes to the owner whose jobs have computed least, counted from when it joined
+    (Goyal, Vin and Cheng: Start-time Fair Queuing, SIGCOMM 1996). So a long step is paid for by
+    waiting longer afterwards, and nobody is ever ahead of the others by more than one step.
     """
 
     def __init__(
         self,
         *,
         threads: int = 1,
+        most_jobs: int = MOST_JOBS.default,
         slice_seconds: float = SLICE_SECONDS,
-        grace_seconds: float = GRACE_SECONDS,
+        grace_seconds: float = GRACE_SECONDS.default,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start the compute threads.
 
         Args:
             threads: how many; one, with all cores to itself, serves a lone user best.
-            slice_seconds: how long a job computes before it is the next one's turn.
-            grace_seconds: how long jobs outlive their session.
+            most_jobs: how many take turns; those beyond wait, in order, until one has ended.
+            slice_seconds: how long a job computes before it is the next one's turn, at most.
+            grace_seconds: how long jobs and belongings outlive their session.
+            clock: tells the seconds by which computing is shared.
         """
+        self._most = most_jobs
         self._slice = slice_seconds
         self._grace = grace_seconds
+        self._clock = clock
         self._changed = threading.Condition(threading.RLock())
-        self._ready: deque[Job] = deque()
+        self._queue: list[Job] = []  # waiting for room
+        self._ready: list[Job] = []  # taking turns
+        self._running: list[Job] = []
         self._paused: list[Job] = []
-        self._running = 0
+        self._served = 0.0  # what the owner who had the latest turn had used before it
         self._urgent: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._sessions: dict[str, _Session] = {}
         self._closing = False
@@ -314,14 +361,19 @@ class Scheduler:
                 compute thread, so it may compute too.
             history: the scalars of the job that this one goes on from.
         """
-        job = Job(owner, name, make, conclude, self._changed, history or {})
         with self._changed:
             session = self._sessions.setdefault(owner, _Session())
             session.expires = None  # whoever starts something is there
+            job = Job(
+                owner, name, make, conclude, history or {}, session, self._changed, self._clock
+            )
             if previous := session.jobs.get(name):
                 previous.stop()
             session.jobs[name] = job
-            self._ready.append(job)
+            if self._closing:
+                job._end(State.STOPPED)
+            else:
+                self._queue.append(job)
             self._changed.notify_all()
         return job
 
@@ -329,12 +381,15 @@ class Scheduler:
         """Do something short on a compute thread, before the next slice, and give its result.
 
         Raises:
+            CancelledError: the scheduler is closed.
             Whatever `work` raises.
         """
         if threading.current_thread() in self._threads:
             return work()
         future: Future[T] = Future()
         with self._changed:
+            if self._closing:
+                raise CancelledError
             self._urgent.append((work, future))
             self._changed.notify_all()
         return future.result()
@@ -347,6 +402,16 @@ class Scheduler:
                 return None
             session.expires = None
             return session.jobs.get(name)
+
+    def belonging(self, owner: str, name: str, make: Callable[[], T]) -> T:
+        """Give what a session keeps under a name, made when first asked for; it goes with it."""
+        with self._changed:
+            session = self._sessions.setdefault(owner, _Session())
+            session.expires = None
+            if name not in session.belongings:
+                session.belongings[name] = make()
+            kept: T = session.belongings[name]
+            return kept
 
     def discard(self, owner: str, name: str) -> None:
         """Stop a job and forget it with its result."""
@@ -364,20 +429,26 @@ class Scheduler:
 
     @property
     def active(self) -> int:
-        """How many jobs take turns right now."""
+        """How many jobs take turns right now or wait for room."""
         with self._changed:
-            return len(self._ready) + self._running
+            return len(self._queue) + len(self._ready) + len(self._running)
 
-    def close(self, timeout: float = 10.0) -> None:
-        """Stop all jobs and end the compute threads."""
+    def close(self, timeout: float = 10.0) -> bool:
+        """Stop all jobs and end the compute threads; nothing is concluded any more.
+
+        Returns:
+            Whether they have ended: a step that takes longer than the timeout holds its thread.
+        """
         with self._changed:
             self._closing = True
-            for session in self._sessions.values():
-                for job in session.jobs.values():
-                    job.stop()
+            for job in [*self._queue, *self._ready, *self._running, *self._paused]:
+                job._conclude = None
+                job.stop()
             self._changed.notify_all()
+        until = time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     # What follows runs on the compute threads.
 
@@ -385,30 +456,62 @@ class Scheduler:
         while True:
             with self._changed:
                 self._sweep()
-                self._wake_resumed()
+                self._admit()
                 if not (self._urgent or self._ready):
                     if self._closing:
                         return
                     self._changed.wait(timeout=self._seconds_to_next_expiry())
                     continue
                 urgent = self._urgent.popleft() if self._urgent else None
-                job = None if urgent else self._ready.popleft()
-                if job:
-                    self._running += 1
+                turn = None if urgent else self._next()
             if urgent:
                 _fulfil(*urgent)
-            elif job:
-                self._take_turn(job)
+            elif turn:
+                self._take_turn(*turn)
 
-    def _wake_resumed(self) -> None:
-        self._ready.extend(job for job in self._paused if not job._pause_wanted)
+    def _admit(self) -> None:
+        """Let waiting jobs take turns, in their order, as far as there is room."""
+        self._queue += [job for job in self._paused if not job._pause_wanted]
         self._paused = [job for job in self._paused if job._pause_wanted]
+        for job in list(self._queue):
+            active = [*self._ready, *self._running]
+            if len(active) < self._most or job._stop_wanted:
+                session = job._session
+                if all(other._session is not session for other in active):
+                    # The time that somebody was idle is no credit to be used up later.
+                    session.used = max(session.used, self._served)
+                self._queue.remove(job)
+                self._ready.append(job)
+        self._tell()
 
-    def _take_turn(self, job: Job) -> None:
-        job._sharing = self.active
-        job._advance(time.monotonic() + self._slice, interrupted=lambda: bool(self._urgent))
+    def _tell(self) -> None:
+        """Let the jobs know how they share, and those that wait how many are before them."""
+        own = Counter(job.owner for job in [*self._ready, *self._running])
+        for job in [*self._ready, *self._running]:
+            job._sharing, job._place = len(own), 0
+            job._parts = max(len(own) * own[job.owner], len(self._threads))
+            job._slowed = job._parts / len(self._threads)
+        for place, job in enumerate(self._queue, 1):
+            if job._place != place:
+                job._place = place
+                job._set(job._state)
+
+    def _next(self) -> tuple[Job, float]:
+        """Choose whose turn it is, and for how many seconds."""
+        # What is to be stopped goes first: it computes no more, and somebody waits for it.
+        job = min(self._ready, key=lambda job: (not job._stop_wanted, job._session.used))
+        self._served = max(self._served, min(job._session.used for job in self._ready))
+        self._ready.remove(job)
+        self._running.append(job)
+        seconds = min(self._slice, ROUND_SECONDS / job._sharing)
+        job._session.used += seconds  # charged in advance, so that other threads see it
+        return job, seconds
+
+    def _take_turn(self, job: Job, granted: float) -> None:
+        took = job._advance(granted, interrupted=lambda: bool(self._urgent))
         with self._changed:
-            self._running -= 1
+            job._session.used += took - granted
+            self._running.remove(job)
             if job._state.is_end:
                 return
             if job._pause_wanted:
@@ -440,5 +543,13 @@ def _fulfil(work: Callable[[], Any], future: Future[Any]) -> None:
 
 @lru_cache(maxsize=1)
 def scheduler() -> Scheduler:
-    """The process's one scheduler; `IDEALCAT_COMPUTE_THREADS` sets its threads."""
-    return Scheduler(threads=COMPUTE_THREADS.read())
+    """The process's one scheduler, as the environment sets it; it ends with the program."""
+    running = Scheduler(
+        threads=COMPUTE_THREADS.read(),
+        most_jobs=MOST_JOBS.read(),
+        grace_seconds=GRACE_SECONDS.read(),
+    )
+    # A thread that still computes while the interpreter goes would take the program down with
+    # "terminate called without an active exception".
+    atexit.register(running.close)
+    return running

@@ -1,7 +1,7 @@
 """Jobs take turns: fairly, stoppably, and without harming each other.
 
 Nothing here waits for a length of time but where a grace has to pass. Threads meet at events; the
-time limits only turn a hang into a failure.
+time limits only turn a hang into a failure. Where seconds of computing count, a clock is told them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -51,6 +51,33 @@ def counting(total: int, log: list | None = None, name: str = ""):
             yield Step(index, total, scalars={"square": float(index**2)}, result=index)
 
     return count
+
+
+class Clock:
+    """Stands still but where a job says that it has computed."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def working(self, seconds: float, total: int = ENDLESS, log: list | None = None, name=""):
+        """Make a generator function whose steps take so long, and that writes down its name."""
+
+        def work():
+            for index in range(1, total + 1):
+                self.now += seconds
+                if log is not None:
+                    log.append(name)
+                yield Step(index, total)
+
+        return work
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 class Gate:
@@ -100,7 +127,8 @@ def reached(job, state: State):
 # Taking turns
 
 
-def test_jobs_take_turns_step_by_step(turns):
+def test_jobs_take_turns_step_by_step(make_scheduler, clock):
+    turns = make_scheduler(clock=clock)
     gate, log = Gate(turns), []
     jobs = [turns.submit(name, "page", counting(4, log, name)) for name in "abc"]
     gate.open()
@@ -139,7 +167,8 @@ def test_a_call_interrupts_a_slice_and_goes_ahead_of_waiting_jobs(make_scheduler
             endless.stop()  # a call that has to wait for the slice would wait for ever
 
 
-def test_a_call_runs_before_the_next_step_of_any_job(turns):
+def test_a_call_runs_before_the_next_step_of_any_job(make_scheduler, clock):
+    turns = make_scheduler(clock=clock)
     gate, log = Gate(turns), []
     jobs = [turns.submit(name, "page", counting(2, log, name)) for name in "ab"]
     with ThreadPoolExecutor(1) as caller:
@@ -186,13 +215,150 @@ def test_two_threads_compute_two_jobs_at_once(make_scheduler):
     assert [ended(job).state for job in jobs] == [State.DONE, State.DONE]
 
 
-def test_jobs_know_how_many_share_the_thread(turns):
+# Equal shares
+
+
+def computed(turns: Scheduler, clock: Clock, plan: dict[tuple[str, str], float], until: float):
+    """Run endless jobs, given their seconds per step, and tell how long each owner has computed."""
+    gate, used = Gate(turns), dict.fromkeys((owner for owner, _ in plan), 0.0)
+    enough = threading.Event()
+
+    def work(owner, seconds):
+        for index in range(1, ENDLESS):
+            clock.now += seconds
+            if clock.now <= until:
+                used[owner] += seconds
+            else:
+                enough.set()
+            yield Step(index, ENDLESS)
+
+    for (owner, name), seconds in plan.items():
+        turns.submit(owner, name, lambda o=owner, s=seconds: work(o, s))
+    gate.open()
+    assert enough.wait(LIMIT)
+    return used
+
+
+def test_shares_are_equal_among_people_not_among_jobs(make_scheduler, clock):
+    turns = make_scheduler(clock=clock)
+    plan = {("a", "one"): 1.0, ("a", "two"): 1.0, ("a", "three"): 1.0, ("b", "one"): 1.0}
+    used = computed(turns, clock, plan, until=600)
+    assert used["a"] == pytest.approx(used["b"], abs=1)
+
+
+def test_long_steps_buy_no_more_time_than_short_ones(make_scheduler, clock):
+    turns = make_scheduler(clock=clock, slice_seconds=0.25)
+    used = computed(turns, clock, {("trains", "p"): 1.0, ("draws", "p"): 0.0625}, until=600)
+    assert used["trains"] == pytest.approx(used["draws"], abs=1.25)
+
+
+def test_whoever_comes_later_gets_the_same_share_from_then_on_and_no_more(make_scheduler, clock):
+    turns, log = make_scheduler(clock=clock), []
+    turns.submit("early", "page", clock.working(1.0, 100))
+    ended(turns.get("early", "page"))
     gate = Gate(turns)
-    jobs = [turns.submit(name, "page", counting(2)) for name in "abc"]
+    turns.submit("early", "page", clock.working(1.0, 4, log, "early"))
+    late = turns.submit("late", "page", clock.working(1.0, 4, log, "late"))
+    gate.open()
+    ended(late)
+    assert sorted(log[:4]) == ["early", "early", "late", "late"]
+
+
+def test_a_lone_user_gets_every_slice_in_full(make_scheduler, clock):
+    turns = make_scheduler(clock=clock, slice_seconds=0.25)
+    job = turns.submit("a", "page", clock.working(0.25, 40))
+    snapshot = ended(job)
+    assert (snapshot.sharing, snapshot.parts) == (1, 1)
+    assert snapshot.seconds == pytest.approx(10)
+
+
+def test_with_many_people_the_slices_get_short(make_scheduler, clock):
+    turns, log = make_scheduler(clock=clock, slice_seconds=0.25), []
+    gate = Gate(turns)
+    names = [f"person {i}" for i in range(16)]  # 2 s for 16 people: one step of 0.125 s each
+    for name in names:
+        turns.submit(name, "page", clock.working(0.125, 8, log, name))
+    gate.open()
+    for name in names:
+        ended(turns.get(name, "page"))
+    assert log[: len(names)] == names
+
+
+def test_jobs_know_with_how_many_people_they_share(turns):
+    gate = Gate(turns)
+    for owner, name in [("a", "one"), ("a", "two"), ("b", "one")]:
+        turns.submit(owner, name, counting(ENDLESS))
     assert turns.active == 4
     gate.open()
-    assert max(ended(job).sharing for job in jobs) >= 2
-    assert ended(turns.submit("d", "page", counting(1))).sharing == 1
+    ended(turns.get("gate", "gate"))
+    snapshot = stepped(turns.get("a", "one"), 3)
+    assert (snapshot.sharing, snapshot.parts) == (2, 4)
+    assert stepped(turns.get("b", "one"), 3).parts == 2
+    turns.discard("a", "one")
+    turns.discard("a", "two")
+    snapshot = stepped(turns.get("b", "one"), 5)
+    assert (snapshot.sharing, snapshot.parts) == (1, 1)
+
+
+def test_the_time_left_knows_the_share(make_scheduler, clock):
+    turns, told = make_scheduler(clock=clock), []
+
+    def tells():
+        for step in clock.working(1.0, 100)():
+            told.append(turns.get("a", "page").snapshot())
+            yield step
+
+    gate = Gate(turns)
+    jobs = [turns.submit("a", "page", tells), turns.submit("b", "page", clock.working(1.0, 100))]
+    gate.open()
+    for job in jobs:
+        snapshot = ended(job)
+    assert snapshot.seconds == pytest.approx(200)  # both computed 100 s
+    assert told[50].seconds_left == pytest.approx(2 * 50)
+
+
+# The queue
+
+
+def test_beyond_the_limit_jobs_wait_in_order(make_scheduler, clock):
+    turns, log = make_scheduler(clock=clock, most_jobs=2), []
+    gate = Gate(turns)
+    jobs = [turns.submit(name, "page", counting(3, log, name)) for name in "abcd"]
+    gate.open()
+    assert [ended(job).state for job in jobs] == [State.DONE] * 4
+    assert log[: log.index("c")].count("a") == 3
+    assert log[: log.index("d")].count("b") == 3
+
+
+def test_a_waiting_job_tells_its_place_and_moves_up(make_scheduler):
+    turns = make_scheduler(most_jobs=1)
+    first = turns.submit("a", "page", counting(ENDLESS))
+    stepped(first)
+    second, third = (turns.submit(name, "page", counting(ENDLESS)) for name in "bc")
+    stepped(first, 2)
+    assert [job.snapshot().place for job in (first, second, third)] == [0, 1, 2]
+    assert third.snapshot().state == State.WAITING
+    first.stop()
+    stepped(second, 2)
+    assert [job.snapshot().place for job in (second, third)] == [0, 1]
+    third.stop()  # whoever waits can still leave
+    assert ended(third).state == State.STOPPED
+    assert not second.snapshot().state.is_end
+
+
+def test_a_paused_job_makes_room_and_stands_in_line_again(make_scheduler):
+    turns = make_scheduler(most_jobs=1)
+    first = turns.submit("a", "page", counting(ENDLESS))
+    stepped(first)
+    first.pause()
+    reached(first, State.PAUSED)
+    second = turns.submit("b", "page", counting(ENDLESS))
+    stepped(second)
+    first.resume()
+    stepped(second, 3)
+    assert first.snapshot().place == 1
+    second.stop()
+    stepped(first)
 
 
 # The end of a job
@@ -425,6 +591,19 @@ def test_starting_a_job_is_coming_back_too(make_scheduler):
     assert not stepped(job).state.is_end
 
 
+def test_belongings_survive_a_gap_and_go_with_their_session(make_scheduler):
+    turns = make_scheduler(grace_seconds=0.3)
+    photos = turns.belonging("a", "photos", list)
+    photos.append("cat")
+    turns.release("a")
+    assert turns.belonging("a", "photos", list) is photos
+    after_the_grace(turns)
+    assert turns.belonging("a", "photos", list) is photos
+    turns.release("a")
+    after_the_grace(turns)
+    assert turns.belonging("a", "photos", list) == []
+
+
 def test_releasing_somebody_unknown_is_nothing(turns):
     turns.release("nobody")
     assert turns.get("nobody", "page") is None
@@ -502,6 +681,22 @@ def test_closing_stops_the_jobs_and_ends_the_threads():
     turns.close(timeout=LIMIT)
     assert [job.snapshot().state for job in jobs] == [State.STOPPED] * 3
     assert not any(thread.is_alive() for thread in turns._threads)
+
+
+def test_a_closed_scheduler_takes_nothing_on_and_nobody_waits_for_it():
+    turns = Scheduler()
+    turns.close(timeout=LIMIT)
+    assert ended(turns.submit("a", "page", counting(3))).state == State.STOPPED
+    with pytest.raises(CancelledError):
+        turns.call(lambda: None)
+
+
+def test_closing_concludes_nothing_since_nobody_will_see_it():
+    turns, concluded = Scheduler(slice_seconds=0), []
+    job = turns.submit("a", "page", counting(ENDLESS), concluded.append)
+    stepped(job)
+    assert turns.close(timeout=LIMIT)
+    assert (job.snapshot().state, concluded) == (State.STOPPED, [])
 
 
 def test_there_is_one_scheduler_and_its_threads_are_set_from_outside(monkeypatch):

@@ -99,13 +99,13 @@ class Outcome:
     row: ledger.Row
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@session.kept
 def book() -> list[ledger.Row]:
     """This session's ledger, the newest attempt last."""
     return []
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@session.kept
 def dial() -> dict[str, Any]:
     """The ε that holds now, for the attack that is running; see `core.attacks.loop.attack`."""
     return {}

@@ -78,13 +78,13 @@ class Keepsake:
     opinions: tuple[Opinion, ...]
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@session.kept
 def gallery() -> list[Keepsake]:
     """This session's pictures, the latest first; gone with the session."""
     return []
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@session.kept
 def easel() -> dict[str, Drawing]:
     """This session's drawing in progress, under "drawing", for its dials and to go on with."""
     return {}

@@ -137,10 +137,10 @@ def progress(line: DeltaGenerator, snapshot: Snapshot, unit: str = "") -> None:
         line.error(say(snapshot.problem), icon=":material/error:")
         return
     step = snapshot.step
+    waiting = t("Place {place} in the queue", place=snapshot.place) if snapshot.place else ""
     if step is None:
-        line.progress(
-            0.0, t("Waiting for a turn …") if not snapshot.state.is_end else t(snapshot.state)
-        )
+        begun = waiting or t("Waiting for a turn …")
+        line.progress(0.0, t(snapshot.state) if snapshot.state.is_end else begun)
         return
     parts = [
         sentence(t(step.phase)) if step.phase else "",
@@ -151,8 +151,16 @@ def progress(line: DeltaGenerator, snapshot: Snapshot, unit: str = "") -> None:
         parts.append(t("{seconds} s", seconds=number(snapshot.seconds, 1)))
     elif snapshot.seconds_left is not None:
         parts.append(t("{seconds} s left", seconds=number(snapshot.seconds_left + 0.5)))
-    if snapshot.sharing > 1 and not snapshot.state.is_end:
-        parts.append(t("{count} runs share this computer", count=snapshot.sharing))
+    if waiting:
+        parts.append(waiting)
+    elif snapshot.sharing > 1 and not snapshot.state.is_end:
+        parts.append(
+            t(
+                "{count} people are computing; yours runs at 1/{parts}",
+                count=snapshot.sharing,
+                parts=snapshot.parts,
+            )
+        )
     line.progress(min(1.0, step.index / step.total), " · ".join(part for part in parts if part))
 
 

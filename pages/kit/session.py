@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
@@ -42,13 +43,22 @@ def _lease(owner: str) -> str:
     return owner  # Streamlit drops this when the browser has gone, which releases the jobs
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+def kept(make: Callable[[], T]) -> Callable[[], T]:
+    """Keep what this makes for the session, in memory, until a grace after it has gone.
+
+    Streamlit's own session caches are emptied at once when a connection is lost.
+    """
+    name = f"{make.__module__}.{make.__name__}"
+    return wraps(make)(lambda: scheduler().belonging(owner(), name, make))
+
+
+@kept
 def own_photos() -> dict[str, Image.Image]:
     """This session's uploaded and taken photos; only in memory, gone with the session."""
     return {}
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@kept
 def answers() -> dict[str, Answer]:
     """What this visitor has predicted in the lesson's scenes, by the scene's id."""
     return {}
@@ -78,7 +88,7 @@ def training() -> Training | None:
     return best(found) if found else None
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@kept
 def brought() -> dict[str, Classifier]:
     """The network that the visitor has brought along, under `OWN`; only in memory."""
     return {}
