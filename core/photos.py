@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from core.limits import LIMITS
 from core.problem import N_, Problem
 from core.steps import Pixels
 
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 EXTENSIONS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
-MAX_BYTES = 30_000_000
-MAX_PIXELS = 50_000_000
+MAX_BYTES = LIMITS.file_mb * 10**6
+MAX_PIXELS = LIMITS.megapixels * 10**6
 """A 48-megapixel phone photo passes: JPEG is decoded at a fraction of its size."""
-MAX_PIXELS_UNSCALED = 25_000_000
+MAX_PIXELS_UNSCALED = MAX_PIXELS // 2
 """The limit for formats that can only be decoded whole."""
 LONGEST_SIDE = 1024
 """No network here looks at more; keeping less bounds the memory of thirty students."""
@@ -97,12 +98,7 @@ def decode(data: bytes, name: str) -> Image.Image:
     if not data:
         raise Problem(N_("{file} is empty. Choose another photo."), file=name)
     if len(data) > MAX_BYTES:
-        raise Problem(
-            N_("{file} has {megabytes} MB; at most {limit} MB fit. Choose a smaller photo."),
-            file=name,
-            megabytes=round(len(data) / 1e6),
-            limit=MAX_BYTES // 10**6,
-        )
+        raise too_many_bytes(name, len(data))
     try:
         # Pillow's warnings about odd files would end up in the server's log.
         with (
@@ -134,6 +130,16 @@ def _refuse_giants(opened: Image.Image, name: str) -> None:
     limit = MAX_PIXELS if opened.format == "JPEG" else MAX_PIXELS_UNSCALED
     if width * height > limit:
         raise _too_many_pixels(name)
+
+
+def too_many_bytes(name: str, size: int) -> Problem:
+    """What to say of a photo beyond `MAX_BYTES`."""
+    return Problem(
+        N_("{file} has {megabytes} MB; at most {limit} MB fit. Choose a smaller photo."),
+        file=name,
+        megabytes=round(size / 1e6),
+        limit=MAX_BYTES // 10**6,
+    )
 
 
 def _too_many_pixels(name: str) -> Problem:
