@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from core import anatomy
 from core.limits import LIMITS
 from core.problem import N_, Problem
 from core.steps import Pixels
@@ -33,6 +34,7 @@ MAX_PIXELS = LIMITS.megapixels * 10**6
 """A 48-megapixel phone photo passes: JPEG is decoded at a fraction of its size."""
 MAX_PIXELS_UNSCALED = MAX_PIXELS // 2
 """The limit for formats that can only be decoded whole."""
+_MOST_EXIF_BYTES = 1_000_000
 LONGEST_SIDE = 1024
 """No network here looks at more; keeping less bounds the memory of thirty students."""
 
@@ -100,10 +102,11 @@ def decode(data: bytes, name: str) -> Image.Image:
     if len(data) > MAX_BYTES:
         raise too_many_bytes(name, len(data))
     try:
+        anatomy.check(data)
         # Pillow's warnings about odd files would end up in the server's log.
         with (
             warnings.catch_warnings(action="ignore"),
-            Image.open(io.BytesIO(data), formats=FORMATS) as opened,
+            Image.open(anatomy.Impatient(data), formats=FORMATS) as opened,
         ):
             _refuse_giants(opened, name)
             return _to_rgb(opened)
@@ -127,7 +130,8 @@ def decode(data: bytes, name: str) -> Image.Image:
 
 def _refuse_giants(opened: Image.Image, name: str) -> None:
     width, height = opened.size
-    limit = MAX_PIXELS if opened.format == "JPEG" else MAX_PIXELS_UNSCALED
+    # Some phones put further pictures behind the first one, which makes an MPO of a JPEG.
+    limit = MAX_PIXELS if opened.format in ("JPEG", "MPO") else MAX_PIXELS_UNSCALED
     if width * height > limit:
         raise _too_many_pixels(name)
 
@@ -152,21 +156,36 @@ def _too_many_pixels(name: str) -> Problem:
 
 def _to_rgb(opened: Image.Image) -> Image.Image:
     opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-    picture: Image.Image = ImageOps.exif_transpose(opened)
-    if picture.mode.startswith("I"):  # 16 bits a pixel: keep the upper eight
-        values = np.asarray(picture, dtype=np.float64)
-        picture = Image.fromarray((values / 257).clip(0, 255).round().astype(np.uint8))
-    # Shrink before the conversions, so that they touch a megapixel rather than fifty.
-    if max(picture.size) > LONGEST_SIDE and picture.mode not in ("P", "1"):
-        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    opened.load()
+    # Shrink first, so that all that follows touches a megapixel rather than fifty.
+    picture = _shrunk(opened)
+    if len(opened.info.get("exif", b"")) <= _MOST_EXIF_BYTES:
+        picture = ImageOps.exif_transpose(picture)
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         picture = Image.alpha_composite(white, rgba)
-    picture = picture.convert("RGB")
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
     # A fresh picture carries no metadata: where a photo was taken is nobody's business.
-    return Image.fromarray(np.asarray(picture))
+    return Image.fromarray(np.asarray(picture.convert("RGB")))
+
+
+def _shrunk(opened: Image.Image) -> Image.Image:
+    """Bring the longest side down to `LONGEST_SIDE`, and 16 bits a value to 8."""
+    factor = max(opened.size) // (2 * LONGEST_SIDE)
+    picture = opened
+    if picture.mode in ("P", "1"):  # the only ones that Pillow cannot mix the pixels of
+        if factor > 1:
+            # Leaving pixels out first keeps the whole at more than twice the size wanted.
+            size = (max(1, opened.width // factor), max(1, opened.height // factor))
+            picture = opened.resize(size, Image.Resampling.NEAREST)
+        has_holes = picture.has_transparency_data
+        picture = picture.convert("RGBA" if has_holes else "RGB")
+    if max(picture.size) > LONGEST_SIDE:
+        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    if picture.mode.startswith("I"):  # 16 bits a pixel: keep the upper eight
+        values = np.asarray(picture, dtype=np.float64)
+        picture = Image.fromarray((values / 257).clip(0, 255).round().astype(np.uint8))
+    return picture
 
 
 def sample(sample_id: str) -> SamplePhoto:

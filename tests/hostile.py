@@ -180,6 +180,48 @@ def _many_scans() -> bytes:
     return whole[:-2] + whole[last:-2] * 20_000 + whole[-2:]
 
 
+def _many_comments() -> bytes:
+    whole = encoded(scene())
+    return whole[:2] + b"\xff\xfe\0\2" * 7_000_000 + whole[2:]
+
+
+def _many_chunks() -> bytes:
+    return png(8, 8, rows=bytes(25 * 8), more=_chunk(b"teXt", b"") * 2_000_000)
+
+
+def _many_blocks() -> bytes:
+    """A GIF with a comment of ten million pieces before its picture."""
+    whole = encoded(scene().resize((16, 16)), "GIF")
+    (packed,) = whole[10:11]
+    start = 13 + (3 * 2 ** ((packed & 7) + 1) if packed & 0x80 else 0)
+    return whole[:start] + b"!\xfe" + b"\1x" * 10_000_000 + b"\0" + whole[start:]
+
+
+def _many_strips() -> bytes:
+    """A TIFF one pixel wide, in seven million strips."""
+    count = 7_000_000
+    tags = [
+        (256, 4, 1, 1),
+        (257, 4, 1, count),
+        (258, 3, 1, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, count, 200),
+        (278, 4, 1, 1),
+    ]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    start = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+    return start.ljust(200, b"\0") + b"\x08\0\0\0" * count
+
+
+def _long_exif() -> bytes:
+    """A PNG whose orientation has seven million values."""
+    entry = struct.pack("<HHII", 0x0112, 4, 7_000_000, 26)
+    exif = b"II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)
+    exif += np.arange(7_000_000, dtype="<u4").tobytes()
+    return png(8, 8, rows=bytes(25 * 8), more=_chunk(b"eXIf", exif))
+
+
 def _text_bomb() -> bytes:
     text = b"idealcat\0\0" + zlib.compress(bytes(300_000_000), 9)
     return png(8, 8, rows=bytes(25 * 8), more=_chunk(b"zTXt", text))
@@ -270,6 +312,10 @@ def _photo_cases() -> list[Case]:
         "BMP of 2³¹ pixels a side": partial(_bmp_of, 2**31 - 1, 2**31 - 1),
         "WebP of 2²⁴ pixels a side": partial(_webp_of, 2**24, 2**24),
         "JPEG of 20,000 scans": _many_scans,
+        "JPEG with 7,000,000 comments": _many_comments,
+        "PNG of 2,000,000 chunks": _many_chunks,
+        "GIF with a comment in 10,000,000 pieces": _many_blocks,
+        "TIFF of 7,000,000 strips": _many_strips,
     }
     odd: dict[str, Callable[[], bytes]] = {
         "PNG called JPEG": lambda: encoded(scene(), "PNG"),
@@ -304,6 +350,7 @@ def _photo_cases() -> list[Case]:
         "GIF and script at once": lambda: encoded(scene(), "GIF") + b"/*" + HTML + b"*/",
         "JPEG with HTML inside": lambda: encoded(scene(), comment=HTML),
         "PNG with a profile bomb": _profile_bomb,
+        "PNG with 7,000,000 orientations": _long_exif,
         "broken EXIF": lambda: encoded(scene(), exif=b"Exif\0\0" + b"\xff" * 60),
     }
     odd |= {f"EXIF rotation {i}": partial(_turned, i) for i in range(2, 9)}
