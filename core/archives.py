@@ -10,6 +10,7 @@ import zipfile
 from core.problem import N_, Problem
 
 _CENTRAL_HEADER = b"PK\x01\x02"
+_ORDINARY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -39,6 +40,11 @@ def open_zip(archive: bytes, most_entries: int) -> zipfile.ZipFile:
     entries = opened.infolist()
     if any(info.flag_bits & 1 for info in entries):
         raise Problem(N_("This zip is encrypted. Make one without a password."))
+    if any(info.compress_type not in _ORDINARY for info in entries):
+        # The others can take any amount of memory, whatever an entry says of its size.
+        raise Problem(
+            N_("This zip is packed in an unusual way. Make it anew with your system's zip.")
+        )
     if any(stat.S_ISLNK(info.external_attr >> 16) for info in entries):
         raise Problem(
             N_("This zip holds links instead of files. Make one of the files themselves.")

@@ -1,4 +1,4 @@
-"""How much anybody may use of this server: every limit in one place, and what is held of it.
+"""How much anybody may use of this server: every limit in one place.
 
 Whoever runs a server sets them as environment variables; README.md has them in one table.
 """
@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from core.environment import Whole
-
-_MB = 10**6
+from core.problem import N_, Problem
 
 
 def _limit(name: str, default: int) -> int:
@@ -58,3 +57,30 @@ class Limits:
 
 LIMITS = Limits()
 """Those of this process."""
+
+
+def check_room(of_session: int, of_all: int, limits: Limits = LIMITS) -> None:
+    """Refuse a file for which there is no room.
+
+    Args:
+        of_session: bytes of all files of its visitor, this one included.
+        of_all: the same of all visitors together.
+        limits: how much room there is.
+
+    Raises:
+        Problem: one of them is too much.
+    """
+    if of_session > limits.session_mb * 10**6:
+        raise Problem(
+            N_(
+                "With this file, yours would have more than {limit} MB. It was not kept, the others were; remove some of them first."
+            ),
+            limit=limits.session_mb,
+        )
+    if of_all > limits.total_mb * 10**6:
+        raise Problem(
+            N_(
+                "The files of all visitors fill the {limit} MB of this server. This one was not kept; try again when others have left."
+            ),
+            limit=limits.total_mb,
+        )

@@ -171,21 +171,30 @@ def _to_rgb(opened: Image.Image) -> Image.Image:
 
 def _shrunk(opened: Image.Image) -> Image.Image:
     """Bring the longest side down to `LONGEST_SIDE`, and 16 bits a value to 8."""
-    factor = max(opened.size) // (2 * LONGEST_SIDE)
     picture = opened
-    if picture.mode in ("P", "1"):  # the only ones that Pillow cannot mix the pixels of
-        if factor > 1:
-            # Leaving pixels out first keeps the whole at more than twice the size wanted.
-            size = (max(1, opened.width // factor), max(1, opened.height // factor))
-            picture = opened.resize(size, Image.Resampling.NEAREST)
-        has_holes = picture.has_transparency_data
-        picture = picture.convert("RGBA" if has_holes else "RGB")
+    if picture.mode in ("P", "1") or picture.mode.startswith("I;"):
+        picture = _mixable(picture)
     if max(picture.size) > LONGEST_SIDE:
         picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    if picture.mode.startswith("I"):  # 16 bits a pixel: keep the upper eight
-        values = np.asarray(picture, dtype=np.float64)
-        picture = Image.fromarray((values / 257).clip(0, 255).round().astype(np.uint8))
-    return picture
+    return _eight_bits(picture) if picture.mode == "I" else picture
+
+
+def _mixable(picture: Image.Image) -> Image.Image:
+    """Turn a picture whose pixels Pillow cannot mix into one of which it can."""
+    factor = max(picture.size) // (2 * LONGEST_SIDE)
+    if factor > 1:
+        # Leaving pixels out first still leaves more than twice the size wanted.
+        size = (max(1, picture.width // factor), max(1, picture.height // factor))
+        picture = picture.resize(size, Image.Resampling.NEAREST)
+    if picture.mode.startswith("I;"):
+        return _eight_bits(picture)
+    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Keep the upper eight of sixteen bits."""
+    values = np.asarray(picture).clip(0, 65_535).astype(np.uint32)
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
 
 
 def sample(sample_id: str) -> SamplePhoto:

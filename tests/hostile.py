@@ -307,6 +307,7 @@ def _photo_cases() -> list[Case]:
         "PNG of no size": lambda: png(0, 0),
         "PNG with too few rows": lambda: png(900, 900, rows=bytes(900)),
         "PNG with a text bomb": _text_bomb,
+        "PNG with a profile bomb": _profile_bomb,
         "JPEG of 65,500 pixels a side": partial(_jpeg_of, 65_500, 65_500),
         "GIF of 65,535 pixels a side": partial(_gif_of, 65_535, 65_535),
         "BMP of 2³¹ pixels a side": partial(_bmp_of, 2**31 - 1, 2**31 - 1),
@@ -349,7 +350,6 @@ def _photo_cases() -> list[Case]:
         "JPEG and zip at once": _with_a_zip,
         "GIF and script at once": lambda: encoded(scene(), "GIF") + b"/*" + HTML + b"*/",
         "JPEG with HTML inside": lambda: encoded(scene(), comment=HTML),
-        "PNG with a profile bomb": _profile_bomb,
         "PNG with 7,000,000 orientations": _long_exif,
         "broken EXIF": lambda: encoded(scene(), exif=b"Exif\0\0" + b"\xff" * 60),
     }

@@ -372,7 +372,7 @@ def _class_names(files: Sequence[PhotoFile]) -> tuple[str, ...]:
             count=len(classes),
             limit=MAX_CLASSES,
         )
-    if "" in classes:
+    if not all(name.strip() for name in classes):
         raise Problem(N_("A class has photos but no name. Give it one."))
     return classes
 
