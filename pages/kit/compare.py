@@ -52,7 +52,7 @@ def view(classifier: Classifier, photo: Image.Image, layer: str) -> None:
 def _networks(classifier: Classifier, photo: Image.Image, layer: str) -> None:
     here = [e.name for e in catalogue.ENTRIES if weights.present(e) and e.name != classifier.name]
     names = st.multiselect(
-        t("Beside {network}", network=classifier.title),
+        t("Beside {network}", network=plain(classifier.title)),
         here,
         default=here[:1],
         format_func=lambda name: catalogue.entry(name).title,
@@ -139,7 +139,7 @@ def _own(photo: Image.Image, layer: str) -> None:
         st.info(
             t(
                 "Your network learned only a new head, so all its maps are those of {network}. Train the whole network on the page “Fine-tuning” and look again.",
-                network=base.title,
+                network=plain(base.title),
             ),
             icon=":material/info:",
         )
