@@ -292,7 +292,7 @@ class Scheduler:
         self._urgent: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._sessions: dict[str, _Session] = {}
         self.on_end: Callable[[Job], None] = lambda job: None
-        """Told of each job that has ended, on its compute thread; it must not raise."""
+        """Told of each job that has ended; it must be quick and not raise."""
         self._closing = False
         self._threads = [
             threading.Thread(target=self._work, name=f"compute-{i}", daemon=True)
@@ -328,6 +328,7 @@ class Scheduler:
             session.jobs[name] = job
             if refused := self._refusal(session):
                 job._fail(refused)
+                self.on_end(job)
                 return job
             self._ready.append(job)
             self._changed.notify_all()

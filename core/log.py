@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import TextIO
 
 _OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _OURS = ("core", "pages")
@@ -33,12 +34,23 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to whatever stderr is at the moment, as Python's handler of last resort does."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
 def set_up() -> None:
     """Send what this app logs to stderr as lines of JSON; calling it again changes nothing."""
     for name in _OURS:
         logger = logging.getLogger(name)
         if not any(isinstance(handler.formatter, JsonLines) for handler in logger.handlers):
-            handler = logging.StreamHandler(sys.stderr)
+            handler = _Stderr()
             handler.setFormatter(JsonLines())
             logger.addHandler(handler)
             logger.setLevel(logging.INFO)
