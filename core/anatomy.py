@@ -15,7 +15,7 @@ _MOST_SCANS = 100
 _MOST_PIECES = 20_000
 _MOST_VALUES = 200_000
 _MOST_READS = 200_000
-_MARKER = re.compile(rb"\xff[\xc0-\xcf\xda-\xfe]")
+_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 _SCAN, _END = 0xDA, 0xD9
 _BYTES, _TEXT, _UNDEFINED = 1, 2, 7
 

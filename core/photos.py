@@ -194,7 +194,10 @@ def _mixable(picture: Image.Image) -> Image.Image:
 def _eight_bits(picture: Image.Image) -> Image.Image:
     """Keep the upper eight of sixteen bits."""
     values = np.asarray(picture).clip(0, 65_535).astype(np.uint32)
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    grey = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    if "exif" in picture.info:
+        grey.info["exif"] = picture.info["exif"]  # which way is up
+    return grey
 
 
 def sample(sample_id: str) -> SamplePhoto:
