@@ -24,23 +24,14 @@ def test_the_corpus_is_large_and_says_each_thing_once():
 
 @pytest.mark.timeout(60)  # a hang is a matter of minutes; benchmarks/hostile_corpus.py has seconds
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.door}: {case.name}")
-def test_a_hostile_input_is_refused_with_a_sentence_and_an_odd_one_read(case: Case):
+def test_a_hostile_input_is_refused_with_a_sentence_and_an_odd_one_read(case: Case, lite0):
+    found = measure(case)
+    assert found.megabytes < MOST_EXTRA_MB
     if case.is_odd:
-        assert enter(case, case.make()) is not None
-        return
-    with pytest.raises(Problem) as refused:
-        enter(case, case.make())
-    said = str(refused.value)
-    assert 20 < len(said) < 600
-    assert said.endswith(".")
-
-
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc")
-@pytest.mark.parametrize("name", ["WebP of 25 megapixels", "CMYK, 50 megapixels, in scans"])
-def test_the_largest_pictures_take_less_than_500_mb(name, lite0):
-    (case,) = [case for case in CASES if case.name == name]
-    _, _, megabytes = measure(case)
-    assert megabytes < MOST_EXTRA_MB
+        assert found.outcome == "read"
+    else:
+        assert 20 < len(found.outcome) < 600
+        assert found.outcome.endswith(".")
 
 
 def test_nothing_was_run_that_was_pickled():
