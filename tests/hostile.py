@@ -571,6 +571,7 @@ def _network_cases() -> list[Case]:
         "network with a path for a name": lambda: network(
             classifier=card(network="../../etc/passwd")
         ),
+        "half a character for a network": lambda: network(classifier=card(network="\ud83d")),
         "card nested 100,000 deep": lambda: network(classifier=b"[" * 100_000),
         "card of 50 MB": lambda: network(classifier=b" " * 50_000_000 + card()),
         "accuracy beyond all numbers": lambda: network(classifier=card(val_accuracy=1e308 * 10)),

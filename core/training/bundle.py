@@ -278,7 +278,7 @@ def _network(card: Mapping[str, Any], name: str) -> str:
     raise Problem(
         N_("{file} grew out of a network called {network}, which is not one of this app's."),
         file=name,
-        network=str(card["network"])[:_LONGEST_TEXT],
+        network=str(card["network"]).encode(errors="replace").decode()[:_LONGEST_TEXT],
     )
 
 
