@@ -16,9 +16,9 @@ def panel() -> None:
     """Show the server's numbers, anew every few seconds."""
     now = numbers(scheduler())
     first = st.columns(4)
-    first[0].metric(t("Visitors who have run something"), number(now.sessions))
+    first[0].metric(t("Visitors with runs"), number(now.sessions))
     first[1].metric(
-        t("Share of each who computes"),
+        t("Share of each"),
         percent(now.share),
         help=t("Everybody who computes gets the same part of the computer."),
     )
