@@ -24,6 +24,9 @@ from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from core.environment import COMPUTE_THREADS, GRACE_SECONDS, MOST_JOBS
+from core.limits import LIMITS
+from core.log import who
+from core.memory import memory_mb
 from core.problem import N_, Problem
 
 SLICE_SECONDS = 0.25
@@ -237,7 +240,7 @@ class Job:
         except Problem as problem:
             self._fail(problem)
         except Exception:  # a job must never take its thread down with it
-            _log.exception("job %s failed", self.name)
+            _log.exception("job %s failed", self.name, extra={"who": who(self.owner)})
             self._fail(
                 Problem(
                     N_(
@@ -335,6 +338,8 @@ class Scheduler:
         self._served = 0.0  # what the owner who had the latest turn had used before it
         self._urgent: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._sessions: dict[str, _Session] = {}
+        self.on_end: Callable[[Job], None] = lambda job: None
+        """Told of each job that has ended; it must be quick and not raise."""
         self._closing = False
         self._threads = [
             threading.Thread(target=self._work, name=f"compute-{i}", daemon=True)
@@ -372,10 +377,27 @@ class Scheduler:
             session.jobs[name] = job
             if self._closing:
                 job._end(State.STOPPED)
+            elif refused := self._refusal(session):
+                job._fail(refused)
+                self.on_end(job)
             else:
                 self._queue.append(job)
             self._changed.notify_all()
         return job
+
+    def _refusal(self, session: _Session) -> Problem | None:
+        """Why no further job can be begun for a session, if it cannot."""
+        going = sum(not job._state.is_end and not job._stop_wanted for job in session.jobs.values())
+        if going > LIMITS.session_jobs:
+            return Problem(
+                N_("{count} of your runs are going already. They go on; stop one, or wait."),
+                count=going - 1,
+            )
+        if memory_mb() > LIMITS.memory_mb:
+            return Problem(
+                N_("The server's memory is full. What runs goes on; try again in a minute.")
+            )
+        return None
 
     def call(self, work: Callable[[], T]) -> T:
         """Do something short on a compute thread, before the next slice, and give its result.
@@ -432,6 +454,12 @@ class Scheduler:
         """How many jobs take turns right now or wait for room."""
         with self._changed:
             return len(self._queue) + len(self._ready) + len(self._running)
+
+    def census(self) -> tuple[int, tuple[Job, ...]]:
+        """Count the sessions that have run something and are still there, and give their jobs."""
+        with self._changed:
+            sessions = self._sessions.values()
+            return len(sessions), tuple(job for each in sessions for job in each.jobs.values())
 
     def close(self, timeout: float = 10.0) -> bool:
         """Stop all jobs and end the compute threads; nothing is concluded any more.
@@ -509,6 +537,8 @@ class Scheduler:
 
     def _take_turn(self, job: Job, granted: float) -> None:
         took = job._advance(granted, interrupted=lambda: bool(self._urgent))
+        if job._state.is_end:
+            self.on_end(job)
         with self._changed:
             job._session.used += took - granted
             self._running.remove(job)

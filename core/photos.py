@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from core import anatomy
+from core.limits import LIMITS
 from core.problem import N_, Problem
 from core.steps import Pixels
 
@@ -27,11 +29,12 @@ if TYPE_CHECKING:
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 EXTENSIONS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
-MAX_BYTES = 30_000_000
-MAX_PIXELS = 50_000_000
+MAX_BYTES = LIMITS.file_mb * 10**6
+MAX_PIXELS = LIMITS.megapixels * 10**6
 """A 48-megapixel phone photo passes: JPEG is decoded at a fraction of its size."""
-MAX_PIXELS_UNSCALED = 25_000_000
+MAX_PIXELS_UNSCALED = MAX_PIXELS // 2
 """The limit for formats that can only be decoded whole."""
+_MOST_EXIF_BYTES = 1_000_000
 LONGEST_SIDE = 1024
 """No network here looks at more; keeping less bounds the memory of thirty students."""
 
@@ -97,17 +100,13 @@ def decode(data: bytes, name: str) -> Image.Image:
     if not data:
         raise Problem(N_("{file} is empty. Choose another photo."), file=name)
     if len(data) > MAX_BYTES:
-        raise Problem(
-            N_("{file} has {megabytes} MB; at most {limit} MB fit. Choose a smaller photo."),
-            file=name,
-            megabytes=round(len(data) / 1e6),
-            limit=MAX_BYTES // 10**6,
-        )
+        raise too_many_bytes(name, len(data))
     try:
+        anatomy.check(data)
         # Pillow's warnings about odd files would end up in the server's log.
         with (
             warnings.catch_warnings(action="ignore"),
-            Image.open(io.BytesIO(data), formats=FORMATS) as opened,
+            Image.open(anatomy.Impatient(data), formats=FORMATS) as opened,
         ):
             _refuse_giants(opened, name)
             return _to_rgb(opened)
@@ -131,9 +130,20 @@ def decode(data: bytes, name: str) -> Image.Image:
 
 def _refuse_giants(opened: Image.Image, name: str) -> None:
     width, height = opened.size
-    limit = MAX_PIXELS if opened.format == "JPEG" else MAX_PIXELS_UNSCALED
+    # Some phones put further pictures behind the first one, which makes an MPO of a JPEG.
+    limit = MAX_PIXELS if opened.format in ("JPEG", "MPO") else MAX_PIXELS_UNSCALED
     if width * height > limit:
         raise _too_many_pixels(name)
+
+
+def too_many_bytes(name: str, size: int) -> Problem:
+    """What to say of a photo beyond `MAX_BYTES`."""
+    return Problem(
+        N_("{file} has {megabytes} MB; at most {limit} MB fit. Choose a smaller photo."),
+        file=name,
+        megabytes=round(size / 1e6),
+        limit=MAX_BYTES // 10**6,
+    )
 
 
 def _too_many_pixels(name: str) -> Problem:
@@ -146,21 +156,48 @@ def _too_many_pixels(name: str) -> Problem:
 
 def _to_rgb(opened: Image.Image) -> Image.Image:
     opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-    picture: Image.Image = ImageOps.exif_transpose(opened)
-    if picture.mode.startswith("I"):  # 16 bits a pixel: keep the upper eight
-        values = np.asarray(picture, dtype=np.float64)
-        picture = Image.fromarray((values / 257).clip(0, 255).round().astype(np.uint8))
-    # Shrink before the conversions, so that they touch a megapixel rather than fifty.
-    if max(picture.size) > LONGEST_SIDE and picture.mode not in ("P", "1"):
-        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    opened.load()
+    # Shrink first, so that all that follows touches a megapixel rather than fifty.
+    picture = _shrunk(opened)
+    if len(opened.info.get("exif", b"")) <= _MOST_EXIF_BYTES:
+        picture = ImageOps.exif_transpose(picture)
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         picture = Image.alpha_composite(white, rgba)
-    picture = picture.convert("RGB")
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
     # A fresh picture carries no metadata: where a photo was taken is nobody's business.
-    return Image.fromarray(np.asarray(picture))
+    return Image.fromarray(np.asarray(picture.convert("RGB")))
+
+
+def _shrunk(opened: Image.Image) -> Image.Image:
+    """Bring the longest side down to `LONGEST_SIDE`, and 16 bits a value to 8."""
+    picture = opened
+    if picture.mode in ("P", "1") or picture.mode.startswith("I;"):
+        picture = _mixable(picture)
+    if max(picture.size) > LONGEST_SIDE:
+        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    return _eight_bits(picture) if picture.mode == "I" else picture
+
+
+def _mixable(picture: Image.Image) -> Image.Image:
+    """Turn a picture whose pixels Pillow cannot mix into one of which it can."""
+    factor = max(picture.size) // (2 * LONGEST_SIDE)
+    if factor > 1:
+        # Leaving pixels out first still leaves more than twice the size wanted.
+        size = (max(1, picture.width // factor), max(1, picture.height // factor))
+        picture = picture.resize(size, Image.Resampling.NEAREST)
+    if picture.mode.startswith("I;"):
+        return _eight_bits(picture)
+    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Keep the upper eight of sixteen bits."""
+    values = np.asarray(picture).clip(0, 65_535).astype(np.uint32)
+    grey = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    if "exif" in picture.info:
+        grey.info["exif"] = picture.info["exif"]  # which way is up
+    return grey
 
 
 def sample(sample_id: str) -> SamplePhoto:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core import photos
 from core.jobs import Snapshot, scheduler
+from core.limits import LIMITS
 from core.predictions import top
 from core.problem import Problem
 from core.steps import Steps
@@ -22,7 +23,7 @@ from core.training.evidence import Score, familiarity
 from core.training.head import fit_head
 from core.training.loop import Training, Way
 from core.zoo.classifier import Classifier
-from pages.kit import entry, evidence, layout, live, plots, session, webcam
+from pages.kit import entry, evidence, layout, live, plots, session, uploads, webcam
 from pages.kit import training as kit
 from pages.kit.language import number, percent, plain, say, sentence, t
 from pages.kit.registry import TRAINING
@@ -254,10 +255,13 @@ def show_take_home(training: Training | None) -> None:
     with right:
         layout.label(t("Bring one back"))
         brought = st.file_uploader(
-            t("A zip that was downloaded here"), type="zip", key="train_import"
+            t("A zip that was downloaded here"),
+            type="zip",
+            key="train_import",
+            max_upload_size=LIMITS.zip_mb,
         )
-        if brought:
-            bring(brought.getvalue(), brought.name)
+        if brought and (archive := uploads.taken(brought)) is not None:
+            bring(archive, brought.name)
 
 
 def _packed(training: Training) -> bytes:

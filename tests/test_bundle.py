@@ -496,8 +496,8 @@ def test_a_zip_that_lies_about_itself_is_refused(good, offset, value):
 
 def test_names_that_climb_out_of_the_zip_reach_nothing(good, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    climbing = {"../up.txt": b"up", f"{tmp_path}/absolute.txt": b"x", "extra.pkl": b"\x80\x04."}
-    assert len(bundle.read(zipped({**climbing, **good}), "x.zip").labels) == 2
+    for climbing in ("../up.txt", f"{tmp_path}/absolute.txt"):
+        refused(zipped({climbing: b"up", **good}))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -219,6 +219,24 @@ def test_a_photo_is_upright_however_the_camera_was_held(orientation, turned):
     assert difference(picture, upright) < 6
 
 
+def test_a_sixteen_bit_scan_is_turned_upright_too():
+    values = np.zeros((20, 30), np.uint16)
+    values[:, :10] = 65_535
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = photos.decode(encoded(Image.fromarray(values), "PNG", exif=exif), "scan.png")
+    assert picture.size == (20, 30)
+    assert picture.getpixel((10, 3)) == (255, 255, 255)
+    assert picture.getpixel((10, 25)) == (0, 0, 0)
+
+
+def test_a_film_behind_a_photo_is_not_taken_for_scans():
+    film = np.random.default_rng(0).integers(0, 256, 20_000_000, dtype=np.uint8).tobytes()
+    moving = encoded(four_corners()) + film
+    assert moving.count(b"\xff\xda") > 200
+    assert difference(photos.decode(moving, "moving.jpg"), four_corners()) < 6
+
+
 def test_the_first_frame_of_an_animation_is_taken():
     frames = [Image.new("RGB", (20, 20), colour) for colour in (RED, GREEN, BLUE)]
     animation = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])

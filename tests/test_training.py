@@ -167,9 +167,7 @@ def test_a_cut_off_zip_is_refused():
 
 
 @pytest.mark.parametrize("behind", [0, 20], ids=["from the first byte", "further in"])
-@pytest.mark.parametrize(
-    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
-)
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_zip_with_damaged_contents_is_refused(method, behind):
     archive = bytearray(zipped(FOUR, method))
     begin = 30 + len("cat/1.png") + behind  # after the first entry's header
@@ -206,8 +204,9 @@ def test_an_encrypted_zip_says_so():
 
 
 def test_a_zip_that_declares_gigabytes_is_refused_before_it_is_unpacked():
-    with pytest.raises(Problem, match="Unpacked, this zip has more than 600 MB"):
-        from_zip(patched(zipped(FOUR), 24, struct.pack("<I", 300_000_000)))
+    many = {f"{name}{i}.png": content for name, content in FOUR.items() for i in range(5)}
+    with pytest.raises(Problem, match="Unpacked, this zip has more than 400 MB"):
+        from_zip(patched(zipped(many), 24, struct.pack("<I", 25_000_000)))
 
 
 def test_a_zip_that_lies_about_its_size_is_refused():
@@ -228,12 +227,11 @@ def test_too_many_photos_are_refused(monkeypatch):
         from_zip(zipped(FOUR))
 
 
-def test_names_that_climb_out_of_the_folder_are_only_names(tmp_path, monkeypatch):
+def test_names_that_climb_out_of_the_folder_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    climbing = {"../../cat/up.png": png(5), f"{tmp_path}/dog/absolute.png": png(6)}
-    dataset = from_zip(zipped({**FOUR, **climbing}))
-    assert dataset.classes == ("cat", "dog")
-    assert png(6) in by_class(dataset)["dog"]
+    for climbing in ("../../cat/up.png", f"{tmp_path}/dog/absolute.png"):
+        with pytest.raises(Problem, match="names that lead out of it"):
+            from_zip(zipped({**FOUR, climbing: png(5)}))
     assert list(tmp_path.iterdir()) == []
 
 

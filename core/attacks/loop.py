@@ -17,13 +17,14 @@ import torch
 
 from core.attacks.goal import Goal
 from core.attacks.norm import NORMS
+from core.limits import LIMITS
 from core.photos import to_pixels
 from core.problem import N_, Problem, check_range, check_seed
 from core.steps import Step, Steps
 
 NormName = Literal["linf", "l2"]
 MethodName = Literal["fgsm", "ifgsm", "pgd", "mifgsm"]
-MAX_STEPS = 1000
+MAX_STEPS = LIMITS.attack_steps
 MAX_EPSILON = {"linf": 255.0, "l2": 500.0}
 MAX_RESTARTS = 20
 BATCH = 4

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from core import photos
+from core.limits import LIMITS
 from core.problem import N_, Problem, check_range, check_seed
 from core.steps import Pixels, Step, Steps
 from core.synthesis.canvas import CANVASES, CanvasName
@@ -22,8 +23,8 @@ from core.synthesis.regularisers import PENALTIES, batch_norm_prior
 from core.synthesis.view import View
 from core.zoo.classifier import Classifier, Seen
 
-SIZES = (64, 512)
-STEPS = (1, 5000)
+SIZES = (64, LIMITS.drawing_size)
+STEPS = (1, LIMITS.drawing_steps)
 LEARNING_RATES = (1e-5, 10.0)
 WEIGHTS = (0.0, 1e6)
 MOST_TURNS = 1000

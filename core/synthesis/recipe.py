@@ -187,6 +187,7 @@ def _turn(data: dict[str, Any]) -> Turn:
 def _text(value: object) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_NAME:
         raise TypeError("a short text is needed")
+    value.encode()  # half a character, as JSON can spell it, could not be shown
     return value
 
 

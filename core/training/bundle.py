@@ -20,6 +20,7 @@ import safetensors.torch
 import torch
 
 from core import photos
+from core.archives import open_zip
 from core.problem import N_, Problem
 from core.training import data
 from core.training.finetune import fingerprint
@@ -123,15 +124,13 @@ def read(
             must be.
     """
     try:
-        opened = zipfile.ZipFile(io.BytesIO(archive))
+        opened = open_zip(archive, _MAX_ENTRIES)
         folder = _folder_inside(opened)
     except Exception as error:  # each way of being no zip has an error of its own
         raise _foreign(name) from error
 
     def from_zip(file: str, limit: int) -> bytes:
         info = opened.getinfo(folder + file)
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError("a method that can take any amount of memory")
         if info.file_size > limit:
             raise ValueError(f"more than {limit} bytes")
         with opened.open(info) as content:  # gives no more than the size that is declared
@@ -244,10 +243,7 @@ def _check_same(tensors: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.
 
 def _folder_inside(opened: zipfile.ZipFile) -> str:
     """The folder that the files are in: none, or one, where somebody unpacked and packed again."""
-    names = opened.namelist()
-    if len(names) > _MAX_ENTRIES:
-        raise ValueError(f"{len(names)} files")
-    (card,) = [name for name in names if name.rpartition("/")[2] == CARD_FILE]
+    (card,) = [name for name in opened.namelist() if name.rpartition("/")[2] == CARD_FILE]
     folder = card.removesuffix(CARD_FILE)
     if folder.count("/") > 1:
         raise ValueError("too deep")
@@ -282,7 +278,7 @@ def _network(card: Mapping[str, Any], name: str) -> str:
     raise Problem(
         N_("{file} grew out of a network called {network}, which is not one of this app's."),
         file=name,
-        network=str(card["network"])[:_LONGEST_TEXT],
+        network=str(card["network"]).encode(errors="replace").decode()[:_LONGEST_TEXT],
     )
 
 

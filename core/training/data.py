@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import importlib.util
-import io
 import random
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,14 +16,16 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from core import photos
+from core.archives import open_zip
+from core.limits import LIMITS
 from core.problem import N_, Problem, check_range, check_seed
 from core.steps import Pixels, Step, Steps, finish
 
-MAX_PHOTOS = 5000
-MAX_CLASSES = 100
-MAX_ARCHIVE_BYTES = 400_000_000
-MAX_EXPANDED_BYTES = 600_000_000
-MAX_ARCHIVE_ENTRIES = 20_000
+MAX_PHOTOS = LIMITS.photos
+MAX_CLASSES = LIMITS.classes
+MAX_ARCHIVE_BYTES = LIMITS.zip_mb * 10**6
+MAX_EXPANDED_BYTES = LIMITS.unpacked_mb * 10**6
+MAX_ARCHIVE_ENTRIES = LIMITS.zip_files
 _PHOTOS_PER_STEP = 50
 _TRAIN = {"train", "training"}
 _VALIDATION = {"val", "valid", "validation", "test"}
@@ -121,7 +122,8 @@ def from_zip(archive: bytes) -> Dataset:
     The names inside serve as names only, so none of them can reach the file system.
 
     Raises:
-        Problem: it is no readable zip, too large, encrypted, or has not this layout.
+        Problem: it is no readable zip, too large, one of a stranger's tricks (see `open_zip`), or
+            has not this layout.
     """
     if len(archive) > MAX_ARCHIVE_BYTES:
         raise Problem(
@@ -130,8 +132,8 @@ def from_zip(archive: bytes) -> Dataset:
             limit=MAX_ARCHIVE_BYTES // 10**6,
         )
     try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            _check_archive([info for info in opened.infolist() if not info.is_dir()])
+        with open_zip(archive, MAX_ARCHIVE_ENTRIES) as opened:
+            _check_sizes(opened)
             return finish(reading(in_zip(opened)))
     except Problem:
         raise
@@ -149,16 +151,11 @@ def in_zip(opened: zipfile.ZipFile) -> list[PhotoFile]:
     )
 
 
-def _check_archive(entries: Sequence[zipfile.ZipInfo]) -> None:
-    if len(entries) > MAX_ARCHIVE_ENTRIES:
-        raise Problem(
-            N_("The zip holds {count} files; at most {limit} fit. Use fewer photos."),
-            count=len(entries),
-            limit=MAX_ARCHIVE_ENTRIES,
-        )
-    if any(info.flag_bits & 1 for info in entries):
-        raise Problem(N_("This zip is encrypted. Make one without a password."))
-    if sum(info.file_size for info in entries) > MAX_EXPANDED_BYTES:
+def _check_sizes(opened: zipfile.ZipFile) -> None:
+    for info in opened.infolist():
+        if info.file_size > photos.MAX_BYTES:
+            raise photos.too_many_bytes(info.filename, info.file_size)
+    if sum(info.file_size for info in opened.infolist()) > MAX_EXPANDED_BYTES:
         raise Problem(
             N_("Unpacked, this zip has more than {limit} MB. Use fewer or smaller photos."),
             limit=MAX_EXPANDED_BYTES // 10**6,
@@ -375,7 +372,7 @@ def _class_names(files: Sequence[PhotoFile]) -> tuple[str, ...]:
             count=len(classes),
             limit=MAX_CLASSES,
         )
-    if "" in classes:
+    if not all(name.strip() for name in classes):
         raise Problem(N_("A class has photos but no name. Give it one."))
     return classes
 

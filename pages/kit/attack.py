@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -427,7 +428,8 @@ def probability_chart(history: Mapping[str, Sequence[float]], names: Mapping[str
     figure = go.Figure()
     for name, label in names.items():
         values = list(history.get(name, ()))
-        figure.add_scatter(x=list(range(1, len(values) + 1)), y=values, name=label, mode="lines")
+        shown = html.escape(label, quote=False)  # Plotly knows some HTML
+        figure.add_scatter(x=list(range(1, len(values) + 1)), y=values, name=shown, mode="lines")
     figure.update_layout(
         title=title,
         height=290,

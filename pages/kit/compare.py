@@ -55,7 +55,7 @@ def view(classifier: Classifier, photo: Image.Image, layer: str) -> None:
 def _networks(classifier: Classifier, photo: Image.Image, layer: str) -> None:
     here = [e.name for e in catalogue.ENTRIES if weights.present(e) and e.name != classifier.name]
     names = st.multiselect(
-        t("Beside {network}", network=classifier.title),
+        t("Beside {network}", network=plain(classifier.title)),
         here,
         default=here[:1],
         format_func=lambda name: catalogue.entry(name).title,

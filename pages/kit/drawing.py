@@ -32,7 +32,7 @@ from core.synthesis.record import Record
 from core.synthesis.verdict import Verdict
 from core.synthesis.view import View
 from core.zoo.classifier import Classifier
-from pages.kit import pickers, session
+from pages.kit import pickers, session, uploads
 from pages.kit.language import number, remember_choice, say, t
 
 FAVOURITES = ("Siamese cat", "tabby", "zebra", "golden retriever")
@@ -427,8 +427,12 @@ def keep(verdict: Verdict, title: str) -> None:
 def receive_recipe() -> None:
     """Set all dials as in a dropped-in picture; a bad one changes nothing."""
     file = st.session_state["ideal_recipe_file"]
-    if file is not None:
-        restore(file.getvalue(), file.name)
+    if file is None:
+        return
+    try:
+        restore(uploads.read(file), file.name)
+    except Problem as problem:
+        st.session_state["ideal_notice"] = problem
 
 
 def restore(png: bytes, name: str) -> None:

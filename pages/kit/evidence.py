@@ -262,16 +262,17 @@ def confusion(answers: Answers, key: str) -> None:
     if st.session_state.get(choice_key) not in cells:  # left over from another training
         st.session_state[choice_key] = cells[0]
     title = t("What was taken for what")
+    shown = [html.escape(name, quote=False) for name in names]  # Plotly knows some HTML
 
     def clicked() -> None:
         points = st.session_state[f"{key}_matrix"].selection.points
         if points:
-            cell = (names.index(str(points[0]["y"])), names.index(str(points[0]["x"])))
+            cell = (shown.index(str(points[0]["y"])), shown.index(str(points[0]["x"])))
             if cell in cells:
                 st.session_state[choice_key] = cell
 
     st.plotly_chart(
-        _matrix_figure(matrix, names, title),
+        _matrix_figure(matrix, shown, title),
         key=f"{key}_matrix",
         on_select=clicked,
         selection_mode="points",

@@ -15,7 +15,7 @@ from core import photos
 from core.problem import Problem
 from core.zoo import catalogue, weights
 from core.zoo.labels import Labels
-from pages.kit import layout, session
+from pages.kit import layout, session, uploads
 from pages.kit.language import plain, remember_choice, say, t
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
@@ -107,7 +107,7 @@ def _receive(name: str, key: str) -> None:
     if file is None:
         return
     try:
-        session.own_photos()[name] = photos.decode(file.getvalue(), file.name)
+        session.own_photos()[name] = photos.decode(uploads.read(file), file.name)
         st.session_state[session.PHOTO] = name
     except Problem as problem:
         st.session_state["photo_problem"] = problem

@@ -8,8 +8,10 @@ from functools import lru_cache
 
 import streamlit as st
 
+from core import log, metrics
 from core.jobs import scheduler
 from core.zoo import catalogue
+from pages.kit import uploads
 from pages.kit.language import t
 
 _ready = threading.Event()
@@ -30,6 +32,10 @@ def wait_until_warm() -> None:
 
 @lru_cache(maxsize=1)
 def _begin() -> None:
+    log.set_up()
+    uploads.guard()
+    scheduler().on_end = metrics.ends().note
+    metrics.log_regularly(scheduler())
     threading.Thread(target=_import_all, name="warm-up", daemon=True).start()
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from core import photos
 from core.jobs import Job
+from core.limits import LIMITS
 from core.problem import N_
 from core.steps import Step, Steps, returned
 from core.training import data, finetune, head, sources
@@ -22,7 +23,7 @@ from core.training.finetune import TuningSettings
 from core.training.head import HeadSettings
 from core.training.loop import WAYS, Settings, Training, Way
 from core.zoo.classifier import Classifier
-from pages.kit import plots, webcam
+from pages.kit import plots, uploads, webcam
 from pages.kit.evidence import Answers
 from pages.kit.language import number, percent, plain, remember_choice, t
 
@@ -118,10 +119,11 @@ def _from_zip() -> Wanted | None:
         t("A zip with one folder per class (or train/ and val/ of such)"),
         type="zip",
         key="train_zip",
+        max_upload_size=LIMITS.zip_mb,
     )
-    if archive is None:
+    content = uploads.taken(archive) if archive else None
+    if archive is None or content is None:
         return None
-    content = archive.getvalue()
     return Wanted(archive.name, lambda: _at_once(lambda: data.from_zip(content)))
 
 
@@ -151,14 +153,16 @@ def _by_hand(ask: Callable[[int, str], list[tuple[str, bytes]]]) -> Wanted | Non
 
 
 def _uploads(place: int, name: str) -> list[tuple[str, bytes]]:
-    uploads = st.file_uploader(
+    files = st.file_uploader(
         t("Photos of {name}", name=plain(name)),
         type=list(photos.EXTENSIONS),
         accept_multiple_files=True,
         key=f"train_files_{place}",
+        max_upload_size=LIMITS.file_mb,
         label_visibility="collapsed",
     )
-    return [(file.name, file.getvalue()) for file in uploads]
+    contents = ((file.name, uploads.taken(file)) for file in files)
+    return [(name, content) for name, content in contents if content is not None]
 
 
 def _at_once(read: Callable[[], Dataset]) -> Steps[Dataset]:
