@@ -20,7 +20,7 @@ from pages.kit import layout, session
 from pages.kit import maps as maps_kit
 from pages.kit.language import percent, plain, remember_choice, t
 
-_KINDS = {
+KINDS = {
     "networks": N_("networks"),
     "photos": N_("photos"),
     "own": N_("your network and the one it grew out of"),
@@ -31,11 +31,11 @@ _SHOWN = 24
 
 def view(classifier: Classifier, photo: Image.Image, layer: str) -> None:
     """Show the strongest maps of two to four networks or photos beside each other."""
-    kinds = [kind for kind in _KINDS if kind != "own" or session.training() is not None]
+    kinds = [kind for kind in KINDS if kind != "own" or session.training() is not None]
     kind = st.segmented_control(
         t("Compare"),
         kinds,
-        format_func=lambda choice: t(_KINDS[choice]),
+        format_func=lambda choice: t(KINDS[choice]),
         default=kinds[0],
         required=True,
         key=remember_choice("maps_compare"),

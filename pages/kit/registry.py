@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from core.problem import N_
 
@@ -26,6 +27,11 @@ class PageInfo:
     promise: str
     default_photo: str = ""
     uses_network: bool = True
+
+    @property
+    def address(self) -> str:
+        """Its address, below the app's own; the start page has the app's own."""
+        return "" if self is HOME else PurePath(self.file).stem
 
 
 HOME = PageInfo(
@@ -63,4 +69,12 @@ ATTACK = PageInfo(
     default_photo="dalmatian",
 )
 
-PAGES = (HOME, MAPS, TRAINING, IDEAL, ATTACK)
+LESSON = PageInfo(
+    "pages/lesson.py",
+    N_("Lesson"),
+    ":material/school:",
+    N_("Eight scenes for 45 minutes: predict first, then look."),
+    uses_network=False,
+)
+
+PAGES = (HOME, LESSON, MAPS, TRAINING, IDEAL, ATTACK)
