@@ -38,8 +38,13 @@ with st.sidebar:
     if info.default_photo:
         pickers.photo(info.default_photo)
 
-with st.container(horizontal=True, horizontal_alignment="right", key="page_tools"):
+questions.strip(info)
+with st.container(
+    horizontal=True,
+    horizontal_alignment="right",
+    vertical_alignment="center",
+    key="page_tools",
+):
     layout.present_switch()
     scenes.link(info)
-questions.strip(info)
 opened.run()

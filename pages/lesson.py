@@ -22,12 +22,13 @@ st.progress(
         right=right,
     ),
 )
-for part in lesson.PARTS:
-    with st.container(border=True, key=f"lesson_{part.id}"):
-        words, link = st.columns([5, 2], vertical_alignment="center")
-        with words:
-            st.subheader(f"{questions.number_of(part)} · {t(part.title)}", anchor=False)
-            st.caption(t("{minutes} minutes", minutes=part.minutes) + " · " + t(part.task))
-        with link:
-            questions.open_link(part, t("Open the scene"))
-        questions.ask(part)
+with st.container(key="lesson_list"):
+    for part in lesson.PARTS:
+        with st.container(border=True, key=f"lesson_{part.id}"):
+            words, link = st.columns([5, 2], vertical_alignment="center")
+            with words:
+                st.subheader(f"{questions.number_of(part)} · {t(part.title)}", anchor=False)
+                st.caption(t("{minutes} minutes", minutes=part.minutes) + " · " + t(part.task))
+            with link:
+                questions.open_link(part, t("Open the scene"))
+            questions.ask(part)

@@ -149,10 +149,14 @@ PARTS = (
         6,
         Scene("adversarial_attack", photo="dalmatian", question="helps"),
         N_("Open “What helps” and press “Measure”."),
-        N_("TODO"),
-        (N_("a"), N_("b"), N_("c")),
-        0,
-        N_("TODO."),
+        N_(
+            "Five defences change the picture before the network sees it. An attacker who knows of them attacks through each. How many still keep the tabby away?"
+        ),
+        (N_("All five"), N_("Three of them"), N_("None")),
+        2,
+        N_(
+            "What has no gradient is passed by, and over dice one takes the average. Against an attacker who does not know of them, four of the five held."
+        ),
     ),
 )
 """In the order of the lesson."""

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 _ASSETS = Path(__file__).parents[2] / "assets"
 PRESENT = "present"
+_ASKED = "present_asked"
 
 
 def arrive() -> None:
-    """Begin in presenter mode if the address says so; before any widget is made."""
-    if st.query_params.get(PRESENT) == "1":
-        st.session_state.setdefault(PRESENT, True)
+    """Begin in presenter mode if the address says so, once; before any widget is made."""
+    asked = st.query_params.get(PRESENT) == "1"
+    if asked and not st.session_state.get(_ASKED):
+        st.session_state[PRESENT] = True
+    st.session_state[_ASKED] = asked
 
 
 def presenting() -> bool:

@@ -17,17 +17,15 @@ def strip(page: PageInfo) -> None:
     part = lesson.part(scenes.question(page))
     if part is None:
         return
-    with st.container(border=True, key="lesson_strip"):
-        st.markdown(f"**{number_of(part)} · {t(part.title)}** — {t(part.task)}")
-        ask(part)
-        with st.container(horizontal=True):
-            st.page_link(
-                LESSON.file,
-                label=t("Back to the lesson"),
-                icon=":material/arrow_back:",
-            )
+    with st.container(border=True, gap="xsmall", key="lesson_strip"):
+        words, links = st.columns([3, 2], vertical_alignment="top")
+        words.markdown(f"**{number_of(part)} · {t(part.title)}** — {t(part.task)}")
+        with links, st.container(horizontal=True, horizontal_alignment="right"):
+            back = t("Back to the lesson")
+            st.page_link(LESSON.file, label=back, icon=":material/arrow_back:")
             if following := lesson.after(part):
                 open_link(following, t("Next: {title}", title=t(following.title)))
+        ask(part)
 
 
 def number_of(part: Part) -> str:
@@ -52,24 +50,25 @@ def ask(part: Part) -> None:
         _told(part, given)
         return
     key = f"lesson_choice_{part.id}"
-    st.radio(
-        t(part.question),
-        range(len(part.options)),
-        index=None,
-        format_func=lambda option: t(part.options[option]),
-        horizontal=True,
-        key=remember_choice(key),
-        persist_state="session",
-    )
-    st.button(
-        t("Reveal"),
-        icon=":material/visibility:",
-        on_click=_reveal,
-        args=(part, key),
-        disabled=st.session_state.get(key) is None,
-        key=f"lesson_reveal_{part.id}",
-        help=t("Predict first; it is locked after that."),
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.radio(
+            t(part.question),
+            range(len(part.options)),
+            index=None,
+            format_func=lambda option: t(part.options[option]),
+            horizontal=True,
+            key=remember_choice(key),
+            persist_state="session",
+        )
+        st.button(
+            t("Reveal"),
+            icon=":material/visibility:",
+            on_click=_reveal,
+            args=(part, key),
+            disabled=st.session_state.get(key) is None,
+            key=f"lesson_reveal_{part.id}",
+            help=t("Predict first; it is locked after that."),
+        )
 
 
 def _reveal(part: Part, key: str) -> None:

@@ -73,7 +73,7 @@ LESSON = PageInfo(
     "pages/lesson.py",
     N_("Lesson"),
     ":material/school:",
-    N_("Eight scenes for 45 minutes: predict first, then look."),
+    N_("Seven scenes for 45 minutes: predict first, then look."),
     uses_network=False,
 )
 
