@@ -60,10 +60,10 @@ PARTS = (
         4,
         Scene("feature_maps", photo="astronaut", question="unfamiliar"),
         N_("Look at what the network says, at the right end of the diagram."),
-        N_("None of its 1,000 classes is a person. What does the network say of this photo?"),
+        N_("None of its 1,000 classes is an astronaut. What does the network say of this photo?"),
         (
             N_("That it does not know"),
-            N_("A person, after all"),
+            N_("An astronaut, after all"),
             N_("One of its classes, such as “bobsled”"),
         ),
         2,
@@ -125,7 +125,7 @@ PARTS = (
         ),
         0,
         N_(
-            "The picture has become what zebras share – stripes, necks, manes – and not something that only one network sees."
+            "The picture has become what zebras have in common, not something that only one network sees."
         ),
     ),
     Part(
@@ -135,7 +135,7 @@ PARTS = (
         Scene("adversarial_attack", photo="dalmatian", question="dog"),
         N_("Press “Attack”. Then open “How much is needed” and find the smallest ε."),
         N_(
-            "The network is to take the dalmatian for a tabby. By how much must a pixel change at most, on a scale from 0 to 255?"
+            "The network is to take the dalmatian for a tabby. How far must pixels be allowed to change for that, on a scale from 0 to 255?"
         ),
         (N_("By about 1"), N_("By about 16"), N_("By more than 100")),
         0,

@@ -62,24 +62,28 @@ def _read(page: PageInfo, query: Mapping[str, str], table: Mapping[str, Place]) 
         questions=[part.id for part in lesson.PARTS if part.scene.page == page.address],
         languages=list(language.LOCALES),
     )
-    _check_layer(scene)
+    _check_layers(scene)
     return scene
 
 
-def _check_layer(scene: Scene) -> None:
-    """See that the network has the layer and the channel, where its weights are here to tell.
+def _check_layers(scene: Scene) -> None:
+    """See that the network has what the scene wants of it, where its weights are here to tell.
 
     Raises:
         Problem: it has not.
     """
-    name, channel = scene.settings.get("layer"), scene.settings.get("channel")
-    if name is None or not weights.present(catalogue.entry(scene.network)):
+    wanted = {n: scene.settings[n] for n in ("layer", "channel", "blocks") if n in scene.settings}
+    if not wanted or not weights.present(catalogue.entry(scene.network)):
         return
     layers = {layer.name: layer for layer in session.network_named(scene.network).layers}
-    if name not in layers:
-        raise refuse("layer", str(name))
-    if isinstance(channel, int) and channel >= layers[str(name)].channels:
-        raise refuse("channel", str(channel))
+    name = str(wanted.get("layer", ""))
+    if name and name not in layers:
+        raise refuse("layer", name)
+    most = {"channel": layers[name].channels - 1 if name else 0, "blocks": len(layers)}
+    for number, limit in most.items():
+        value = wanted.get(number)
+        if isinstance(value, int) and value > limit and (name or number == "blocks"):
+            raise refuse(number, str(value))
 
 
 def open_scene(page: PageInfo, scene: Scene, table: Mapping[str, Place]) -> None:
