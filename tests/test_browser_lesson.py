@@ -93,6 +93,9 @@ def test_a_link_opens_what_it_was_taken_from(visit):  # noqa: F811
     assert other.locator(".st-key-attack_untargeted input").is_checked()
     assert other.get_by_role("radio", name="Bald eagle").get_attribute("aria-checked") == "true"
     other.get_by_role("heading", name="Adversarial attack", level=1).wait_for()
+    other.get_by_role("link", name="Feature maps").first.click()
+    other.get_by_role("heading", name="Feature maps", level=1).wait_for()
+    assert "photo=" not in other.url  # a scene is of its page
 
 
 def test_the_projector_gets_large_pictures(visit):  # noqa: F811

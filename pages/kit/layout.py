@@ -70,7 +70,7 @@ def workbench(
         widths: of the two columns, as shares.
     """
     if presenting():
-        return dials(), st.container(), st.container()
+        return dials(), st.container(horizontal=True), st.container()
     left, right = st.columns(widths, gap="large")
     return left.container(), left.container(), right.container()
 
