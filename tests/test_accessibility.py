@@ -45,4 +45,5 @@ def test_no_page_has_a_serious_problem(address, chromium, locale):  # noqa: F811
     settled(page)
     found["presenter"] = problems(page)
     context.close()
-    assert {name: listed for name, listed in found.items() if listed} == {}
+    told = [f"{name}: {problem}" for name, listed in found.items() for problem in listed]
+    assert not told, "\n".join(told)
