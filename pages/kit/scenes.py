@@ -72,26 +72,26 @@ def _check_layers(scene: Scene) -> None:
     Raises:
         Problem: it has not.
     """
-    wanted = {n: scene.settings[n] for n in ("layer", "channel", "blocks") if n in scene.settings}
-    if not wanted or not weights.present(catalogue.entry(scene.network)):
+    layer, channel, blocks = (scene.settings.get(n) for n in ("layer", "channel", "blocks"))
+    if (layer or blocks) is None or not weights.present(catalogue.entry(scene.network)):
         return
-    layers = {layer.name: layer for layer in session.network_named(scene.network).layers}
-    name = str(wanted.get("layer", ""))
-    if name and name not in layers:
-        raise refuse("layer", name)
-    most = {"channel": layers[name].channels - 1 if name else 0, "blocks": len(layers)}
-    for number, limit in most.items():
-        value = wanted.get(number)
-        if isinstance(value, int) and value > limit and (name or number == "blocks"):
-            raise refuse(number, str(value))
+    channels = {found.name: found.channels for found in session.network_named(scene.network).layers}
+    if layer is not None and layer not in channels:
+        raise refuse("layer", str(layer))
+    if isinstance(channel, int) and layer and channel >= channels[str(layer)]:
+        raise refuse("channel", str(channel))
+    if isinstance(blocks, int) and blocks > len(channels):
+        raise refuse("blocks", str(blocks))
 
 
 def open_scene(page: PageInfo, scene: Scene, table: Mapping[str, Place]) -> None:
     """Set the session's state to a scene; what the scene does not name goes back to how it began."""
     state = st.session_state
     state[session.NETWORK] = scene.network
-    if page.default_photo:
-        state[session.PHOTO] = scene.photo or page.default_photo
+    if scene.photo:
+        state[session.PHOTO] = scene.photo
+    else:
+        state.pop(session.PHOTO, None)  # each page has a photo of its own to begin with
     values = {name: scene.settings.get(name, p.dial.default) for name, p in table.items()}
     for name, place in table.items():
         key = place.filled(scene.network, values)
@@ -113,8 +113,8 @@ def current(page: PageInfo) -> tuple[Scene, bool]:
     if photo in session.own_photos():
         photo, travels = "", False
     values: dict[str, Value] = {}
-    for name, place in table.items():  # a key may hold the values of dials before it
-        found = state.get(place.filled(network, _Filling(values)))
+    for name, place in table.items():  # a key may have the values of earlier dials in it
+        found = state.get(place.filled(network, values))
         values[name] = place.dial.default
         if found is None:
             continue
@@ -131,11 +131,6 @@ def current(page: PageInfo) -> tuple[Scene, bool]:
         settings={n: v for n, v in values.items() if v != table[n].dial.default},
     )
     return scene, travels
-
-
-class _Filling(dict[str, Value]):
-    def __missing__(self, name: str) -> Value:
-        return None
 
 
 def question(page: PageInfo) -> str:
