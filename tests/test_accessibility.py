@@ -8,12 +8,14 @@ from pages.kit import registry
 from tests.test_browser import A_WHILE, address, chromium, pytestmark  # noqa: F401
 
 EXCUSED: dict[tuple[str, str], str] = {}
-"""Streamlit's own, which we cannot mend: rule, part of the element's HTML, reason."""
+"""Streamlit's own, which we cannot mend: rule, part of the element's HTML, reason. None today."""
 
 
 def settled(page) -> None:
+    """Wait until the page has run; what fades in or out meanwhile is pale for a moment."""
     page.locator("h1").first.wait_for()
-    page.wait_for_function("!document.querySelector('[data-testid=stSpinner]')")
+    page.add_style_tag(content="* {transition: none !important; animation: none !important}")
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
     page.wait_for_function("!document.querySelector('[data-stale=true]')")
 
 
