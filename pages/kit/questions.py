@@ -34,14 +34,19 @@ def number_of(part: Part) -> str:
 
 
 def open_link(part: Part, label: str) -> None:
-    """Show a link to a part's scene."""
+    """Show a button that opens a part's scene.
+
+    A link would not do: Streamlit takes one to the page that is open for no change of page.
+    """
     page = next(page for page in PAGES if page.address == part.scene.page)
-    st.page_link(
-        page.file,
-        label=label,
+    if st.button(
+        label,
         icon=":material/arrow_forward:",
-        query_params=scenes.query(page, part.scene),
-    )
+        on_click=scenes.go,
+        args=(page, part.scene),
+        key=f"lesson_open_{part.id}",
+    ):
+        st.switch_page(page.file, query_params=scenes.query(page, part.scene))
 
 
 def ask(part: Part) -> None:

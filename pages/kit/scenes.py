@@ -102,6 +102,11 @@ def open_scene(page: PageInfo, scene: Scene, table: Mapping[str, Place]) -> None
     state[_QUESTION] = scene.question
 
 
+def go(page: PageInfo, scene: Scene) -> None:
+    """Set the session's state to a scene of this app's own, in a callback."""
+    open_scene(page, scene, _table(page, query(page, scene)))
+
+
 def current(page: PageInfo) -> tuple[Scene, bool]:
     """Give the scene as it stands, and whether all of it can travel."""
     state = st.session_state
