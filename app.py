@@ -2,11 +2,17 @@
 
 import streamlit as st
 
-from pages.kit import language, layout, pickers, start
+from pages.kit import language, layout, pickers, questions, scenes, start
 from pages.kit.language import t
 from pages.kit.registry import HOME, PAGES
 
-st.set_page_config(page_title="Ideal Cat", page_icon="🐈", layout="wide")
+layout.arrive()
+st.set_page_config(
+    page_title="Ideal Cat",
+    page_icon="🐈",
+    layout="wide",
+    initial_sidebar_state="collapsed" if layout.presenting() else "auto",
+)
 start.warm_up()
 
 by_page = {
@@ -22,12 +28,23 @@ opened = st.navigation(list(by_page), position="top")
 info = by_page[opened]
 
 layout.style()
+if info.uses_network:
+    start.wait_until_warm()
+scenes.arrive(info)
 with st.sidebar:
     language.switch()
     if info.uses_network:
-        start.wait_until_warm()
         pickers.network()
     if info.default_photo:
         pickers.photo(info.default_photo)
 
+questions.strip(info)
+with st.container(
+    horizontal=True,
+    horizontal_alignment="right",
+    vertical_alignment="center",
+    key="page_tools",
+):
+    layout.present_switch()
+    scenes.link(info)
 opened.run()

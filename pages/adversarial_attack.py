@@ -30,7 +30,7 @@ photo = session.photo(ATTACK.default_photo)
 photo_name = session.photo_id(ATTACK.default_photo)
 job = session.job(JOB)
 
-controls = st.columns([5, 4, 4, 2], gap="medium")
+controls = layout.dials().columns([5, 4, 4, 2], gap="medium")
 with controls[0]:
     chosen = pickers.class_id(t("To be seen as"), classifier.labels, "attack_class", FAVOURITES)
     anything = st.checkbox(

@@ -39,13 +39,14 @@ layout.network_line(base)
 jobs = {name: session.job(name) for name in (session.TRAIN, LOOK, RATE, CURVE, FAIR)}
 watched = next((job for job in jobs.values() if job and live.is_running(job)), None)
 
-wanted = kit.photos_to_learn_from(watched=watched is not None)
 problem: Problem | None = None
 plan: Mapping[Way, loop.Settings] = {}
-try:
-    plan = kit.plan(base)
-except Problem as found:
-    problem = found
+with layout.dials():
+    wanted = kit.photos_to_learn_from(watched=watched is not None)
+    try:
+        plan = kit.plan(base)
+    except Problem as found:
+        problem = found
 
 
 def submit(name: str, run: Callable[[Dataset], Steps[Any]]) -> None:

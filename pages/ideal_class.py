@@ -39,8 +39,8 @@ classifier = session.classifier()
 job = session.job(JOB)
 running = live.is_running(job)
 
-left, right = st.columns([2, 3], gap="large")
-with left:
+controls, buttons, right = layout.workbench((2, 3))
+with controls:
     objective, title = kit.target(classifier)
     preset_name = st.session_state.get("ideal_preset") or "best"
     tv = kit.tv_weight(preset_name)
@@ -63,7 +63,6 @@ with left:
         persist_state="session",
         help=t("The same seed and settings give the same picture, bit for bit."),
     )
-    buttons = st.container()
 with right:
     progress = st.container()
     pictures = st.container()

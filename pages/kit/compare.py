@@ -21,7 +21,7 @@ from pages.kit import layout, save, session
 from pages.kit import maps as maps_kit
 from pages.kit.language import percent, plain, remember_choice, t
 
-_KINDS = {
+KINDS = {
     "networks": N_("networks"),
     "photos": N_("photos"),
     "own": N_("your network and the one it grew out of"),
@@ -34,11 +34,11 @@ _UNCHANGED = 1e-3
 
 def view(classifier: Classifier, photo: Image.Image, layer: str) -> None:
     """Show the strongest maps of two to four networks or photos beside each other."""
-    kinds = [kind for kind in _KINDS if kind != "own" or session.own_classifier()]
+    kinds = [kind for kind in KINDS if kind != "own" or session.own_classifier()]
     kind = st.segmented_control(
         t("Compare"),
         kinds,
-        format_func=lambda choice: t(_KINDS[choice]),
+        format_func=lambda choice: t(KINDS[choice]),
         default=kinds[0],
         required=True,
         key=remember_choice("maps_compare"),

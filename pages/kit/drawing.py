@@ -137,6 +137,8 @@ def _channel(classifier: Classifier) -> tuple[Objective, str]:
     if wanted and wanted["layer"] in layers:
         st.session_state[key] = wanted["layer"]
         st.session_state["ideal_channel_number"] = int(wanted["channel"])
+    if st.session_state.get(key) not in layers:  # a link may name any
+        st.session_state.pop(key, None)
     columns = st.columns([3, 2])
     layer = columns[0].selectbox(
         t("Layer"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.steps import Pixels
 from pages.kit.language import percent, plain, t
@@ -18,12 +19,60 @@ if TYPE_CHECKING:
     from core.predictions import Prediction
     from core.zoo.classifier import Classifier
 
-_STYLE = Path(__file__).parents[2] / "assets" / "style.css"
+_ASSETS = Path(__file__).parents[2] / "assets"
+PRESENT = "present"
+_ASKED = "present_asked"
+
+
+def arrive() -> None:
+    """Begin in presenter mode if the address says so, once; before any widget is made."""
+    asked = st.query_params.get(PRESENT) == "1"
+    if asked and not st.session_state.get(_ASKED):
+        st.session_state[PRESENT] = True
+    st.session_state[_ASKED] = asked
+
+
+def presenting() -> bool:
+    """Whether the page is on a projector: large type, high contrast, controls folded away."""
+    return bool(st.session_state.get(PRESENT))
+
+
+def present_switch() -> None:
+    """Show the switch for the presenter mode; it holds for the session."""
+    st.toggle(
+        t("Presenter"),
+        key=PRESENT,
+        persist_state="session",
+        help=t("Large type and high contrast for a projector; dials are folded away."),
+    )
 
 
 def style() -> None:
-    """Load the app's style sheet."""
-    st.html(_STYLE)
+    """Load the app's style sheets."""
+    st.html(_ASSETS / "style.css")
+    if presenting():
+        st.html(_ASSETS / "presenter.css")
+
+
+def dials() -> DeltaGenerator:
+    """Give the place for a page's dials: folded away in presenter mode."""
+    return st.expander(t("Dials"), icon=":material/tune:") if presenting() else st.container()
+
+
+def workbench(
+    widths: Sequence[float],
+) -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+    """Lay out dials, the buttons below them, and pictures beside both.
+
+    In presenter mode they lie below each other, so that the pictures have the whole width.
+
+    Args:
+        widths: of the two columns, as shares.
+    """
+    if presenting():
+        return dials(), st.container(horizontal=True), st.container()
+    left, right = st.columns(widths, gap="large")
+    return left.container(), left.container(), right.container()
 
 
 def heading(title: str, promise: str) -> None:

@@ -117,7 +117,7 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
     sheet = _sheet(photo_key(classifier, photo), maps, order, scale)
     left, right = st.columns([1.15, 1], gap="medium")
     with left:
-        channel = _mosaic(maps, sheet, f"maps_grid_{classifier.provenance.network}_{name}")
+        channel = _mosaic(maps, sheet, f"{classifier.provenance.network}_{name}")
         st.caption(
             t("{count} channels of {layer}", count=len(maps.maps), layer=name)
             + " · "
@@ -149,7 +149,7 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
 
 
 def _dials(maps: FeatureMaps) -> tuple[Order, Scale, bool]:
-    controls = st.columns([2, 2, 2], gap="medium", vertical_alignment="bottom")
+    controls = layout.dials().columns([2, 2, 2], gap="medium", vertical_alignment="bottom")
     order = controls[0].selectbox(
         t("Order"),
         list(ORDERS),
@@ -174,9 +174,10 @@ def _dials(maps: FeatureMaps) -> tuple[Order, Scale, bool]:
     return order, scale, strip_wanted
 
 
-def _mosaic(maps: FeatureMaps, sheet: Sheet, key: str) -> int:
+def _mosaic(maps: FeatureMaps, sheet: Sheet, place: str) -> int:
     """Show all channels as one picture, and give the one that was clicked."""
-    chosen = (st.session_state.get(key) or {}).get("channel")
+    key, kept = f"maps_grid_{place}", f"maps_channel_{place}"
+    chosen = st.session_state.get(kept)
     channel = chosen if chosen in sheet.channels else sheet.channels[0]
     columns, rows = pictures.grid(len(sheet.channels))
     _grid(
@@ -190,13 +191,13 @@ def _mosaic(maps: FeatureMaps, sheet: Sheet, key: str) -> int:
             "word": t("Channel"),
             "label": t("Mosaic of the feature maps of {layer}", layer=maps.layer.name),
         },
-        on_channel_change=_rerun_only,
+        on_channel_change=lambda: _choose(kept, key),
     )
     return int(channel)
 
 
-def _rerun_only() -> None:
-    """Streamlit keeps the state of a component only where a callback is given."""
+def _choose(kept: str, component: str) -> None:
+    st.session_state[kept] = st.session_state[component]["channel"]
 
 
 def _one_channel(maps: FeatureMaps, channel: int, seen: Pixels) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from core.problem import N_
 
@@ -26,6 +27,11 @@ class PageInfo:
     promise: str
     default_photo: str = ""
     uses_network: bool = True
+
+    @property
+    def address(self) -> str:
+        """Its address, below the app's own; the start page has the app's own."""
+        return "" if self is HOME else PurePath(self.file).stem
 
 
 HOME = PageInfo(
@@ -77,4 +83,12 @@ HAND_IN = PageInfo(
     uses_network=False,
 )
 
-PAGES = (HOME, MAPS, TRAINING, IDEAL, ATTACK, WALL, HAND_IN)
+LESSON = PageInfo(
+    "pages/lesson.py",
+    N_("Lesson"),
+    ":material/school:",
+    N_("Seven scenes for 45 minutes: predict first, then look."),
+    uses_network=False,
+)
+
+PAGES = (HOME, LESSON, MAPS, TRAINING, IDEAL, ATTACK, WALL, HAND_IN)

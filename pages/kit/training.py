@@ -333,6 +333,8 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, f
             help=t("Frozen features are computed once, from the photo as it is."),
         )
         st.caption(t("Mirrored and enlarged views make more photos out of few."))
+        if st.session_state.get("train_blocks", 1) > len(base.layers):  # of another network
+            st.session_state["train_blocks"] = len(base.layers)
         blocks = st.slider(
             t("Blocks that learn"),
             1,

@@ -1,0 +1,173 @@
+"""One lesson of 45 minutes in scenes, each with a question to predict before it is revealed.
+
+What the answers say was measured on the built-in network, as the scenes set it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.classroom.scene import Scene
+from core.problem import N_, Text
+
+
+@dataclass(frozen=True)
+class Part:
+    """One scene of the lesson with its question.
+
+    Attributes:
+        id: its name in links and among the answers.
+        title: its name.
+        minutes: how long it takes in class.
+        scene: what to open.
+        task: what to do there once the prediction is made.
+        question: what to predict.
+        options: what may be predicted.
+        expected: index of the option that holds.
+        why: one sentence that explains it.
+    """
+
+    id: str
+    title: Text
+    minutes: int
+    scene: Scene
+    task: Text
+    question: Text
+    options: tuple[Text, ...]
+    expected: int
+    why: Text
+
+
+PARTS = (
+    Part(
+        "edges",
+        N_("From edges to cat"),
+        7,
+        Scene("feature_maps", photo="cat", question="edges", settings={"view": "tour"}),
+        N_(
+            "Walk through the five stops. Then choose “Its maps” and click on layers in the diagram."
+        ),
+        N_("How much of the photo can one value of the first layer see?"),
+        (N_("3×3 pixels"), N_("About the cat's eye"), N_("The whole photo")),
+        0,
+        N_(
+            "In 3×3 pixels there are only edges, dots and colours; later layers look at the maps of earlier ones, and so at ever more of the photo."
+        ),
+    ),
+    Part(
+        "unfamiliar",
+        N_("What it cannot know"),
+        4,
+        Scene("feature_maps", photo="astronaut", question="unfamiliar"),
+        N_("Look at what the network says, at the right end of the diagram."),
+        N_("None of its 1,000 classes is an astronaut. What does the network say of this photo?"),
+        (
+            N_("That it does not know"),
+            N_("An astronaut, after all"),
+            N_("One of its classes, such as “bobsled”"),
+        ),
+        2,
+        N_(
+            "Its probabilities always add up to 100 %, so it must call whatever it sees one of its own classes; here it is at least not sure of it."
+        ),
+    ),
+    Part(
+        "transfer",
+        N_("Old features, new classes"),
+        7,
+        Scene("fine_tuning", question="transfer", settings={"photos": 5}),
+        N_("Press “Train”. Then try with 1 photo per class, and with 60."),
+        N_(
+            "The network has never learned digits. Only a new last layer learns, from 5 pictures of each. How many of 300 others does it get right?"
+        ),
+        (
+            N_("About 10 %, as if it guessed"),
+            N_("About 40 %"),
+            N_("About 80 %"),
+        ),
+        2,
+        N_(
+            "Edges and curves learned from photos of animals and things tell digits apart as well; only the last layer had to be new. That is transfer learning."
+        ),
+    ),
+    Part(
+        "noise",
+        N_("Noise or cat?"),
+        8,
+        Scene("ideal_class", question="noise"),
+        N_("Press “Noise or cat?” and wait for the three pictures."),
+        N_(
+            "A picture is changed until the network is sure that it is a Siamese cat, and nothing else is asked of it. What will you see?"
+        ),
+        (
+            N_("A Siamese cat"),
+            N_("Coloured noise"),
+            N_("A grey sheet"),
+        ),
+        1,
+        N_(
+            "There are far more ways to be sure with noise than with a cat, and descent finds the nearest; total variation and a better canvas lead it to shapes."
+        ),
+    ),
+    Part(
+        "zebra",
+        N_("The ideal zebra"),
+        6,
+        Scene("ideal_class", question="zebra", settings={"class": 340}),
+        N_("Press “Draw”, and read at the end what the other networks say."),
+        N_(
+            "Two other networks never saw the run. What do they call the finished picture of a zebra?"
+        ),
+        (
+            N_("A zebra, both of them"),
+            N_("Each something else"),
+            N_("They cannot be sure of anything"),
+        ),
+        0,
+        N_(
+            "The picture has become what zebras have in common, not something that only one network sees."
+        ),
+    ),
+    Part(
+        "dog",
+        N_("The dog that is a cat"),
+        7,
+        Scene("adversarial_attack", photo="dalmatian", question="dog"),
+        N_("Press “Attack”. Then open “How much is needed” and find the smallest ε."),
+        N_(
+            "The network is to take the dalmatian for a tabby. How far must pixels be allowed to change for that, on a scale from 0 to 255?"
+        ),
+        (N_("By about 1"), N_("By about 16"), N_("By more than 100")),
+        0,
+        N_(
+            "Each change is too small to be seen, but there are 150,000 of them and all pull in the same direction."
+        ),
+    ),
+    Part(
+        "helps",
+        N_("What helps?"),
+        6,
+        Scene("adversarial_attack", photo="dalmatian", question="helps"),
+        N_("Open “What helps” and press “Measure”."),
+        N_(
+            "Five defences change the picture before the network sees it. An attacker who knows of them attacks through each. How many still keep the tabby away?"
+        ),
+        (N_("All five"), N_("Three of them"), N_("None")),
+        2,
+        N_(
+            "What has no gradient is passed by, and over dice one takes the average. Against an attacker who does not know of them, four of the five held."
+        ),
+    ),
+)
+"""In the order of the lesson."""
+
+
+def part(part_id: str) -> Part | None:
+    """Give a part by its id; None if there is none of that name."""
+    return next((found for found in PARTS if found.id == part_id), None)
+
+
+def after(found: Part) -> Part | None:
+    """Give the part that follows; None after the last one."""
+    place = PARTS.index(found) + 1
+    return PARTS[place] if place < len(PARTS) else None

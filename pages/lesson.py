@@ -1,0 +1,34 @@
+"""The lesson: scenes for 45 minutes in their order, each with a question to predict."""
+
+import streamlit as st
+
+from core.classroom import lesson
+from pages.kit import entry, layout, questions, session, start
+from pages.kit.language import t
+from pages.kit.registry import LESSON
+
+entry.only_through_app()
+start.wait_until_warm()  # the ranges of the dials, with which links are written, come with PyTorch
+
+layout.heading(t(LESSON.title), t(LESSON.promise))
+answers = session.answers()
+right = sum(answer.is_right for answer in answers.values())
+st.progress(
+    len(answers) / len(lesson.PARTS),
+    t(
+        "{done} of {total} questions answered, {right} as predicted",
+        done=len(answers),
+        total=len(lesson.PARTS),
+        right=right,
+    ),
+)
+with st.container(key="lesson_list"):
+    for part in lesson.PARTS:
+        with st.container(border=True, key=f"lesson_{part.id}"):
+            words, link = st.columns([5, 2], vertical_alignment="center")
+            with words:
+                st.subheader(f"{questions.number_of(part)} · {t(part.title)}", anchor=False)
+                st.caption(t("{minutes} minutes", minutes=part.minutes) + " · " + t(part.task))
+            with link:
+                questions.open_link(part, t("Open the scene"))
+            questions.ask(part)
