@@ -13,7 +13,7 @@ from core.jobs import Job, Snapshot, scheduler
 from core.steps import Pixels
 from pages.kit import attack as kit
 from pages.kit import entry, layout, live, pickers, plots, session
-from pages.kit.language import number, percent, plain, t
+from pages.kit.language import class_name, number, percent, plain, t
 from pages.kit.language import sentence as first_large
 from pages.kit.registry import ATTACK
 
@@ -152,12 +152,12 @@ def line_names(found: loop.Attempt) -> dict[str, str]:
     """Give the names of the lines: of what is wanted, and of what the photo was seen as."""
     goal = found.goal
     names = {
-        "probability": t("Probability of {name}", name=classifier.labels[goal.class_id])
+        "probability": t("Probability of {name}", name=class_name(classifier.labels[goal.class_id]))
         if goal.targeted
         else t("Probability of the strongest other class")
     }
     if goal.true_id is not None:
-        true = t("Probability of {name}", name=classifier.labels[goal.true_id])
+        true = t("Probability of {name}", name=class_name(classifier.labels[goal.true_id]))
         names["probability of the true class"] = true
     return names
 
@@ -241,7 +241,7 @@ def show_verdict(found: Report) -> None:
         sentence = t(
             "The network now takes it for **{after}** ({share}); your eye still sees the photo on "
             "the left.",
-            after=plain(found.after[0].class_name),
+            after=plain(class_name(found.after[0].class_name)),
             share=percent(found.after[0].probability, 1),
         )
         st.success(sentence, icon=":material/check_circle:")
@@ -249,14 +249,14 @@ def show_verdict(found: Report) -> None:
         sentence = t(
             "Not fooled: with this little change the network does not say {name}. Allow a greater "
             "ε or more steps.",
-            name=plain(classifier.labels[goal.class_id]),
+            name=plain(class_name(classifier.labels[goal.class_id])),
         )
         st.info(sentence, icon=":material/shield:")
     else:
         sentence = t(
             "Not fooled: with this little change the network still says {name}. Allow a greater "
             "ε or more steps.",
-            name=plain(classifier.labels[goal.class_id]),
+            name=plain(class_name(classifier.labels[goal.class_id])),
         )
         st.info(sentence, icon=":material/shield:")
 

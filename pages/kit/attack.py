@@ -25,7 +25,7 @@ from core.steps import Pixels, Step, Steps
 from core.zoo import catalogue
 from core.zoo.classifier import Classifier
 from pages.kit import live, session
-from pages.kit.language import number, percent, plain, remember_choice, sentence, t
+from pages.kit.language import class_name, number, percent, plain, remember_choice, sentence, t
 
 METHOD_NAMES: dict[str, str] = {
     "ifgsm": N_("I-FGSM: many small steps"),
@@ -374,7 +374,7 @@ def _told(row: ledger.Row) -> dict[str, str]:
 
 
 def _answer(name: str, probability: float) -> str:
-    return f"{name} {percent(probability, 1)}"
+    return f"{class_name(name)} {percent(probability, 1)}"
 
 
 # The laboratory
@@ -388,7 +388,7 @@ def transfer_lines(row: ledger.Row) -> None:
             t(
                 "**{network}** is fooled too: {answer} ({share}); probability of what was wanted {wanted}.",
                 network=plain(network_title(other.network)),
-                answer=plain(other.after.class_name),
+                answer=plain(class_name(other.after.class_name)),
                 share=percent(other.after.probability, 1),
                 wanted=wanted,
             )
@@ -396,7 +396,7 @@ def transfer_lines(row: ledger.Row) -> None:
             else t(
                 "**{network}** is not fooled: {answer} ({share}); probability of what was wanted {wanted}.",
                 network=plain(network_title(other.network)),
-                answer=plain(other.after.class_name),
+                answer=plain(class_name(other.after.class_name)),
                 share=percent(other.after.probability, 1),
                 wanted=wanted,
             )

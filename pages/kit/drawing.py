@@ -58,11 +58,18 @@ _film = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Keepsake:
-    """One finished picture of this session, as the file that can be downloaded."""
+    """One finished picture of this session, as the file that can be downloaded.
+
+    Attributes:
+        title: what it is of.
+        file_name, png: the file.
+        take: which of the lesson's pictures it is, if it is one.
+    """
 
     title: str
     file_name: str
     png: bytes
+    take: str = ""
 
 
 @st.cache_resource(scope="session", show_spinner=False)
@@ -398,15 +405,16 @@ def fingerprint(pixels: Pixels) -> str:
     return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 
-def keep(verdict: Verdict, title: str) -> None:
-    """Put a finished picture into the gallery, once."""
+def keep(verdict: Verdict, title: str, take: str = "") -> None:
+    """Put a finished picture into the gallery, once; `take` says which of the lesson's it is."""
     synthesis = verdict.synthesis
     png = photos.encode_png(synthesis.pixels, recipe.write(synthesis))
     kept = gallery()
     if not any(one.png == png for one in kept):
-        name = f"ideal-{'-'.join(title.split())}-seed{synthesis.settings.seed}.png"
+        words = "-".join(f"{title} {take}".split())
+        name = f"ideal-{words}-seed{synthesis.settings.seed}.png"
         safe = "".join(c if c.isascii() and (c.isalnum() or c in "-.") else "_" for c in name)
-        kept.insert(0, Keepsake(title, safe, png))
+        kept.insert(0, Keepsake(title, safe, png, take))
         del kept[MOST_KEPT:]
 
 

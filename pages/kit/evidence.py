@@ -24,7 +24,7 @@ from core.training.evidence import Familiarity, Score
 from core.training.learning_curve import KINDS, LearningCurve
 from core.training.overview import Overview
 from pages.kit import layout, session
-from pages.kit.language import number, percent, plain, remember_choice, say, t
+from pages.kit.language import class_name, number, percent, plain, remember_choice, say, t
 from pages.kit.live import Seldom, data_uri
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
@@ -712,11 +712,11 @@ def _by_name(names: Sequence[str]) -> str:
     if not names:
         return "–"
     if len(names) <= 2:
-        return ", ".join(names)
-    return t("{count} classes: {name}, …", count=len(names), name=names[0])
+        return ", ".join(map(class_name, names))
+    return t("{count} classes: {name}, …", count=len(names), name=class_name(names[0]))
 
 
 def _taken_for(one: Familiarity) -> str:
     if not one.total:
         return "–"
-    return f"{one.answer} ({percent(one.share)})"
+    return f"{class_name(one.answer)} ({percent(one.share)})"

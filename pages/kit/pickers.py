@@ -16,10 +16,20 @@ from core.problem import Problem
 from core.zoo import catalogue, weights
 from core.zoo.labels import Labels
 from pages.kit import layout, session
-from pages.kit.language import plain, remember_choice, say, t
+from pages.kit.language import (
+    class_name,
+    class_name_with_english,
+    class_search_words,
+    plain,
+    remember_choice,
+    say,
+    t,
+)
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
 _THUMBNAIL = 96
+_OUT_OF_SIGHT = "\N{EM SPACE}" * 24
+"""Between what is read and what is only found; wider than the box, whose text is cut there."""
 
 _gallery = st.components.v2.component(
     "photo_gallery",
@@ -144,8 +154,8 @@ def class_id(label: str, labels: Labels, key: str, favourites: Sequence[str]) ->
         label,
         range(len(labels)),
         index=known[0] if known else 0,
-        format_func=labels.described,
-        key=key,
+        format_func=lambda index: _class_label(labels, index),
+        key=remember_choice(key),
         persist_state="session",
         help=t("Type to search among the {count} classes.", count=len(labels)),
     )
@@ -153,13 +163,24 @@ def class_id(label: str, labels: Labels, key: str, favourites: Sequence[str]) ->
         with st.container(horizontal=True, gap="xsmall"):
             for favourite in known:
                 st.button(
-                    plain(labels[favourite]),
+                    plain(class_name(labels[favourite])),
                     key=f"{key}_pick_{favourite}",
                     type="tertiary" if favourite != chosen else "secondary",
                     on_click=_pick,
                     args=(key, favourite),
                 )
     return chosen
+
+
+def _class_label(labels: Labels, index: int) -> str:
+    """Give a class's name, and out of sight the other words that find it.
+
+    The search box looks for the letters as they are typed, so the name without accents has to be
+    among them.
+    """
+    shown = class_name_with_english(labels[index])
+    words = class_search_words(labels, index)
+    return shown if words in ("", shown) else f"{shown}{_OUT_OF_SIGHT}{words}"
 
 
 def _pick(key: str, value: int) -> None:
