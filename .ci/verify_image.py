@@ -209,12 +209,7 @@ def verify(image: Image) -> None:
     refused = " && ".join(f"! touch {folder}/x 2>/dev/null" for folder in ("/tmp", "/usr", "/dev"))
     probe = f"{refused} && touch ~/x && rm ~/x && id -u"
     check(image, "only HOME can be written, by user", ["sh", "-c", probe])
-    server = subprocess.Popen(
-        image.entering(image.command, read_only=True),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    server = subprocess.Popen(image.entering(image.command, read_only=True))
     try:
         wait_until_healthy(image, server)
         with urllib.request.urlopen("http://127.0.0.1:8501/", timeout=10) as page:
@@ -226,29 +221,36 @@ def verify(image: Image) -> None:
         check(image, "networks are listed", ["python", "-m", "core", "models", "--json"])
         stop(server)
     finally:
-        server.kill()  # and with it, all in its namespace
+        if server.poll() is None:  # killing unshare alone would leave what it runs
+            os.kill(first_process(server), signal.SIGKILL)
     written = sorted(str(path.relative_to(home)) for path in set(home.rglob("*")) - before)
     print("written into HOME:", ", ".join(written) or "nothing")
 
 
-def stop(server: subprocess.Popen[str]) -> None:
+def first_process(server: subprocess.Popen[bytes]) -> int:
+    """Give the id of the process that is number 1 in the server's namespace."""
+    (child,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    return int(child)
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
     """End the server as Docker does: SIGTERM for its first process."""
-    (first,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     started = time.monotonic()
-    os.kill(int(first), signal.SIGTERM)
+    os.kill(first_process(server), signal.SIGTERM)
     server.wait(10)
     print(f"ok  it stops {time.monotonic() - started:.1f} s after SIGTERM", flush=True)
 
 
-def wait_until_healthy(image: Image, server: subprocess.Popen[str]) -> None:
+def wait_until_healthy(image: Image, server: subprocess.Popen[bytes]) -> None:
     """Ask the image's health check until it answers."""
     ends = time.monotonic() + 60 * MINUTES_TO_START
     asking = image.entering(["sh", "-c", image.health], read_only=True)
     while subprocess.run(asking, capture_output=True, check=False).returncode != 0:
         if server.poll() is not None or time.monotonic() > ends:
-            server.kill()
-            sys.exit(f"the server is not healthy:\n{server.communicate()[0]}")
+            sys.exit("the server is not healthy")
         time.sleep(1)
+    if server.poll() is not None:  # then another program has answered
+        sys.exit("the server has ended; is its port in use?")
     print("ok  the health check answers", flush=True)
 
 
