@@ -23,7 +23,10 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -203,28 +206,51 @@ def make_root(root: Path) -> None:
 
 
 def verify(image: Image) -> None:
-    """Start the image's command in a tree that is read-only but for HOME, and use it."""
+    """Use the image as its user, in a tree that is read-only but for HOME."""
     home = inside(image.root, image.environment["HOME"])
     before = set(home.rglob("*"))
     refused = " && ".join(f"! touch {folder}/x 2>/dev/null" for folder in ("/tmp", "/usr", "/dev"))
     probe = f"{refused} && touch ~/x && rm ~/x && id -u"
     check(image, "only HOME can be written, by user", ["sh", "-c", probe])
-    server = subprocess.Popen(image.entering(image.command, read_only=True))
-    try:
-        wait_until_healthy(image, server)
+    with running(image):
         with urllib.request.urlopen("http://127.0.0.1:8501/", timeout=10) as page:
             assert b'<div id="root">' in page.read(), "that is not the app's page"
         print("ok  the page is served", flush=True)
+        assert status_of_upload() == 403, "an upload without the cookie must be refused"
+        print("ok  uploads are protected", flush=True)
         picture = f"{image.environment['HOME']}/tabby.png"
         draw = ["--class", "tabby", "--steps", "24", "--size", "96", "--out", picture, "--json"]
         check(image, "an ideal class is drawn", ["python", "-m", "core", "ideal", *draw])
-        check(image, "networks are listed", ["python", "-m", "core", "models", "--json"])
+    image.environment["SPACE_ID"] = "school/ideal-cat"
+    with running(image):
+        assert status_of_upload() != 403, "on Spaces uploads come without the cookie"
+        print("ok  on Spaces the protection is off", flush=True)
+    written = sorted(str(path.relative_to(home)) for path in set(home.rglob("*")) - before)
+    print("written into HOME:", ", ".join(written) or "nothing")
+
+
+def status_of_upload() -> int:
+    """Upload to a session that there is not, without any cookie, and give the answer."""
+    address = "http://127.0.0.1:8501/_stcore/upload_file/nobody/nothing"
+    request = urllib.request.Request(address, data=b"", method="PUT")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@contextmanager
+def running(image: Image) -> Iterator[None]:
+    """Start the image's command and wait until it is healthy; stop it as Docker does."""
+    server = subprocess.Popen(image.entering(image.command, read_only=True))
+    try:
+        wait_until_healthy(image, server)
+        yield
         stop(server)
     finally:
         if server.poll() is None:  # killing unshare alone would leave what it runs
             os.kill(first_process(server), signal.SIGKILL)
-    written = sorted(str(path.relative_to(home)) for path in set(home.rglob("*")) - before)
-    print("written into HOME:", ", ".join(written) or "nothing")
 
 
 def first_process(server: subprocess.Popen[bytes]) -> int:
