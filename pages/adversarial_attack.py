@@ -13,7 +13,7 @@ from core.jobs import Job, Snapshot, scheduler
 from core.steps import Pixels
 from pages.kit import attack as kit
 from pages.kit import entry, layout, live, pickers, plots, session
-from pages.kit.language import class_name, number, percent, plain, t
+from pages.kit.language import class_name, number, percent, plain, short, t
 from pages.kit.language import sentence as first_large
 from pages.kit.registry import ATTACK
 
@@ -189,8 +189,8 @@ def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
         st.caption(
             t(
                 "Brought back from ε = {before} to ε = {after}, without a further step.",
-                before=f"{outcome.report.attempt.settings.epsilon:g}",
-                after=f"{epsilon:g}",
+                before=short(outcome.report.attempt.settings.epsilon),
+                after=short(epsilon),
             ),
         )
     slider, plain_change, curves = st.columns([3, 3, 5], gap="medium")
@@ -219,7 +219,7 @@ def show_measures(outcome: kit.Outcome, found: Report) -> None:
             "- saved as PNG and read back: **{survives}**",
             linf=found.linf,
             l2=number(found.l2, 2),
-            epsilon=f"{settings.epsilon:g}" if outcome.plan.bounded else "∞",
+            epsilon=short(settings.epsilon) if outcome.plan.bounded else "∞",
             unit=unit if outcome.plan.bounded else "",
             survives=t("still fools it") if found.success_after_png else t("does not fool it"),
         )
@@ -338,7 +338,7 @@ with in_needed:
                 """Set the dial to what was found."""
                 st.session_state["attack_epsilon_linf"] = rounded_up
 
-            label = t("Attack with ε = {epsilon}", epsilon=f"{rounded_up:g}")
+            label = t("Attack with ε = {epsilon}", epsilon=short(rounded_up))
             st.button(label, on_click=use, key="attack_use_needed", icon=":material/tune:")
     st.markdown(
         t(

@@ -32,7 +32,7 @@ from core.synthesis.verdict import Verdict
 from core.synthesis.view import View
 from core.zoo.classifier import Classifier
 from pages.kit import pickers, session
-from pages.kit.language import number, remember_choice, say, t
+from pages.kit.language import number, remember_choice, say, short, t
 
 FAVOURITES = ("Siamese cat", "tabby", "zebra", "golden retriever")
 PRESET_NAMES = {"best": N_("At its best"), "lesson": N_("As in the lesson")}
@@ -273,8 +273,8 @@ def more_dials(preset: str, classifier: Classifier) -> dict[str, Any]:
                     title,
                     sorted({*WEIGHTS, st.session_state.get(key, 0)}),
                     value=int(getattr(start, name)),
-                    format_func=lambda weight: f"{weight:g}",
-                    key=key,
+                    format_func=short,
+                    key=remember_choice(key),
                     persist_state="session",
                     disabled=name == "batch_norm" and not classifier.norms,
                 )
@@ -358,7 +358,7 @@ def formula(objective: Objective, settings: Settings) -> str:
         case CrossEntropy():
             terms = [r"-\log p_{\text{class}}(x)"]
         case Mixture(_, _, share):
-            terms = [rf"{share:g}\,L_1(x) + {1 - share:g}\,L_2(x)"]
+            terms = [rf"{_tex(share)}\,L_1(x) + {_tex(1 - share)}\,L_2(x)"]
         case _:
             terms = [r"-\overline{a_{\text{channel}}}(x)"]
     for weight, term in (
@@ -368,8 +368,13 @@ def formula(objective: Objective, settings: Settings) -> str:
         (settings.batch_norm, r"\overline{(\mu-\hat\mu)^2/\hat\sigma^2+(\sigma/\hat\sigma-1)^2}"),
     ):
         if weight:
-            terms.append(rf"{weight:g}\,{term}")
+            terms.append(rf"{_tex(weight)}\,{term}")
     return r"\min_x\;" + " + ".join(terms)
+
+
+def _tex(value: float) -> str:
+    """Write a number within a formula, where a comma alone would be followed by a space."""
+    return short(value).replace(",", "{,}")
 
 
 def stretched(pixels: Pixels) -> Pixels:

@@ -24,7 +24,16 @@ from core.training.evidence import Familiarity, Score
 from core.training.learning_curve import KINDS, LearningCurve
 from core.training.overview import Overview
 from pages.kit import layout, session
-from pages.kit.language import class_name, number, percent, plain, remember_choice, say, t
+from pages.kit.language import (
+    class_name,
+    number,
+    percent,
+    plain,
+    remember_choice,
+    say,
+    separators,
+    t,
+)
 from pages.kit.live import Seldom, data_uri
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
@@ -271,7 +280,7 @@ def confusion(answers: Answers, key: str) -> None:
                 st.session_state[choice_key] = cell
 
     st.plotly_chart(
-        _matrix_figure(matrix, names, title),
+        _matrix_figure(matrix, names, title).update_layout(separators=separators()),
         key=f"{key}_matrix",
         on_select=clicked,
         selection_mode="points",
@@ -547,7 +556,10 @@ def learning_curve(curve: LearningCurve, key: str) -> None:
     """Draw accuracy against photos per class, for each kind of features."""
     title = t("Accuracy against photos per class")
     st.plotly_chart(
-        learning_curve_figure(curve, title), key=key, config={"displayModeBar": False}, alt=title
+        learning_curve_figure(curve, title).update_layout(separators=separators()),
+        key=key,
+        config={"displayModeBar": False},
+        alt=title,
     )
 
 

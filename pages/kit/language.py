@@ -13,7 +13,12 @@ from pathlib import Path
 
 import streamlit as st
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import (
+    format_decimal,
+    format_percent,
+    get_decimal_symbol,
+    get_group_symbol,
+)
 
 from core.problem import Problem, Text, Texts
 from core.zoo.labels import ImageNetName, Labels
@@ -110,6 +115,16 @@ def number(value: float, digits: int = 0) -> str:
     """Write a number with a fixed count of digits after the decimal sign, as the language does."""
     pattern = "#,##0." + "0" * digits if digits else "#,##0"
     return format_decimal(value, format=pattern, locale=current())
+
+
+def short(value: float) -> str:
+    """Write a number with up to six digits after the decimal sign, as few as it needs."""
+    return format_decimal(value, format="#,##0.######", locale=current())
+
+
+def separators() -> str:
+    """Give the decimal sign and the mark between thousands, as Plotly's layouts want them."""
+    return get_decimal_symbol(current()) + get_group_symbol(current())
 
 
 def sentence(text: str) -> str:
