@@ -59,11 +59,6 @@ class Labels(Sequence[str]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
-    def described(self, index: int) -> str:
-        """Give a class's name followed by its other names: "tabby (tabby cat)"."""
-        others = [name for name in self._synonyms[index] if name != self._names[index]]
-        return self._names[index] + (f" ({', '.join(others)})" if others else "")
-
     def names(self, index: int) -> tuple[str, ...]:
         """Give all the names that a class is known by, its own first."""
         return tuple(dict.fromkeys((self._names[index], *self._synonyms[index])))

@@ -17,9 +17,11 @@ from core.zoo import catalogue, weights
 from core.zoo.labels import Labels
 from pages.kit import layout, session
 from pages.kit.language import (
+    LOCALES,
     class_name,
     class_name_with_english,
     class_search_words,
+    current,
     plain,
     remember_choice,
     say,
@@ -154,7 +156,7 @@ def class_id(label: str, labels: Labels, key: str, favourites: Sequence[str]) ->
         label,
         range(len(labels)),
         index=known[0] if known else 0,
-        format_func=lambda index: _class_label(labels, index),
+        format_func=_class_labels(labels, current()).__getitem__,
         key=remember_choice(key),
         persist_state="session",
         help=t("Type to search among the {count} classes.", count=len(labels)),
@@ -170,6 +172,12 @@ def class_id(label: str, labels: Labels, key: str, favourites: Sequence[str]) ->
                     args=(key, favourite),
                 )
     return chosen
+
+
+@lru_cache(maxsize=2 * len(LOCALES))
+def _class_labels(labels: Labels, locale: str) -> tuple[str, ...]:
+    """Give what the search box shows for each class; making all of them takes a while."""
+    return tuple(_class_label(labels, index) for index in range(len(labels)))
 
 
 def _class_label(labels: Labels, index: int) -> str:
