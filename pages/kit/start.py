@@ -1,12 +1,17 @@
-"""What happens once per process: importing PyTorch and keeping the collector off it."""
+"""What happens once per process: importing PyTorch and keeping the collector off it.
+
+And keeping uploads off the disk.
+"""
 
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 from functools import lru_cache
 
 import streamlit as st
+from starlette.formparsers import MultiPartParser
 
 from core.jobs import scheduler
 from core.zoo import catalogue
@@ -30,6 +35,9 @@ def wait_until_warm() -> None:
 
 @lru_cache(maxsize=1)
 def _begin() -> None:
+    # Else whatever is larger than a megabyte goes through a file on its way into memory. How much
+    # there can be is limited by server.maxUploadSize.
+    MultiPartParser.spool_max_size = sys.maxsize
     threading.Thread(target=_import_all, name="warm-up", daemon=True).start()
 
 
