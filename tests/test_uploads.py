@@ -14,7 +14,7 @@ SIZE = 3_000_000
 
 
 def test_a_large_upload_never_touches_the_disk(monkeypatch):
-    start.warm_up()
+    start.keep_uploads_off_the_disk()
 
     def no_disk(*_args, **_options):
         pytest.fail("the upload is written into a file")

@@ -25,6 +25,15 @@ def warm_up() -> None:
     _begin()
 
 
+def keep_uploads_off_the_disk() -> None:
+    """Have uploads arrive in memory.
+
+    Else whatever is larger than a megabyte goes through a file on its way into memory. How much
+    there can be is limited by server.maxUploadSize.
+    """
+    MultiPartParser.spool_max_size = sys.maxsize
+
+
 def wait_until_warm() -> None:
     """Wait until PyTorch is there, and say so; the first visitor waits a few seconds."""
     _begin()
@@ -35,9 +44,7 @@ def wait_until_warm() -> None:
 
 @lru_cache(maxsize=1)
 def _begin() -> None:
-    # Else whatever is larger than a megabyte goes through a file on its way into memory. How much
-    # there can be is limited by server.maxUploadSize.
-    MultiPartParser.spool_max_size = sys.maxsize
+    keep_uploads_off_the_disk()
     threading.Thread(target=_import_all, name="warm-up", daemon=True).start()
 
 
