@@ -97,7 +97,8 @@ def prefetch(items: Sequence[Item]) -> Steps[tuple[Item, ...]]:
         Problem: in the end, where any could not be had or is damaged: each with its reason.
     """
     total = sum(megabytes(item.size) for item in items)
-    done, failed = 0, []
+    done = 0
+    failed: list[Problem] = []
     for item in items:
         share = megabytes(item.size)
         try:

@@ -152,11 +152,12 @@ def class_id(label: str, labels: Labels, key: str, favourites: Sequence[str]) ->
     known = [labels.index(name) for name in favourites if name in labels]
     # Another network, other classes: a choice is kept for each number of them.
     key = f"{key}_{len(labels)}"
+    shown = _class_labels(labels, current())
     chosen: int = st.selectbox(
         label,
         range(len(labels)),
         index=known[0] if known else 0,
-        format_func=_class_labels(labels, current()).__getitem__,
+        format_func=lambda index: shown[index],
         key=remember_choice(key),
         persist_state="session",
         help=t("Type to search among the {count} classes.", count=len(labels)),
