@@ -12,14 +12,10 @@ RUN pip install --no-cache-dir -r /tmp/requirements.txt
 RUN useradd --create-home --uid 1000 user
 USER user
 
-# XSRF: inside the iframe of Spaces an upload comes without the cookie that Streamlit's protection
-# asks for, and would be refused. The app has no login to protect, so the protection is off, here
-# and nowhere else.
 # OMP_NUM_THREADS: PyTorch counts the cores of the host, not those lent to the container. Two is
 # what the smallest Space has; set it to what yours has.
 # MALLOC_ARENA_MAX: many threads must not each keep freed memory of their own.
-ENV STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION=false \
-    STREAMLIT_SERVER_FILE_WATCHER_TYPE=none \
+ENV STREAMLIT_SERVER_FILE_WATCHER_TYPE=none \
     OMP_NUM_THREADS=2 \
     MALLOC_ARENA_MAX=2 \
     HOME=/home/user \
@@ -34,4 +30,7 @@ COPY --chown=user . .
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD \
     python -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:8501/_stcore/health', timeout=3)"
-CMD ["streamlit", "run", "app.py", "--server.address=0.0.0.0", "--server.port=8501", "--server.headless=true"]
+
+# On Spaces, and nowhere else (they set SPACE_ID), the protection of uploads against forgery is off:
+# inside their iframe, browsers that refuse other sites' cookies do not send the one it asks for.
+CMD ["sh", "-c", "exec env ${SPACE_ID:+STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION=false} streamlit run app.py --server.address=0.0.0.0 --server.port=8501 --server.headless=true"]

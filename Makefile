@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run dev test lint translations clean
+.PHONY: run dev prefetch test lint translations clean
 
 run: .venv/app
 	$(BIN)/streamlit run app.py
 
 dev: .venv/app  # as run, but a page reloads when its source has changed
 	$(BIN)/streamlit run app.py --server.fileWatcherType=auto
+
+prefetch: .venv/app  # networks and data sets for a class without internet; NAMES="resnet50 pets" for some
+	$(BIN)/python -m core prefetch $(NAMES)
 
 test: lint
 	$(BIN)/python -m pytest

@@ -195,6 +195,12 @@ def _parser() -> argparse.ArgumentParser:
     added = verb("data", _data, "look through a folder of photos, or list the sets with a name")
     added.add_argument("folder", type=Path, nargs="?", help="one sub-folder a class")
 
+    added = verb(
+        "prefetch", _prefetch, "download networks and data sets beforehand, and check them"
+    )
+    added.add_argument("names", nargs="*", metavar="NAME", help="default: everything")
+    added.add_argument("--list", action="store_true", help="only tell what is here, with sizes")
+
     added = verb("train", _train, "train a new head on a folder of photos, one sub-folder a class")
     learned = added.add_mutually_exclusive_group(required=True)
     learned.add_argument("folder", type=Path, nargs="?")
@@ -602,6 +608,26 @@ def _data(options: argparse.Namespace) -> Answer:
                 "folder": "" if known.is_offline else str(sources.cache_folder()),
             }
             for known in sources.SOURCES
+        ]
+    }
+
+
+def _prefetch(options: argparse.Namespace) -> Answer:
+    from core import prefetch
+
+    items = prefetch.chosen(options.names)
+    if not options.list:
+        _last(prefetch.prefetch(items), "looking")
+    return {
+        "items": [
+            {
+                "name": item.name,
+                "title": item.title,
+                "megabytes": round(item.size / 1e6),
+                "present": item.present,
+                "place": str(item.place or "comes with the packages"),
+            }
+            for item in items
         ]
     }
 

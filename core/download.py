@@ -65,7 +65,7 @@ def fetch(
     if done < size and length:
         raise OSError("the file is cut off")  # what came is kept, to be continued
     version_file.unlink(missing_ok=True)  # whole or wrong, there is nothing to continue
-    if (length and done > size) or (digest and not _sha256(partial).startswith(digest)):
+    if (length and done > size) or (digest and not sha256(partial).startswith(digest)):
         raise OSError("the file is not the expected one")
 
 
@@ -107,6 +107,7 @@ def _note_version(response: HTTPResponse, version_file: Path) -> None:
         version_file.unlink(missing_ok=True)
 
 
-def _sha256(file: Path) -> str:
+def sha256(file: Path) -> str:
+    """Give the SHA-256 of a file in hexadecimal digits."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

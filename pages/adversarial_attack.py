@@ -13,7 +13,7 @@ from core.jobs import Job, Snapshot, scheduler
 from core.steps import Pixels
 from pages.kit import attack as kit
 from pages.kit import entry, layout, live, pickers, plots, session, wall
-from pages.kit.language import number, percent, plain, t
+from pages.kit.language import class_name, number, percent, plain, short, t
 from pages.kit.language import sentence as first_large
 from pages.kit.registry import ATTACK
 
@@ -152,12 +152,12 @@ def line_names(found: loop.Attempt) -> dict[str, str]:
     """Give the names of the lines: of what is wanted, and of what the photo was seen as."""
     goal = found.goal
     names = {
-        "probability": t("Probability of {name}", name=classifier.labels[goal.class_id])
+        "probability": t("Probability of {name}", name=class_name(classifier.labels[goal.class_id]))
         if goal.targeted
         else t("Probability of the strongest other class")
     }
     if goal.true_id is not None:
-        true = t("Probability of {name}", name=classifier.labels[goal.true_id])
+        true = t("Probability of {name}", name=class_name(classifier.labels[goal.true_id]))
         names["probability of the true class"] = true
     return names
 
@@ -189,8 +189,8 @@ def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
         st.caption(
             t(
                 "Brought back from ε = {before} to ε = {after}, without a further step.",
-                before=f"{outcome.report.attempt.settings.epsilon:g}",
-                after=f"{epsilon:g}",
+                before=short(outcome.report.attempt.settings.epsilon),
+                after=short(epsilon),
             ),
         )
     slider, plain_change, curves = st.columns([3, 3, 5], gap="medium")
@@ -219,7 +219,7 @@ def show_measures(outcome: kit.Outcome, found: Report) -> None:
             "- saved as PNG and read back: **{survives}**",
             linf=found.linf,
             l2=number(found.l2, 2),
-            epsilon=f"{settings.epsilon:g}" if outcome.plan.bounded else "∞",
+            epsilon=short(settings.epsilon) if outcome.plan.bounded else "∞",
             unit=unit if outcome.plan.bounded else "",
             survives=t("still fools it") if found.success_after_png else t("does not fool it"),
         )
@@ -242,7 +242,7 @@ def show_verdict(found: Report) -> None:
         sentence = t(
             "The network now takes it for **{after}** ({share}); your eye still sees the photo on "
             "the left.",
-            after=plain(found.after[0].class_name),
+            after=plain(class_name(found.after[0].class_name)),
             share=percent(found.after[0].probability, 1),
         )
         st.success(sentence, icon=":material/check_circle:")
@@ -250,14 +250,14 @@ def show_verdict(found: Report) -> None:
         sentence = t(
             "Not fooled: with this little change the network does not say {name}. Allow a greater "
             "ε or more steps.",
-            name=plain(classifier.labels[goal.class_id]),
+            name=plain(class_name(classifier.labels[goal.class_id])),
         )
         st.info(sentence, icon=":material/shield:")
     else:
         sentence = t(
             "Not fooled: with this little change the network still says {name}. Allow a greater "
             "ε or more steps.",
-            name=plain(classifier.labels[goal.class_id]),
+            name=plain(class_name(classifier.labels[goal.class_id])),
         )
         st.info(sentence, icon=":material/shield:")
 
@@ -339,7 +339,7 @@ with in_needed:
                 """Set the dial to what was found."""
                 st.session_state["attack_epsilon_linf"] = rounded_up
 
-            label = t("Attack with ε = {epsilon}", epsilon=f"{rounded_up:g}")
+            label = t("Attack with ε = {epsilon}", epsilon=short(rounded_up))
             st.button(label, on_click=use, key="attack_use_needed", icon=":material/tune:")
     st.markdown(
         t(

@@ -19,7 +19,7 @@ from core.synthesis.verdict import Verdict, judge, second_opinions
 from core.zoo import catalogue
 from pages.kit import drawing as kit
 from pages.kit import entry, layout, live, plots, session, wall
-from pages.kit.language import number, percent, plain, say, sentence, t
+from pages.kit.language import class_name, number, percent, plain, say, sentence, t
 from pages.kit.registry import IDEAL
 
 entry.only_through_app()
@@ -228,7 +228,7 @@ def _told(opinion: Opinion) -> str:
     return t(
         "{network}: {name} ({share})",
         network=catalogue_title(opinion.model),
-        name=plain(opinion.class_name),
+        name=plain(class_name(opinion.class_name)),
         share=percent(opinion.probability),
     )
 
@@ -281,7 +281,7 @@ def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
                 "of what was made for it.",
                 others=len(verdict.others),
                 agree=agree,
-                name=plain(" / ".join(dict.fromkeys(o.target for o in verdict.own))),
+                name=plain(" / ".join(dict.fromkeys(class_name(o.target) for o in verdict.own))),
             )
         )
         show_opinions((*verdict.own, *verdict.others), len(verdict.own))
@@ -339,7 +339,7 @@ def show_opinions(asked: Sequence[Opinion], own: int) -> None:
         column.metric(
             t("{network} · drew it", network=network) if i < own else network,
             percent(opinion.target_probability or 0, 1),
-            delta=t("sees: {name}", name=plain(opinion.class_name)),
+            delta=t("sees: {name}", name=plain(class_name(opinion.class_name))),
             delta_color="off",
             delta_arrow="off",
             border=True,
@@ -372,14 +372,14 @@ def show_lesson(verdicts: Mapping[str, Verdict]) -> None:
     for column, name in zip(st.columns(len(lesson.TAKES)), lesson.TAKES, strict=True):
         if name not in verdicts:
             continue
-        kit.keep(verdicts[name], f"{verdicts[name].own[0].target} {name}")
+        kit.keep(verdicts[name], verdicts[name].own[0].target, name)
         with column:
             layout.label(t(TAKE_NAMES[name]))
             asked = (*verdicts[name].own, *verdicts[name].others)
             st.markdown(
                 "\n".join(
                     f"- {catalogue_title(o.model)}: **{percent(o.target_probability or 0, 1)}** · "
-                    + t("sees: {name}", name=plain(o.class_name))
+                    + t("sees: {name}", name=plain(class_name(o.class_name)))
                     for o in asked
                 )
             )
@@ -395,12 +395,13 @@ def show_gallery() -> None:
     layout.label(t("This session's pictures"))
     columns = st.columns(6)
     for i, kept in enumerate(kit.gallery()):
+        caption = class_name(kept.title) + (f" · {t(TAKE_NAMES[kept.take])}" if kept.take else "")
         with columns[i % len(columns)]:
             st.image(
                 live.data_uri(np.asarray(photos.decode(kept.png, kept.file_name))),
-                caption=plain(kept.title),
+                caption=plain(caption),
                 width="stretch",
-                alt=kept.title,
+                alt=caption,
             )
             with st.container(horizontal=True):
                 st.download_button(

@@ -469,10 +469,10 @@ def test_two_classes_of_one_name_are_refused():
         Labels(["cat", "cat"])
 
 
-def test_a_class_is_described_with_its_other_names_once():
+def test_a_class_is_known_by_its_other_names_once_each():
     labels = Labels(["tabby", "dog"], [["tabby", "tabby cat"], ["dog"]])
-    assert labels.described(0) == "tabby (tabby cat)"
-    assert labels.described(1) == "dog"
+    assert labels.names(0) == ("tabby", "tabby cat")
+    assert labels.names(1) == ("dog",)
 
 
 @pytest.mark.parametrize("side", [224, 223])

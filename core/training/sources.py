@@ -317,6 +317,24 @@ def _download(source: Source) -> Steps[Path]:
         ) from error
 
 
+def check(source: Source) -> Steps[Path]:
+    """Look through a data set that is here: zips against their checksums, the pets for gaps.
+
+    Yields:
+        Steps counted in megabytes.
+
+    Raises:
+        Problem: it is damaged, or holds other data.
+    """
+    try:
+        if source.kind == "zip":
+            yield from _check_zip(source, path(source))
+        elif source.kind == "pets":
+            _list_pets(cache_folder(), source)
+    except Exception as error:  # each way of packing has errors of its own
+        raise _damaged_here(source) from error
+
+
 def _fetched(archive: Archive, target: Path) -> Steps[Path]:
     """Download an archive if it is not there, going on where it was left."""
     if not target.is_file():
@@ -481,11 +499,15 @@ def _reading(source: Source, most_per_class: int, seed: int) -> Steps[Dataset]:
             raise Problem(
                 N_("{name} are not on this computer. Download them first."), name=source.title
             ) from error
-        raise Problem(
-            N_("{file} is damaged or holds other data. Delete it, and {name} is downloaded again."),
-            file=path(source),
-            name=source.title,
-        ) from error
+        raise _damaged_here(source) from error
+
+
+def _damaged_here(source: Source) -> Problem:
+    return Problem(
+        N_("{file} is damaged or holds other data. Delete it, and {name} is downloaded again."),
+        file=path(source),
+        name=source.title,
+    )
 
 
 def _arrived_damaged(source: Source) -> Problem:

@@ -20,6 +20,15 @@ _TOLD_APART = {
 """ImageNet's classes whose first name another class has too."""
 
 
+class ImageNetName(str):
+    """The name of one of ImageNet's classes, which has translations.
+
+    A class that a visitor has named has none, though the name may be the same word.
+    """
+
+    __slots__ = ()
+
+
 class Labels(Sequence[str]):
     """Unique names of classes, each with the other names it is known by.
 
@@ -49,11 +58,6 @@ class Labels(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
-
-    def described(self, index: int) -> str:
-        """Give a class's name followed by its other names: "tabby (tabby cat)"."""
-        others = [name for name in self._synonyms[index] if name != self._names[index]]
-        return self._names[index] + (f" ({', '.join(others)})" if others else "")
 
     def names(self, index: int) -> tuple[str, ...]:
         """Give all the names that a class is known by, its own first."""
@@ -121,5 +125,5 @@ def imagenet() -> Labels:
 
     info = ImageNetInfo()
     synonyms = [info.index_to_description(i).split(", ") for i in range(1000)]
-    names = [_TOLD_APART.get(i, others[0]) for i, others in enumerate(synonyms)]
+    names = [ImageNetName(_TOLD_APART.get(i, own[0])) for i, own in enumerate(synonyms)]
     return Labels(names, synonyms)

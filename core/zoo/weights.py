@@ -10,8 +10,9 @@ import re
 import uuid
 from pathlib import Path
 
-from core.download import fetch, megabytes, mirrored
+from core.download import fetch, megabytes, mirrored, sha256
 from core.problem import N_, Problem
+from core.shared_download import no_other_program
 from core.steps import Step, Steps
 from core.zoo.catalogue import Entry
 
@@ -73,12 +74,31 @@ def missing(entry: Entry) -> WeightsMissing:
     )
 
 
-def download(entry: Entry) -> Steps[Path]:
+def check(entry: Entry) -> None:
+    """Compare the file of a network's weights with the digest in its name, where it has one.
+
+    Raises:
+        Problem: it is another file, or a damaged one.
+    """
+    if not sha256(path(entry)).startswith(_expected_digest(entry)):
+        raise Problem(
+            N_("The file {file} does not hold the weights of {network}. Delete it and try again."),
+            file=path(entry),
+            network=entry.title,
+        )
+
+
+def download(entry: Entry, *, resume: bool = False) -> Steps[Path]:
     """Download the weights of a network into the cache, megabyte by megabyte.
 
     The file appears under its name only when it is whole and its SHA-256 begins as the name
-    says; closing the generator leaves nothing behind. `IDEALCAT_WEIGHTS_MIRROR` names another
-    place (an address of a folder) to take the files from, such as a school's own server.
+    says. `IDEALCAT_WEIGHTS_MIRROR` names another place (an address of a folder) to take the files
+    from, such as a school's own server.
+
+    Args:
+        entry: the network.
+        resume: whether to keep what has come when this is left or cut off, and to go on from
+            there the next time; otherwise nothing stays behind. Only one program can do so.
 
     Yields:
         Steps counted in megabytes; the last one's result is the path of the file.
@@ -90,16 +110,27 @@ def download(entry: Entry) -> Steps[Path]:
     if target.is_file():
         yield Step(1, 1, result=target)
         return
-    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")  # others may try too
+    own = "" if resume else f".{uuid.uuid4().hex}"  # others may try too
+    partial = target.with_name(f"{target.name}{own}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        yield from fetch(
-            _address(entry),
-            partial,
-            expected_bytes=entry.weights_bytes,
-            digest=_expected_digest(entry),
-        )
-        partial.replace(target)
+        alone = no_other_program(target.with_name(f"{target.name}.lock")) if resume else None
+        with alone or contextlib.nullcontext():
+            yield from fetch(
+                _address(entry),
+                partial,
+                expected_bytes=entry.weights_bytes,
+                digest=_expected_digest(entry),
+                resume=resume,
+            )
+            partial.replace(target)
+    except BlockingIOError as error:
+        raise Problem(
+            N_(
+                "Another program on this computer is downloading {name}. Wait until it has ended, and try again."
+            ),
+            name=entry.title,
+        ) from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise Problem(
             N_(
@@ -112,8 +143,9 @@ def download(entry: Entry) -> Steps[Path]:
             folder=target.parent,
         ) from error
     finally:
-        with contextlib.suppress(OSError):  # the error that matters is on its way already
-            partial.unlink()
+        if not resume:
+            with contextlib.suppress(OSError):  # the error that matters is on its way already
+                partial.unlink()
     size = megabytes(target.stat().st_size)
     yield Step(size, size, result=target)
 

@@ -26,7 +26,17 @@ from core.steps import Pixels, Step, Steps
 from core.zoo import catalogue
 from core.zoo.classifier import Classifier
 from pages.kit import live, notebook, session
-from pages.kit.language import number, percent, plain, remember_choice, sentence, t
+from pages.kit.language import (
+    class_name,
+    number,
+    percent,
+    plain,
+    remember_choice,
+    sentence,
+    separators,
+    short,
+    t,
+)
 
 METHOD_NAMES: dict[str, str] = {
     "ifgsm": N_("I-FGSM: many small steps"),
@@ -360,7 +370,7 @@ def _told(row: ledger.Row) -> dict[str, str]:
     told = {
         t("Photo"): row.photo,
         t("Method"): t(METHOD_NAMES.get(row.attack, row.attack)).split(":")[0],
-        "ε": "–" if row.epsilon is None else f"{row.epsilon:g}{unit}",
+        "ε": "–" if row.epsilon is None else short(row.epsilon) + unit,
         t("Before"): _answer(row.before[0].class_name, row.before[0].probability),
         t("After"): _answer(row.after[0].class_name, row.after[0].probability),
         t("Fooled"): yes if row.success else no,
@@ -381,7 +391,7 @@ def _told(row: ledger.Row) -> dict[str, str]:
 
 
 def _answer(name: str, probability: float) -> str:
-    return f"{name} {percent(probability, 1)}"
+    return f"{class_name(name)} {percent(probability, 1)}"
 
 
 # The laboratory
@@ -395,7 +405,7 @@ def transfer_lines(row: ledger.Row) -> None:
             t(
                 "**{network}** is fooled too: {answer} ({share}); probability of what was wanted {wanted}.",
                 network=plain(network_title(other.network)),
-                answer=plain(other.after.class_name),
+                answer=plain(class_name(other.after.class_name)),
                 share=percent(other.after.probability, 1),
                 wanted=wanted,
             )
@@ -403,7 +413,7 @@ def transfer_lines(row: ledger.Row) -> None:
             else t(
                 "**{network}** is not fooled: {answer} ({share}); probability of what was wanted {wanted}.",
                 network=plain(network_title(other.network)),
-                answer=plain(other.after.class_name),
+                answer=plain(class_name(other.after.class_name)),
                 share=percent(other.after.probability, 1),
                 wanted=wanted,
             )
@@ -439,7 +449,7 @@ def probability_chart(history: Mapping[str, Sequence[float]], names: Mapping[str
         legend={"orientation": "h", "y": -0.3},
         showlegend=True,
     )
-    st.plotly_chart(figure, key="attack_p", alt=title)
+    st.plotly_chart(figure.update_layout(separators=separators()), key="attack_p", alt=title)
 
 
 def needed_chart(found: Mapping[str, robustness.Needed], norm: loop.NormName) -> None:
@@ -448,7 +458,7 @@ def needed_chart(found: Mapping[str, robustness.Needed], norm: loop.NormName) ->
     names = [network_title(name) for name in found]
     values = [f.most if f.epsilon is None else f.epsilon for f in found.values()]
     texts = [
-        t("more than {epsilon}", epsilon=f"{f.most:g}")
+        t("more than {epsilon}", epsilon=short(f.most))
         if f.epsilon is None
         else t(
             "{epsilon}{unit}, saved: L∞ = {linf}/255",
@@ -466,13 +476,15 @@ def needed_chart(found: Mapping[str, robustness.Needed], norm: loop.NormName) ->
         xaxis={"title": "ε", "rangemode": "tozero"},
         yaxis={"autorange": "reversed"},
     )
-    st.plotly_chart(figure, key="attack_needed_chart", alt=title)
+    st.plotly_chart(
+        figure.update_layout(separators=separators()), key="attack_needed_chart", alt=title
+    )
 
 
 def accuracy_chart(points: Sequence[robustness.Point]) -> None:
     """Draw accuracy under attack against ε."""
     title = t("Accuracy under attack")
-    places = [f"{point.epsilon:g}" for point in points]
+    places = [short(point.epsilon) for point in points]
     figure = go.Figure()
     for name, values in (
         (t("unrounded"), [point.accuracy for point in points]),
@@ -487,7 +499,9 @@ def accuracy_chart(points: Sequence[robustness.Point]) -> None:
         yaxis={"range": [-0.02, 1.02], "tickformat": ".0%"},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )
-    st.plotly_chart(figure, key="attack_curve_chart", alt=title)
+    st.plotly_chart(
+        figure.update_layout(separators=separators()), key="attack_curve_chart", alt=title
+    )
 
 
 def defence_table(found: Sequence[defences.Finding]) -> None:

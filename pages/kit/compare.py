@@ -19,7 +19,7 @@ from core.zoo.classifier import Classifier
 from pages.kit import channel as channel_kit
 from pages.kit import layout, save, session
 from pages.kit import maps as maps_kit
-from pages.kit.language import percent, plain, remember_choice, t
+from pages.kit.language import class_name, percent, plain, remember_choice, t
 
 KINDS = {
     "networks": N_("networks"),
@@ -121,7 +121,7 @@ def _photo_and_answer(seen: Pixels, name: str, probability: float) -> None:
     small, words = st.columns([1, 2], gap="small", vertical_alignment="center")
     with small:
         layout.picture(seen, "", t("The photo"))
-    words.markdown(f"**{plain(name)}**  \n{percent(probability, 1)}")
+    words.markdown(f"**{plain(class_name(name))}**  \n{percent(probability, 1)}")
 
 
 def _maps(maps: FeatureMaps, channels: list[int]) -> Pixels:

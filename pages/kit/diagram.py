@@ -13,7 +13,7 @@ from core import photos
 from core.features import diagram
 from core.features.maps import Observation, find_layer
 from core.zoo.classifier import Classifier
-from pages.kit.language import current, number, percent, t
+from pages.kit.language import class_name, current, number, percent, t
 from pages.kit.live import data_uri
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
@@ -53,7 +53,7 @@ def layer_choice(classifier: Classifier, photo: Image.Image, observation: Observ
             "answersLabel": t("What it says"),
             "answers": [
                 {
-                    "name": p.class_name,
+                    "name": class_name(p.class_name),
                     "share": percent(p.probability, 1),
                     "width": 100 * p.probability,
                 }

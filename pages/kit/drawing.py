@@ -33,7 +33,7 @@ from core.synthesis.verdict import Verdict
 from core.synthesis.view import View
 from core.zoo.classifier import Classifier
 from pages.kit import pickers, session, uploads
-from pages.kit.language import number, remember_choice, say, t
+from pages.kit.language import number, remember_choice, say, short, t
 
 FAVOURITES = ("Siamese cat", "tabby", "zebra", "golden retriever")
 PRESET_NAMES = {"best": N_("At its best"), "lesson": N_("As in the lesson")}
@@ -62,12 +62,13 @@ class Keepsake:
     """One finished picture of this session, as the file that can be downloaded.
 
     Attributes:
-        title: what it is.
+        title: what it is of.
         file_name: for the download.
         png: the file.
         model: name of the network that drew it.
         settings: how it was drawn, with the steps that were made.
         opinions: what networks see in it that never saw the run.
+        take: which of the lesson's pictures it is, if it is one.
     """
 
     title: str
@@ -76,6 +77,7 @@ class Keepsake:
     model: str
     settings: Settings
     opinions: tuple[Opinion, ...]
+    take: str = ""
 
 
 @session.kept
@@ -281,8 +283,8 @@ def more_dials(preset: str, classifier: Classifier) -> dict[str, Any]:
                     title,
                     sorted({*WEIGHTS, st.session_state.get(key, 0)}),
                     value=int(getattr(start, name)),
-                    format_func=lambda weight: f"{weight:g}",
-                    key=key,
+                    format_func=short,
+                    key=remember_choice(key),
                     persist_state="session",
                     disabled=name == "batch_norm" and not classifier.norms,
                 )
@@ -366,7 +368,7 @@ def formula(objective: Objective, settings: Settings) -> str:
         case CrossEntropy():
             terms = [r"-\log p_{\text{class}}(x)"]
         case Mixture(_, _, share):
-            terms = [rf"{share:g}\,L_1(x) + {1 - share:g}\,L_2(x)"]
+            terms = [rf"{_tex(share)}\,L_1(x) + {_tex(1 - share)}\,L_2(x)"]
         case _:
             terms = [r"-\overline{a_{\text{channel}}}(x)"]
     for weight, term in (
@@ -376,8 +378,13 @@ def formula(objective: Objective, settings: Settings) -> str:
         (settings.batch_norm, r"\overline{(\mu-\hat\mu)^2/\hat\sigma^2+(\sigma/\hat\sigma-1)^2}"),
     ):
         if weight:
-            terms.append(rf"{weight:g}\,{term}")
+            terms.append(rf"{_tex(weight)}\,{term}")
     return r"\min_x\;" + " + ".join(terms)
+
+
+def _tex(value: float) -> str:
+    """Write a number within a formula, where a comma alone would be followed by a space."""
+    return short(value).replace(",", "{,}")
 
 
 def stretched(pixels: Pixels) -> Pixels:
@@ -413,16 +420,18 @@ def fingerprint(pixels: Pixels) -> str:
     return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 
-def keep(verdict: Verdict, title: str) -> None:
-    """Put a finished picture into the gallery, once."""
+def keep(verdict: Verdict, title: str, take: str = "") -> None:
+    """Put a finished picture into the gallery, once; `take` says which of the lesson's it is."""
     synthesis = verdict.synthesis
     png = photos.encode_png(synthesis.pixels, recipe.write(synthesis))
     kept = gallery()
     if not any(one.png == png for one in kept):
-        name = f"ideal-{'-'.join(title.split())}-seed{synthesis.settings.seed}.png"
+        words = "-".join(f"{title} {take}".split())
+        name = f"ideal-{words}-seed{synthesis.settings.seed}.png"
         safe = "".join(c if c.isascii() and (c.isalnum() or c in "-.") else "_" for c in name)
         settings = replace(synthesis.settings, steps=synthesis.steps_done)
-        kept.insert(0, Keepsake(title, safe, png, synthesis.model, settings, verdict.others))
+        made = Keepsake(title, safe, png, synthesis.model, settings, verdict.others, take)
+        kept.insert(0, made)
         del kept[MOST_KEPT:]
 
 

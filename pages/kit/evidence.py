@@ -24,7 +24,16 @@ from core.training.evidence import Familiarity, Score
 from core.training.learning_curve import KINDS, LearningCurve
 from core.training.overview import Overview
 from pages.kit import layout, session
-from pages.kit.language import number, percent, plain, remember_choice, say, t
+from pages.kit.language import (
+    class_name,
+    number,
+    percent,
+    plain,
+    remember_choice,
+    say,
+    separators,
+    t,
+)
 from pages.kit.live import Seldom, data_uri
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
@@ -272,7 +281,7 @@ def confusion(answers: Answers, key: str) -> None:
                 st.session_state[choice_key] = cell
 
     st.plotly_chart(
-        _matrix_figure(matrix, shown, title),
+        _matrix_figure(matrix, shown, title).update_layout(separators=separators()),
         key=f"{key}_matrix",
         on_select=clicked,
         selection_mode="points",
@@ -548,7 +557,10 @@ def learning_curve(curve: LearningCurve, key: str) -> None:
     """Draw accuracy against photos per class, for each kind of features."""
     title = t("Accuracy against photos per class")
     st.plotly_chart(
-        learning_curve_figure(curve, title), key=key, config={"displayModeBar": False}, alt=title
+        learning_curve_figure(curve, title).update_layout(separators=separators()),
+        key=key,
+        config={"displayModeBar": False},
+        alt=title,
     )
 
 
@@ -713,11 +725,11 @@ def _by_name(names: Sequence[str]) -> str:
     if not names:
         return "–"
     if len(names) <= 2:
-        return ", ".join(names)
-    return t("{count} classes: {name}, …", count=len(names), name=names[0])
+        return ", ".join(map(class_name, names))
+    return t("{count} classes: {name}, …", count=len(names), name=class_name(names[0]))
 
 
 def _taken_for(one: Familiarity) -> str:
     if not one.total:
         return "–"
-    return f"{one.answer} ({percent(one.share)})"
+    return f"{class_name(one.answer)} ({percent(one.share)})"

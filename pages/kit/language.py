@@ -1,17 +1,30 @@
-"""The app's language: English texts are the keys, gettext catalogues hold the translations."""
+"""The app's language: English texts are the keys, gettext catalogues hold the translations.
+
+The names of ImageNet's classes have a table of their own, `assets/class_names_*.tsv`: there, the
+English names are the keys too.
+"""
 
 from __future__ import annotations
 
+import csv
+import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import (
+    format_decimal,
+    format_percent,
+    get_decimal_symbol,
+    get_group_symbol,
+)
 
 from core.problem import Problem, Text, Texts
+from core.zoo.labels import ImageNetName, Labels
 
-LOCALE_FOLDER = Path(__file__).parents[2] / "assets" / "locale"
+_ASSETS = Path(__file__).parents[2] / "assets"
+LOCALE_FOLDER = _ASSETS / "locale"
 LOCALES = {"EN": "en", "PT": "pt_BR"}
 """What the switch shows, and the locale behind it. The first is the language of the source."""
 KEY = "language"
@@ -49,6 +62,49 @@ def say(problem: Problem) -> str:
     return t(problem.template, **fields)
 
 
+def class_name(name: str) -> str:
+    """Give the name of a class in the language in use.
+
+    Only ImageNet's own names (`ImageNetName`) are translated: what a visitor has called a class
+    stays as it is.
+    """
+    return _class_words(name)[0]
+
+
+def class_name_with_english(name: str) -> str:
+    """Give a class's name with the English one behind it: "gato siamês (Siamese cat)"."""
+    english = english_beside(name)
+    return f"{class_name(name)} ({english})" if english else class_name(name)
+
+
+def english_beside(name: str) -> str:
+    """Give a class's English name where it is worth showing beside the translated one, else ""."""
+    return "" if class_name(name).lower() == name.lower() else str(name)
+
+
+def class_search_words(labels: Labels, index: int) -> str:
+    """Give what else a class may be looked for by: other names, and all of them without accents.
+
+    Whoever types "siames" means "siamês", and not every keyboard has an ê.
+    """
+    words = (*_class_words(labels[index]), *labels.names(index))
+    plain_letters = map(without_accents, words)
+    return ", ".join(dict.fromkeys((*words[1:], *plain_letters)))
+
+
+def without_accents(text: str) -> str:
+    """Leave the letters only: "gato siames" for "gato siamês"."""
+    letters = unicodedata.normalize("NFD", text)
+    return "".join(c for c in letters if not unicodedata.combining(c))
+
+
+def _class_words(name: str) -> tuple[str, ...]:
+    """Give a class's name in the language in use, then the other words for it there."""
+    if not isinstance(name, ImageNetName):
+        return (name,)
+    return _class_table(current()).get(name, (str(name),))
+
+
 def percent(share: float, digits: int = 0) -> str:
     """Write a share in [0, 1] as a percentage, as the language does."""
     pattern = "#,##0." + "0" * digits + "%" if digits else "#,##0%"
@@ -59,6 +115,16 @@ def number(value: float, digits: int = 0) -> str:
     """Write a number with a fixed count of digits after the decimal sign, as the language does."""
     pattern = "#,##0." + "0" * digits if digits else "#,##0"
     return format_decimal(value, format=pattern, locale=current())
+
+
+def short(value: float) -> str:
+    """Write a number with up to six digits after the decimal sign, as few as it needs."""
+    return format_decimal(value, format="#,##0.######", locale=current())
+
+
+def separators() -> str:
+    """Give the decimal sign and the mark between thousands, as Plotly's layouts want them."""
+    return get_decimal_symbol(current()) + get_group_symbol(current())
 
 
 def sentence(text: str) -> str:
@@ -78,6 +144,8 @@ def _plain(value: object) -> object:
         return value
     if isinstance(value, Texts):
         return ", ".join(t(text) for text in value)
+    if isinstance(value, ImageNetName):
+        return plain(class_name(value))
     # Problems are shown by elements that read Markdown, and carry names of people's files.
     return t(value) if isinstance(value, Text) else plain(str(value))
 
@@ -98,8 +166,20 @@ def _catalogue(locale: str) -> dict[str, str]:
     return {str(e.id): str(e.string) for e in entries if e.id and e.string}
 
 
-TRANSLATED_CHOICES: set[str] = set()
-"""Keys of widgets whose options are shown translated; see `remember_choice`."""
+@lru_cache(maxsize=len(LOCALES))
+def _class_table(locale: str) -> dict[str, tuple[str, ...]]:
+    """Give, by the English name of a class, its name in a language and other words for it."""
+    path = _ASSETS / f"class_names_{locale}.tsv"
+    if not path.exists():  # the source language has none
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        next(rows)
+        return {english: (name, *filter(None, also.split(", "))) for english, name, also in rows}
+
+
+_TRANSLATED_CHOICES = "translated_choices"
+"""In the session: the keys of widgets whose options are shown translated."""
 
 
 def remember_choice(key: str) -> str:
@@ -108,11 +188,11 @@ def remember_choice(key: str) -> str:
     The browser sends the option's label, so after a change of language it must first be told the
     new one; otherwise the choice falls back to the first option.
     """
-    TRANSLATED_CHOICES.add(key)
+    st.session_state.setdefault(_TRANSLATED_CHOICES, set()).add(key)
     return key
 
 
 def _push_labels() -> None:
-    for key in TRANSLATED_CHOICES:
+    for key in st.session_state.get(_TRANSLATED_CHOICES, ()):
         if key in st.session_state:
             st.session_state[key] = st.session_state[key]

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.steps import Pixels
-from pages.kit.language import percent, plain, t
+from pages.kit.language import class_name, english_beside, percent, plain, t
 from pages.kit.live import data_uri
 
 if TYPE_CHECKING:
@@ -100,12 +100,18 @@ def prediction_bars(predictions: Sequence[Prediction], highlight: int | None = N
     """
     rows = "".join(
         f'<li class="{"marked" if p.class_id == highlight else ""}">'
-        f'<span class="name">{html.escape(p.class_name)}</span>'
+        f'<span class="name">{_name_and_english(p.class_name)}</span>'
         f'<span class="share">{percent(p.probability, 1)}</span>'
         f'<span class="bar"><span style="width:{100 * p.probability:.1f}%"></span></span></li>'
         for p in predictions
     )
     st.html(f'<ol class="predictions">{rows}</ol>')
+
+
+def _name_and_english(name: str) -> str:
+    english = english_beside(name)
+    small = f" <small>{html.escape(english)}</small>" if english else ""
+    return html.escape(class_name(name)) + small
 
 
 def network_line(classifier: Classifier) -> None:

@@ -22,7 +22,7 @@ from core.steps import Pixels
 from core.zoo.classifier import Classifier
 from pages.kit import channel as channel_kit
 from pages.kit import layout, save, session
-from pages.kit.language import number, remember_choice, t
+from pages.kit.language import number, remember_choice, separators, t
 from pages.kit.live import data_uri
 from pages.kit.registry import IDEAL
 
@@ -239,7 +239,9 @@ def _numbers(maps: FeatureMaps, channel: int, title: str) -> None:
     figure.update_layout(height=230, margin={"l": 5, "r": 5, "t": 5, "b": 5})
     figure.update_xaxes(visible=False, constrain="domain")
     figure.update_yaxes(visible=False, autorange="reversed", scaleanchor="x")
-    st.plotly_chart(figure, key="maps_channel_plot", alt=title)
+    st.plotly_chart(
+        figure.update_layout(separators=separators()), key="maps_channel_plot", alt=title
+    )
     st.caption(
         t(
             "Mean {mean} · greatest {maximum} · speaks for the answer with {evidence} (gradient × activation)",

@@ -16,10 +16,22 @@ from core.problem import Problem
 from core.zoo import catalogue, weights
 from core.zoo.labels import Labels
 from pages.kit import layout, session, uploads
-from pages.kit.language import plain, remember_choice, say, t
+from pages.kit.language import (
+    LOCALES,
+    class_name,
+    class_name_with_english,
+    class_search_words,
+    current,
+    plain,
+    remember_choice,
+    say,
+    t,
+)
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
 _THUMBNAIL = 96
+_OUT_OF_SIGHT = "\N{EM SPACE}" * 24
+"""Between what is read and what is only found; wider than the box, whose text is cut there."""
 
 _gallery = st.components.v2.component(
     "photo_gallery",
@@ -140,12 +152,13 @@ def class_id(label: str, labels: Labels, key: str, favourites: Sequence[str]) ->
     known = [labels.index(name) for name in favourites if name in labels]
     # Another network, other classes: a choice is kept for each number of them.
     key = f"{key}_{len(labels)}"
+    shown = _class_labels(labels, current())
     chosen: int = st.selectbox(
         label,
         range(len(labels)),
         index=known[0] if known else 0,
-        format_func=labels.described,
-        key=key,
+        format_func=lambda index: shown[index],
+        key=remember_choice(key),
         persist_state="session",
         help=t("Type to search among the {count} classes.", count=len(labels)),
     )
@@ -153,13 +166,30 @@ def class_id(label: str, labels: Labels, key: str, favourites: Sequence[str]) ->
         with st.container(horizontal=True, gap="xsmall"):
             for favourite in known:
                 st.button(
-                    plain(labels[favourite]),
+                    plain(class_name(labels[favourite])),
                     key=f"{key}_pick_{favourite}",
                     type="tertiary" if favourite != chosen else "secondary",
                     on_click=_pick,
                     args=(key, favourite),
                 )
     return chosen
+
+
+@lru_cache(maxsize=2 * len(LOCALES))
+def _class_labels(labels: Labels, locale: str) -> tuple[str, ...]:
+    """Give what the search box shows for each class; making all of them takes a while."""
+    return tuple(_class_label(labels, index) for index in range(len(labels)))
+
+
+def _class_label(labels: Labels, index: int) -> str:
+    """Give a class's name, and out of sight the other words that find it.
+
+    The search box looks for the letters as they are typed, so the name without accents has to be
+    among them.
+    """
+    shown = class_name_with_english(labels[index])
+    words = class_search_words(labels, index)
+    return shown if words in ("", shown) else f"{shown}{_OUT_OF_SIGHT}{words}"
 
 
 def _pick(key: str, value: int) -> None:

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.kit.language import t
+from pages.kit.language import separators, t
 
 _HEIGHT = 280
 _SPARK_POINTS = 80
@@ -91,7 +91,7 @@ def curves(
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
         xaxis_title=x,
     )
-    st.plotly_chart(figure, key=key, alt=title)
+    st.plotly_chart(figure.update_layout(separators=separators()), key=key, alt=title)
 
 
 def rate_search(
@@ -106,4 +106,6 @@ def rate_search(
         xaxis={"type": "log", "title": t("Learning rate")},
         yaxis={"title": t("Loss"), "rangemode": "tozero"},
     )
-    st.plotly_chart(figure, key=key, config={"displayModeBar": False})
+    st.plotly_chart(
+        figure.update_layout(separators=separators()), key=key, config={"displayModeBar": False}
+    )

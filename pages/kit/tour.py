@@ -21,7 +21,7 @@ from pages.kit import layout, save, session
 from pages.kit import maps as maps_kit
 from pages.kit.channel import Place
 from pages.kit.follow import follow
-from pages.kit.language import plain, t
+from pages.kit.language import class_name, plain, t
 
 _SENTENCES = (
     N_(
@@ -47,7 +47,7 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
     st.markdown(
         t(
             "How does a photo become “{name}”? Five stops on the way, and at each the three channels that are most active: **lit on your photo**, and **the picture each of them would like best**.",
-            name=plain(answer.class_name),
+            name=plain(class_name(answer.class_name)),
         )
     )
     if missing and job is not None and running:

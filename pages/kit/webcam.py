@@ -22,7 +22,7 @@ from PIL import Image
 from core import photos
 from core.problem import N_, Problem
 from pages.kit import session
-from pages.kit.language import number, percent, say, t
+from pages.kit.language import class_name, number, percent, say, t
 from pages.kit.live import data_uri
 
 if TYPE_CHECKING:
@@ -315,7 +315,7 @@ def _answer(key: str, classifier: Classifier, message: object) -> None:
     sure = sure_answer(predictions)
     _answers()[key] = {
         "frame": frame.id,
-        "verdict": sure.class_name if sure else t("not sure"),
+        "verdict": class_name(sure.class_name) if sure else t("not sure"),
         "sure": sure is not None,
         "bars": _bars(predictions, in_place=count <= _FIXED_ROWS),
     }
@@ -325,7 +325,7 @@ def _bars(predictions: Sequence[Prediction], *, in_place: bool) -> list[dict[str
     ordered = sorted(predictions, key=lambda p: p.class_id) if in_place else predictions
     return [
         {
-            "name": prediction.class_name,
+            "name": class_name(prediction.class_name),
             "share": percent(prediction.probability),
             "width": round(100 * prediction.probability, 1),
         }

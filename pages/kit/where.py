@@ -16,7 +16,7 @@ from core.zoo.classifier import Classifier
 from pages.kit import layout, pickers, save, session
 from pages.kit import maps as maps_kit
 from pages.kit.follow import follow
-from pages.kit.language import plain, t
+from pages.kit.language import class_name, plain, t
 
 _IDEAS: dict[Method, str] = {
     "grad_cam": N_("Which places of the last layer speak for the class"),
@@ -72,6 +72,6 @@ def _show(snapshot: Snapshot, classifier: Classifier, seen: Pixels) -> None:
         st.caption(
             t(
                 "Yellow speaks for **{name}**, dark does not matter or speaks against it. The methods ask different questions, so they need not agree.",
-                name=plain(classifier.labels[found.class_id]),
+                name=plain(class_name(classifier.labels[found.class_id])),
             )
         )
