@@ -1,0 +1,61 @@
+"""Is adversarial training worth it? The same photos learned from twice, with it and without."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from core.steps import Step, Steps
+from core.training.data import Dataset, Photo
+from core.training.embeddings import EmbeddingCache
+from core.training.finetune import TuningSettings
+from core.training.loop import Training, train
+from core.zoo.classifier import Classifier
+
+PLAIN, HARDENED = "plain", "hardened"
+
+
+def with_and_without(
+    base: Classifier, training: Training, epsilon: float, cache: EmbeddingCache
+) -> Steps[Mapping[str, Training]]:
+    """Train the last blocks on a training's photos, as they are and against attacks within ε.
+
+    All else is equal, and as in that training if the last blocks learned in it. A training that
+    is one of the two already is not repeated.
+
+    Args:
+        base: the network to start from; it is not changed.
+        training: what has been learned.
+        epsilon: of adversarial training, in pixels of [0, 1].
+        cache: of embeddings.
+
+    Yields:
+        The steps of both; the result has what was trained so far, under `PLAIN` and `HARDENED`.
+    """
+    tuning = training.settings.tuning if training.settings.way == "blocks" else None
+    found: dict[str, Training] = {}
+    for number, (name, within) in enumerate(((PLAIN, 0.0), (HARDENED, epsilon))):
+        settings = replace(
+            training.settings, tuning=replace(tuning or TuningSettings(), epsilon=within)
+        )
+        if settings == training.settings:
+            found[name] = training
+            continue
+        for step in train(base, _same_photos(training), settings, cache):
+            if step.result:
+                found[name] = step.result
+            done = number * step.total + step.index
+            yield Step(done, 2 * step.total, step.scalars, phase=step.phase, result=dict(found))
+    yield Step(1, 1, result=found)
+
+
+def _same_photos(training: Training) -> Dataset:
+    parts = ((training.train, False), (training.validation, True))
+    return Dataset(
+        tuple(training.classifier.labels),
+        tuple(
+            Photo(photo.name, photo.label, photo.data, is_validation)
+            for photos, is_validation in parts
+            for photo in photos
+        ),
+    )
