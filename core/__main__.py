@@ -230,6 +230,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="EPS",
         help="attack each photo within EPS/255 before the last blocks learn from it",
     )
+    added.add_argument("--batch", type=int, help="photos per step")
     added.add_argument("--optimiser", choices=("adam", "momentum", "sgd"))
     added.add_argument("--learning-rate", type=float, help="default: what suits the optimiser")
     added.add_argument("--schedule", choices=("cosine", "constant", "warm-up"))
@@ -727,7 +728,13 @@ def _training_settings(options: argparse.Namespace, way: str) -> Any:
         "scratch": finetune.SCRATCH_LEARNING_RATES,
     }
     rate = options.learning_rate or rates[way][tricks.optimiser]
-    common = _given(epochs=options.epochs, learning_rate=rate, seed=options.seed, tricks=tricks)
+    common = _given(
+        epochs=options.epochs,
+        learning_rate=rate,
+        batch=options.batch,
+        seed=options.seed,
+        tricks=tricks,
+    )
     if way == "head":
         frozen, tuning = head.HeadSettings(**common), None
     else:

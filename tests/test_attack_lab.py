@@ -119,7 +119,7 @@ def test_a_folder_is_read_with_its_class_names_and_bad_files_are_told(tiny, tmp_
     found = album.read(tiny, album.in_folder(tmp_path))
     assert found.classes == (1, 3)
     assert not found.from_network
-    assert [name for name, _ in found.skipped] == ["broken.jpg"]
+    assert [name for name, _ in found.skipped] == ["class 3/broken.jpg"]
 
 
 def test_without_class_names_the_network_is_asked(tiny, tmp_path):

@@ -270,7 +270,8 @@ def _others(classifier: Classifier) -> tuple[str, ...]:
         default=known[:MOST_OTHERS],
         format_func=network_title,
         max_selections=MOST_OTHERS,
-        key=f"attack_others_{classifier.name}",
+        # A network that has just been trained is to be among them, so the choice is a new one.
+        key=f"attack_others_{classifier.name}_{own is not None}",
         persist_state="session",
         help=t(
             "Those whose weights are here, and your own. They are shown the changed photo, and "
@@ -552,18 +553,17 @@ def probability_chart(history: Mapping[str, Sequence[float]], names: Mapping[str
         history: scalars by name.
         names: what to draw, and what to call it.
     """
-    title = t("Probabilities")
     figure = go.Figure()
     for name, label in names.items():
         values = list(history.get(name, ()))
         figure.add_scatter(x=list(range(1, len(values) + 1)), y=values, name=label, mode="lines")
     figure.update_layout(
-        title=title,
         height=290,
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        margin={"l": 10, "r": 10, "t": 60, "b": 10},
         xaxis_title=t("step"),
         yaxis={"range": [-0.02, 1.02], "tickformat": ".0%"},
-        legend={"orientation": "h", "y": -0.3},
+        # One name below the other: they are long, and longer in other languages.
+        legend={"y": 1.02, "yanchor": "bottom", "x": 0},
         showlegend=True,
     )
-    st.plotly_chart(figure, key="attack_p", alt=title)
+    st.plotly_chart(figure, key="attack_p", alt=t("Probabilities"))
