@@ -429,18 +429,18 @@ with in_helps:
         )
     )
     if own := session.training():
-        hardened_within = st.select_slider(
+        within = st.select_slider(
             t("Trained against attacks within ε, in 1/255"),
-            [1, 2, 4, 8],
-            2,
+            laboratory.HARDENED_WITHIN,
+            laboratory.hardened_within(own),
             key="attack_hardening_epsilon",
             persist_state="session",
         )
         base = session.network_named(own.classifier.provenance.network)
         found = experiment(
             "hardening",
-            t("Train twice, and attack both"),
-            partial(laboratory.hardening_run, base, own, hardened_within),
+            t("Train twice, and attack both (some minutes)"),
+            partial(laboratory.hardening_run, base, own, within),
         )
         if found and found.result:
             laboratory.show_hardening(found.result)

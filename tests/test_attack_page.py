@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
+from test_attack_ledger import ODD_PICTURES
 from test_pages import all_text, visit
 
 from core import photos
@@ -150,7 +151,8 @@ def own(lab):
         crops = [picture.crop((i, i, i + 200, i + 200)).resize((96, 96)) for i in range(0, 60, 10)]
         pieces[name] = [(f"{i}.png", encoded(crop)) for i, crop in enumerate(crops)]
     dataset, base = from_files(pieces), loading.shared("lite0")
-    settings = Settings(tuning=TuningSettings(blocks=1, epochs=1, tricks=Tricks()))
+    # Adversarial already, so that only the other one is left to be trained.
+    settings = Settings(tuning=TuningSettings(blocks=1, epochs=1, epsilon=2 / 255, tricks=Tricks()))
     ways = {"blocks": train(base, dataset, settings, EmbeddingCache())}
     job = scheduler().submit(
         lab.session_state["owner"], "train", lambda: compare(ways), lambda last: last.result
@@ -170,6 +172,24 @@ def test_adversarial_training_is_measured_on_ones_own_network(own):
     text = all_text(own)
     assert "Attacked within ε = 2/255" in text or "attacked within ε = 2/255" in text
     assert "Measured on 2 photos." in text
+    own.button(key="attack_hardening_own").click().run()
+    own.sidebar.selectbox(key="network").set_value("own").run()
+    assert not own.exception
+    assert "cat · dalmatian**, 2 classes" in all_text(own)
+
+
+@pytest.mark.parametrize("kind", ["1×1", "animated"])
+def test_odd_photos_are_attacked_or_explained(lab, kind):
+    upload = lab.sidebar.file_uploader(key="photo_upload")
+    upload.set_value(("odd", ODD_PICTURES[kind](), "image/png")).run()
+    lab.checkbox(key="attack_untargeted").check().run()
+    lab.button(key="attack_start").click().run()
+    assert not lab.exception
+    assert "The network now takes it for" in all_text(lab)
+    lab.slider(key="attack_epsilon_linf").set_value(0.0).run()
+    lab.button(key="attack_start").click().run()
+    assert not lab.exception
+    assert "the network still says" in all_text(lab)
 
 
 def test_ones_own_network_is_attacked_and_asked(own):

@@ -37,18 +37,18 @@ def with_and_without(
     tuning = training.settings.tuning
     if tuning is None or not tuning.epsilon:
         tuning = RECIPE
-    found: dict[str, Training] = {}
-    for number, (name, within) in enumerate(((PLAIN, 0.0), (HARDENED, epsilon))):
-        settings = replace(training.settings, tuning=replace(tuning, epsilon=within))
-        if settings == training.settings:
-            found[name] = training
-            continue
-        for step in train(base, _same_photos(training), settings, cache):
+    wanted = {
+        name: replace(training.settings, tuning=replace(tuning, epsilon=within))
+        for name, within in ((PLAIN, 0.0), (HARDENED, epsilon))
+    }
+    found = {name: training for name, plan in wanted.items() if plan == training.settings}
+    missing = {name: plan for name, plan in wanted.items() if name not in found}
+    for number, (name, plan) in enumerate(missing.items()):
+        for step in train(base, _same_photos(training), plan, cache):
             if step.result:
                 found[name] = step.result
-            done = number * step.total + step.index
-            yield Step(done, 2 * step.total, step.scalars, phase=step.phase, result=dict(found))
-    yield Step(1, 1, result=found)
+            done, total = number * step.total + step.index, len(missing) * step.total
+            yield Step(done, total, step.scalars, phase=step.phase, result=dict(found))
 
 
 def _same_photos(training: Training) -> Dataset:

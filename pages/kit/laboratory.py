@@ -31,6 +31,8 @@ from pages.kit.language import number, percent, remember_choice, sentence, t
 Making: TypeAlias = Callable[[], Steps[Any]]
 MOST_PHOTOS = 40
 """More would take a class's computer for too long."""
+HARDENED_WITHIN = (1, 2, 4, 8)
+"""What adversarial training can be measured for, in 1/255; places of the curve."""
 _CURVE = loop.Settings(steps=10)
 _ORIGINS = {
     "samples": N_("20 samples"),
@@ -255,6 +257,13 @@ class Hardening:
     curves: Curves
 
 
+def hardened_within(training: Training) -> int:
+    """Give the ε that a network was trained against, in 1/255; the least, if against none."""
+    tuning = training.settings.tuning
+    epsilon = round(255 * tuning.epsilon) if tuning else 0
+    return epsilon if epsilon in HARDENED_WITHIN else HARDENED_WITHIN[0]
+
+
 def hardening_run(base: Classifier, training: Training, epsilon: float) -> Steps[Hardening]:
     """Train with and without adversarial training, and attack both.
 
@@ -287,11 +296,28 @@ def show_hardening(found: Hardening) -> None:
         hardening.PLAIN: t("trained as usual"),
         hardening.HARDENED: t("trained against attacks"),
     }
-    lines = {titles[name]: [p.accuracy_saved for p in points[name]] for name in points}
+    lines = {
+        title: [point.accuracy_saved for point in points[name]]
+        for name, title in titles.items()
+        if name in points
+    }
     _accuracy_chart(lines, robustness.EPSILONS, "attack_hardening_chart")
-    if len(points) == len(titles):
-        st.markdown(_gain_told(found))
     _measured_on(found.curves)
+    if len(points) < len(titles):
+        return  # it was stopped
+    st.markdown(_gain_told(found))
+    st.button(
+        t("Make the one trained against attacks your network"),
+        icon=":material/star:",
+        on_click=_make_own,
+        args=(found.trainings[hardening.HARDENED].classifier,),
+        key="attack_hardening_own",
+        help=t("It then stands as ★ among the networks in the side bar. Attack it here."),
+    )
+
+
+def _make_own(classifier: Classifier) -> None:
+    session.brought()[session.OWN] = classifier
 
 
 def _gain_told(found: Hardening) -> str:
