@@ -425,7 +425,7 @@ with in_helps:
             "Each photo is attacked before the network learns from it (FGSM; Madry et al., 2018). "
             "What is gained has to be learned, so it takes your own network: the same photos are "
             "learned from twice, with it and without, and both networks are attacked on the "
-            "photos that they have not seen."
+            "photos that they did not learn from."
         )
     )
     if own := session.training():

@@ -474,6 +474,19 @@ def test_the_command_uses_foolboxs_attacks(command, photo, tmp_path):
     assert answer["l2"] < 2
 
 
+def test_the_command_aims_from_answers_alone_and_asks_another_network(command, photo, tmp_path):
+    begin = tmp_path / "strawberries.png"
+    photos.read_sample("strawberries").save(begin)
+    answer = command(
+        *("attack", photo, "--target", "strawberry", "--out", str(tmp_path / "x.png")),
+        *("--method", "boundary", "--steps", "3", "--start", str(begin)),
+        *("--others", "efficientnet_lite2"),
+    )
+    assert answer["success_after_png"]
+    assert answer["after"][0]["class_name"] == "strawberry"
+    assert answer["ledger"]["transfer"].startswith("efficientnet_lite2: ")
+
+
 def test_the_command_measures_a_folder(command, tmp_path):
     folder = tmp_path / "photos" / "dalmatian"
     folder.mkdir(parents=True)
@@ -500,6 +513,7 @@ def test_the_command_makes_a_sticker(command, tmp_path):
     "wrong",
     [
         ("attack", "PHOTO", "--target", "tabby", "--method", "deepfool"),
+        ("attack", "PHOTO", "--target", "tabby", "--method", "hopskipjump"),  # no tabby at hand
         ("attack", "PHOTO", "--target", "tabby", "--method", "ddn", "--smallest"),
         ("attack", "PHOTO", "--target", "tabby", "--mask", "patch", "--patch", "2", "0", "1"),
         ("attack", "PHOTO", "--target", "tabby", "--method", "pgd", "--restarts", "99"),

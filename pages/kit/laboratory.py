@@ -163,10 +163,10 @@ def show_curve(found: Curves) -> None:
 
 
 def _measured_on(found: Curves) -> None:
-    told = [t("Measured on {count} photos.", count=found.photos)]
+    told = [t("Photos measured: {count}.", count=found.photos)]
     if found.from_network:
         told.append(
-            t("Nobody says what they show, so what the network saw before the attack is “right”.")
+            t("What they show is not known, so what the network saw before the attack is “right”.")
         )
     if found.skipped:
         told.append(t("{count} could not be read.", count=found.skipped))
