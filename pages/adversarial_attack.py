@@ -436,11 +436,10 @@ with in_helps:
             key="attack_hardening_epsilon",
             persist_state="session",
         )
-        base = session.network_named(own.classifier.provenance.network)
         found = experiment(
             "hardening",
             t("Train twice, and attack both (some minutes)"),
-            partial(laboratory.hardening_run, base, own, within),
+            partial(laboratory.hardening_run, own, within),
         )
         if found and found.result:
             laboratory.show_hardening(found.result)

@@ -127,7 +127,7 @@ def test_only_the_chosen_networks_are_asked(lab):
 
 
 def test_the_curve_is_drawn_on_ones_own_photos(lab):
-    lab.segmented_control(key="attack_photos").set_value("uploads").run()
+    lab.segmented_control(key="attack_photos_2").set_value("uploads").run()
     assert "Add some photos first." in all_text(lab)
     assert lab.button(key="attack_curve_start").disabled
     files = [
@@ -193,7 +193,7 @@ def test_odd_photos_are_attacked_or_explained(lab, kind):
 
 
 def test_ones_own_network_is_attacked_and_asked(own):
-    own.segmented_control(key="attack_photos").set_value("training").run()
+    own.segmented_control(key="attack_photos_3").set_value("training").run()
     own.button(key="attack_start").click().run()
     assert "★ Your network** has no class tabby" in all_text(own)
     own.sidebar.selectbox(key="network").set_value("own").run()

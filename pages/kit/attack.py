@@ -263,7 +263,7 @@ def _others(classifier: Classifier) -> tuple[str, ...]:
     known = ledger.askable(classifier)
     own = session.own_classifier()
     if own and own is not classifier:
-        known.insert(len(catalogue.BUILT_IN), session.OWN)
+        known = [session.OWN, *known]
     chosen: list[str] = st.multiselect(
         t("Other networks to ask"),
         known,
@@ -290,7 +290,10 @@ def labels_of(name: str) -> Labels:
 def networks(names: Sequence[str]) -> Callable[[], list[Classifier]]:
     """Give a function that loads networks by their names; called on the compute thread."""
     own = session.own_classifier()
-    return lambda: [own if own and n == session.OWN else loading.shared(n) for n in names]
+    others = [name for name in names if name != session.OWN]
+    # The visitor's own may have gone: a new one is being trained.
+    mine = [own] if own and session.OWN in names else []
+    return lambda: [*mine, *map(loading.shared, others)]
 
 
 def photos_at_hand() -> list[PhotoFile]:

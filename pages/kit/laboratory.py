@@ -23,6 +23,7 @@ from core.steps import Step, Steps
 from core.training import hardening
 from core.training.embeddings import shared_cache
 from core.training.loop import Training
+from core.zoo import loading
 from core.zoo.classifier import Classifier
 from pages.kit import live, session
 from pages.kit.attack import Plan, network_title
@@ -51,7 +52,7 @@ def photo_files() -> list[PhotoFile]:
         format_func=lambda name: t(_ORIGINS[name]),
         default="samples",
         required=True,
-        key=remember_choice("attack_photos"),
+        key=remember_choice(f"attack_photos_{len(origins)}"),  # other choices, another widget
         persist_state="session",
         help=t("At most {count} of them are used.", count=MOST_PHOTOS),
     )
@@ -264,14 +265,14 @@ def hardened_within(training: Training) -> int:
     return epsilon if epsilon in HARDENED_WITHIN else HARDENED_WITHIN[0]
 
 
-def hardening_run(base: Classifier, training: Training, epsilon: float) -> Steps[Hardening]:
+def hardening_run(training: Training, epsilon: float) -> Steps[Hardening]:
     """Train with and without adversarial training, and attack both.
 
     Args:
-        base: the network that the visitor's own grew out of.
         training: the visitor's own.
         epsilon: of adversarial training, in 1/255.
     """
+    base = loading.shared(training.classifier.provenance.network)
     trainings: Mapping[str, Training] = {}
     trained = hardening.with_and_without(base, training, epsilon / 255, shared_cache())
     for step in trained:
@@ -303,7 +304,7 @@ def show_hardening(found: Hardening) -> None:
     }
     _accuracy_chart(lines, robustness.EPSILONS, "attack_hardening_chart")
     _measured_on(found.curves)
-    if len(points) < len(titles):
+    if any(len(points.get(name, ())) < len(robustness.EPSILONS) for name in titles):
         return  # it was stopped
     st.markdown(_gain_told(found))
     st.button(
