@@ -39,6 +39,8 @@ with controls[0]:
     )
 with controls[1]:
     method = kit.method()
+    if not anything:
+        kit.aiming(method)
 epsilon_place, steps_place = controls[2].container(), controls[3].container()
 buttons = st.container()
 with st.expander(t("More dials"), icon=":material/tune:"):

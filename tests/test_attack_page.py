@@ -69,6 +69,7 @@ def test_a_smaller_epsilon_brings_the_shown_change_back_at_once(lab):
 
 def test_what_cannot_be_aimed_is_explained(lab):
     lab.selectbox(key="attack_method").set_value("deepfool").run()
+    assert "Cannot be aimed at a class" in all_text(lab)
     lab.button(key="attack_start").click().run()
     assert not lab.exception
     assert "can only lead away from a class" in all_text(lab)

@@ -132,11 +132,19 @@ def method() -> str:
         persist_state="session",
         help=t(
             "The first four keep within ε and follow the gradient. The others come from foolbox: "
-            "they look for the smallest change by themselves, the last two without any gradient; "
-            "to be aimed at a class, these begin at a photo of it. DeepFool cannot be aimed."
+            "they look for the smallest change by themselves, the last two without any gradient."
         ),
     )
     return chosen
+
+
+def aiming(method: str) -> None:
+    """Say what it takes to aim a method at a class, where that is not all the same."""
+    known = foolbox_adapter.METHODS.get(method)  # type: ignore[call-overload]
+    if known and not known.towards:
+        st.caption(t("Cannot be aimed at a class: tick “anything else”."))
+    elif known and known.needs_start:
+        st.caption(t("Begins at a photo of the class, among the samples and yours."))
 
 
 def epsilon(norm: loop.NormName, mask: MaskName, *, disabled: bool) -> float:
