@@ -251,11 +251,21 @@ def show_verdict(found: Report) -> None:
     """Say in one sentence what came of it."""
     goal = found.attempt.goal
     if found.success_after_png:
-        sentence = t(
-            "The network now takes it for **{after}** ({share}); your eye still sees the photo on "
-            "the left.",
-            after=plain(found.after[0].class_name),
-            share=percent(found.after[0].probability, 1),
+        told = {
+            "after": plain(found.after[0].class_name),
+            "share": percent(found.after[0].probability, 1),
+        }
+        sentence = (
+            t(
+                "The network now takes it for **{after}** ({share}), but this change can be seen.",
+                **told,
+            )
+            if found.linf > kit.VISIBLE
+            else t(
+                "The network now takes it for **{after}** ({share}); your eye still sees the photo "
+                "on the left.",
+                **told,
+            )
         )
         st.success(sentence, icon=":material/check_circle:")
     elif goal.targeted:

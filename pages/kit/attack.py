@@ -53,6 +53,8 @@ MASK_NAMES: dict[MaskName, str] = {
 MOST_ROWS = 100
 MOST_OTHERS = 4
 """As many networks, and the attacked one, are kept in memory for all; see `loading.shared`."""
+VISIBLE = 32
+"""A change of a pixel, in 1/255, beyond which nobody is told that no eye can see it."""
 BROUGHT_BACK = "_brought_back"
 """Ends the method's name in rows of a change that was brought back to a smaller ε."""
 _WITH_DICE = ("pgd", "boundary", "hopskipjump")
