@@ -182,7 +182,7 @@ def test_adversarial_training_is_measured_on_ones_own_network(own):
 @pytest.mark.parametrize("kind", ["1×1", "animated"])
 def test_odd_photos_are_attacked_or_explained(lab, kind):
     upload = lab.sidebar.file_uploader(key="photo_upload")
-    upload.set_value(("odd", ODD_PICTURES[kind](), "image/png")).run()
+    upload.set_value(("odd.png", ODD_PICTURES[kind](), "image/png")).run()
     lab.checkbox(key="attack_untargeted").check().run()
     lab.button(key="attack_start").click().run()
     assert not lab.exception
