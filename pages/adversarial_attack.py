@@ -431,7 +431,7 @@ with in_helps:
             )
         )
 
-    layout.label(t("What does help: adversarial training"))
+    layout.label(t("Adversarial training"))
     st.markdown(
         t(
             "Each photo is attacked before the network learns from it (FGSM; Madry et al., 2018). "

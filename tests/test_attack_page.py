@@ -138,7 +138,7 @@ def test_the_curve_is_drawn_on_ones_own_photos(lab):
     lab.file_uploader(key="attack_uploads").set_value(files).run()
     lab.button(key="attack_curve_start").click().run()
     assert not lab.exception
-    assert "Photos measured: 1." in all_text(lab)
+    assert "Photos measured: 1;" in all_text(lab)
     assert "What they show is not known" in all_text(lab)
     assert "1 could not be read." in all_text(lab)
 
@@ -172,7 +172,7 @@ def test_adversarial_training_is_measured_on_ones_own_network(own):
     assert not own.exception
     text = all_text(own)
     assert "Attacked within ε = 2/255" in text or "attacked within ε = 2/255" in text
-    assert "Photos measured: 2." in text
+    assert "Photos measured: 2;" in text
     own.button(key="attack_hardening_own").click().run()
     own.sidebar.selectbox(key="network").set_value("own").run()
     assert not own.exception

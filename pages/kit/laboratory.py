@@ -164,7 +164,10 @@ def show_curve(found: Curves) -> None:
 
 
 def _measured_on(found: Curves) -> None:
-    told = [t("Photos measured: {count}.", count=found.photos)]
+    share = percent(1 / found.photos, 1)
+    told = [
+        t("Photos measured: {count}; each is {share} of them.", count=found.photos, share=share)
+    ]
     if found.from_network:
         told.append(
             t("What they show is not known, so what the network saw before the attack is “right”.")
