@@ -29,12 +29,13 @@ def main() -> None:
     parser.add_argument("--model", default="efficientnet_lite0")
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--eps", type=float, nargs="+", default=[4, 2], help="in 1/255")
+    parser.add_argument("--photos", type=int, default=20)
     parser.add_argument("--targets", type=int, default=3, help="random targets per photo")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
     classifier = loading.load(options.model)
-    pictures, _ = foolbox_photos(classifier.input_size)
+    pictures = foolbox_photos(classifier.input_size)[0][: options.photos]
     seen = classifier.probabilities(pictures).argmax(-1).tolist()
     generator = torch.Generator().manual_seed(options.seed)
     goals = []
@@ -64,7 +65,7 @@ def main() -> None:
         }
         rows.append(row)
         print("  ".join(f"{name} {value:g}" for name, value in row.items()))
-    print(json.dumps({"benchmark": "attack_success", "steps": options.steps, "rows": rows}))
+    print(json.dumps({"benchmark": "attack_success", **vars(options), "rows": rows}))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from core import photos
 from core.problem import Problem
-from core.steps import Steps
+from core.steps import Steps, returned
 from core.zoo import catalogue, weights
 from core.zoo.classifier import Classifier
 
@@ -163,7 +163,14 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument(
         "--smallest", action="store_true", help="look for the smallest ε; --eps does not matter"
     )
-    added.add_argument("--transfer", action="store_true", help="ask the other networks, too")
+    added.add_argument("--transfer", action="store_true", help="ask every network that is here")
+    added.add_argument("--others", nargs="+", metavar="NETWORK", help="ask these networks, too")
+    added.add_argument(
+        "--start",
+        type=Path,
+        metavar="PHOTO",
+        help="of the target, where boundary and hopskipjump begin; default: one of the samples",
+    )
     added.add_argument("--ledger", type=Path, metavar="FILE.csv", help="write the ledger's row")
     added.add_argument(
         "--defences", action="store_true", help="measure what helps, and attack through it"
@@ -229,6 +236,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="EPS",
         help="attack each photo within EPS/255 before the last blocks learn from it",
     )
+    added.add_argument("--batch", type=int, help="photos per step")
     added.add_argument("--optimiser", choices=("adam", "momentum", "sgd"))
     added.add_argument("--learning-rate", type=float, help="default: what suits the optimiser")
     added.add_argument("--schedule", choices=("cosine", "constant", "warm-up"))
@@ -403,6 +411,7 @@ def _attack(options: argparse.Namespace) -> Answer:
     _check_attack(options)
     photo = _read_photo(options.photo)
     classifier = _network(options.model)
+    others = [*(options.others or ()), *(ledger.askable(classifier) if options.transfer else ())]
     untargeted = options.target.lower() == "none"
     target = None if untargeted else classifier.labels.find(options.target)
     goal = goal_for(classifier, photo, target)
@@ -428,7 +437,7 @@ def _attack(options: argparse.Namespace) -> Answer:
         answer["smallest_eps"] = needed
     if options.through:
         answer["success_through_defence"] = _fools_defended(options, classifier, attempt)
-    if options.transfer or options.ledger:
+    if options.transfer or options.others or options.ledger:
         row = ledger.enter_report(
             classifier,
             found,
@@ -436,7 +445,7 @@ def _attack(options: argparse.Namespace) -> Answer:
             attack=options.method,
             seconds=seconds,
             bounded=options.method in _GRADIENT_METHODS,
-            others=ledger.others_than(classifier) if options.transfer else (),
+            others=[_network(name) for name in others],
         )
         answer["ledger"] = ledger.as_record(row)
         if options.ledger:
@@ -493,6 +502,7 @@ def _attempt(
             options.method,
             rounds=options.steps,
             seed=options.seed,
+            start=_start(options, classifier, prepared, goal),
         )
         return _last(steps, "attacking"), None
     settings = _attack_settings(options)
@@ -507,6 +517,21 @@ def _attempt(
         needed = _last(search, "looking for the smallest ε")
         return needed.attempt, needed.epsilon
     return _last(attack(network, prepared, goal, settings, mask=mask), "attacking"), None
+
+
+def _start(
+    options: argparse.Namespace, classifier: Classifier, prepared: Any, goal: Any
+) -> Any | None:
+    """Give a picture of the target where the method needs one to begin at."""
+    from core.attacks import start
+    from core.attacks.album import PhotoFile
+    from core.attacks.foolbox_adapter import METHODS
+
+    if not (goal.targeted and METHODS[options.method].needs_start):
+        return None
+    file = options.start
+    files = [PhotoFile(file.name, lambda: _read(file))] if file else start.at_hand()
+    return returned(start.starting_point(classifier, prepared, goal, files))
 
 
 def _fools_defended(options: argparse.Namespace, classifier: Classifier, attempt: Any) -> bool:
@@ -529,11 +554,10 @@ def _defences(
 
 
 def _album(options: argparse.Namespace, classifier: Classifier) -> Any:
-    from core.attacks import robustness
+    from core.attacks import album
 
-    if options.folder is None:
-        return robustness.sample_album(classifier)
-    return robustness.folder_album(classifier, options.folder)
+    files = album.samples() if options.folder is None else album.in_folder(options.folder)
+    return album.read(classifier, files)
 
 
 def _robustness(options: argparse.Namespace) -> Answer:
@@ -730,7 +754,13 @@ def _training_settings(options: argparse.Namespace, way: str) -> Any:
         "scratch": finetune.SCRATCH_LEARNING_RATES,
     }
     rate = options.learning_rate or rates[way][tricks.optimiser]
-    common = _given(epochs=options.epochs, learning_rate=rate, seed=options.seed, tricks=tricks)
+    common = _given(
+        epochs=options.epochs,
+        learning_rate=rate,
+        batch=options.batch,
+        seed=options.seed,
+        tricks=tricks,
+    )
     if way == "head":
         frozen, tuning = head.HeadSettings(**common), None
     else:

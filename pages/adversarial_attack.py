@@ -2,20 +2,21 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
 from core import photos
-from core.attacks import defences, foolbox_adapter, ledger, loop, robustness, sticker
+from core.attacks import defences, foolbox_adapter, loop, robustness, sticker
 from core.attacks.norm import NORMS
 from core.attacks.report import Report, amplify
 from core.jobs import Job, Snapshot, scheduler
 from core.steps import Pixels
 from pages.kit import attack as kit
-from pages.kit import entry, layout, live, pickers, plots, session, wall
+from pages.kit import entry, laboratory, layout, live, pickers, plots, session, wall
 from pages.kit.language import class_name, number, percent, plain, short, t
 from pages.kit.language import sentence as first_large
-from pages.kit.registry import ATTACK
+from pages.kit.registry import ATTACK, TRAINING
 
 entry.only_through_app()
 
@@ -38,10 +39,12 @@ with controls[0]:
     )
 with controls[1]:
     method = kit.method()
+    if not anything:
+        kit.aiming(method)
 epsilon_place, steps_place = controls[2].container(), controls[3].container()
 buttons = st.container()
 with st.expander(t("More dials"), icon=":material/tune:"):
-    dials = kit.more_dials(method)
+    dials = kit.more_dials(method, classifier)
 from_foolbox = foolbox_adapter.METHODS.get(method)  # type: ignore[call-overload]
 with epsilon_place:
     epsilon = kit.epsilon(dials["norm"], dials["mask"], disabled=from_foolbox is not None)
@@ -85,9 +88,11 @@ def planned() -> kit.Plan:
         "stop_early": stop_early,
         "steps": min(int(steps), loop.MAX_STEPS) if from_foolbox is None else 1,
         "restarts": dials["restarts"],
+        "seed": dials["seed"],
     }
     if from_foolbox:
-        settings = replace(loop.Settings(norm="l2"), steps=min(int(steps), loop.MAX_STEPS))
+        steps_wanted = min(int(steps), loop.MAX_STEPS)
+        settings = loop.Settings(norm="l2", steps=steps_wanted, seed=dials["seed"])
     else:
         settings = loop.settings_for(method, **values)  # type: ignore[arg-type]
     return kit.Plan(
@@ -97,6 +102,7 @@ def planned() -> kit.Plan:
         dials["mask"],
         dials["place"],
         dials["side"],
+        dials["others"],
     )
 
 
@@ -193,6 +199,13 @@ def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
                 after=short(epsilon),
             ),
         )
+        st.button(
+            t("Add it to the ledger"),
+            icon=":material/playlist_add:",
+            on_click=kit.enter,
+            args=(outcome, found),
+            key="attack_enter",
+        )
     slider, plain_change, curves = st.columns([3, 3, 5], gap="medium")
     with slider:
         kit.compare(found)
@@ -239,11 +252,21 @@ def show_verdict(found: Report) -> None:
     """Say in one sentence what came of it."""
     goal = found.attempt.goal
     if found.success_after_png:
-        sentence = t(
-            "The network now takes it for **{after}** ({share}); your eye still sees the photo on "
-            "the left.",
-            after=plain(class_name(found.after[0].class_name)),
-            share=percent(found.after[0].probability, 1),
+        told = {
+            "after": plain(class_name(found.after[0].class_name)),
+            "share": percent(found.after[0].probability, 1),
+        }
+        sentence = (
+            t(
+                "The network now takes it for **{after}** ({share}), but this change can be seen.",
+                **told,
+            )
+            if found.linf > kit.VISIBLE
+            else t(
+                "The network now takes it for **{after}** ({share}); your eye still sees the photo "
+                "on the left.",
+                **told,
+            )
         )
         st.success(sentence, icon=":material/check_circle:")
     elif goal.targeted:
@@ -274,13 +297,16 @@ elif not live.is_running(job):
     change_place.caption(t("Here you will see the change, amplified …"))
     result_place.caption(t("… and here the photo that the network takes for something else."))
 
+files = laboratory.photo_files()
 in_ledger, in_needed, in_helps, in_sticker = st.tabs(
     [t("Ledger"), t("How much is needed"), t("What helps"), t("Sticker")]
 )
 watched: list[tuple[Job, st.delta_generator.DeltaGenerator]] = []
 
 
-def laboratory(name: str, label: str, make: kit.Making, disabled: bool = False) -> Snapshot | None:
+def experiment(
+    name: str, label: str, make: laboratory.Making, disabled: bool = False
+) -> Snapshot | None:
     """Show a button for a run of the laboratory, and give what is known of it."""
     key = f"attack_{name}"
     run = session.job(key)
@@ -321,16 +347,23 @@ with in_needed:
         )
     )
     name = None if anything else classifier.labels[chosen]
+    asked = [n for n in dials["others"] if name is None or name in kit.labels_of(n)]
+    if left_out := [kit.network_title(n) for n in dials["others"] if n not in asked]:
+        st.caption(
+            t(
+                "Not asked, since there is no such class in it: {networks}. “Anything else” asks all.",
+                networks=", ".join(left_out),
+            )
+        )
     bounded = replace(plan.settings, restarts=1) if plan.bounded else loop.Settings()
-    found = laboratory(
+    load = kit.networks(asked)
+    found = experiment(
         "needed",
         t("Find the smallest ε"),
-        lambda: robustness.needed_by_network(
-            [classifier, *ledger.others_than(classifier)], photo, name, bounded
-        ),
+        lambda: robustness.needed_by_network([classifier, *load()], photo, name, bounded),
     )
     if found and found.result:
-        kit.needed_chart(found.result, bounded.norm)
+        laboratory.needed_chart(found.result, bounded.norm)
         needed = found.result.get(classifier.name)
         if needed and needed.epsilon is not None and bounded.norm == "linf":
             rounded_up = min(16.0, math.ceil(2 * needed.epsilon) / 2)
@@ -343,13 +376,18 @@ with in_needed:
             st.button(label, on_click=use, key="attack_use_needed", icon=":material/tune:")
     st.markdown(
         t(
-            "And over many photos: how many of 20 does the network still see rightly, if each was "
+            "And over many photos: how many does the network still see rightly, if each was "
             "attacked within ε?"
         )
     )
-    found = laboratory("curve", t("Draw the curve"), lambda: kit.curve_run(classifier))
+    found = experiment(
+        "curve",
+        t("Draw the curve"),
+        lambda: laboratory.curve_run(classifier, files),
+        disabled=not files,
+    )
     if found and found.result:
-        kit.accuracy_chart(found.result)
+        laboratory.show_curve(found.result)
 
 with in_helps:
     st.markdown(
@@ -372,24 +410,55 @@ with in_helps:
         )
     ]
     samples = st.checkbox(
-        t("On the 20 sample photos (some minutes), not only on this one"),
+        t("On all the photos chosen above (some minutes), not only on this one"),
         key="attack_defence_samples",
         persist_state="session",
     )
     defended = plan if plan.bounded else replace(plan, settings=loop.Settings())
-    found = laboratory(
+    found = experiment(
         "defences",
         t("Measure"),
-        lambda: kit.defence_run(classifier, photo, defended, names, samples=samples),
-        disabled=not names,
+        lambda: laboratory.defence_run(
+            classifier, photo, defended, names, files if samples else ()
+        ),
+        disabled=not names or (samples and not files),
     )
     if found and found.result:
-        kit.defence_table(found.result)
+        laboratory.defence_table(found.result)
         st.caption(
             t(
                 "All of it on pictures saved in 8 bits. “Fooled” counts what the attacker wanted; "
                 "what is neither right nor fooled is seen as something else."
             )
+        )
+
+    layout.label(t("Adversarial training"))
+    st.markdown(
+        t(
+            "Each photo is attacked before the network learns from it (FGSM; Madry et al., 2018). "
+            "What is gained has to be learned, so it takes your own network: the same photos are "
+            "learned from twice, with it and without, and both networks are attacked on the "
+            "photos that they did not learn from."
+        )
+    )
+    if own := session.training():
+        within = st.select_slider(
+            t("Trained against attacks within ε, in 1/255"),
+            laboratory.HARDENED_WITHIN,
+            laboratory.hardened_within(own),
+            key="attack_hardening_epsilon",
+            persist_state="session",
+        )
+        found = experiment(
+            "hardening",
+            t("Train twice, and attack both (some minutes)"),
+            partial(laboratory.hardening_run, own, within),
+        )
+        if found and found.result:
+            laboratory.show_hardening(found.result)
+    else:
+        st.caption(
+            t("Train a network of your own first, on the page “{page}”.", page=t(TRAINING.title))
         )
 
 with in_sticker:
@@ -404,16 +473,17 @@ with in_sticker:
         t("Steps"), 20, 2000, 200, step=20, key="attack_sticker_steps", persist_state="session"
     )
     prepared = photos.prepare(photo, classifier.input_size)
-    found = laboratory(
+    found = experiment(
         "sticker_run",
         t("Make a sticker"),
-        lambda: kit.sticker_run(classifier, wanted, int(sticker_steps), prepared),
+        lambda: laboratory.sticker_run(classifier, wanted, int(sticker_steps), prepared, files),
+        disabled=not files,
     )
     sticker_place = st.empty()
     if found and isinstance(found.result, sticker.Sticker):
         made = found.result
         with sticker_place.container():
-            kit.show_sticker(made)
+            laboratory.show_sticker(made)
 
 layout.why(
     t("Why does it work?"),

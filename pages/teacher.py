@@ -1,7 +1,7 @@
 """The class's wall, large enough for a projector, and the teacher's desk behind a PIN."""
 
 from core.classroom import pin
-from pages.kit import entry, layout, wall
+from pages.kit import entry, layout, numbers, wall
 from pages.kit.language import t
 from pages.kit.registry import WALL
 
@@ -13,6 +13,7 @@ if not pin.is_set():
 elif wall.is_teacher():
     wall.teacher_controls()
     wall.pictures()
+    numbers.panel()
 else:
     wall.pictures()
     wall.sign_in()

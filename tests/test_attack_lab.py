@@ -17,13 +17,14 @@ from torch import nn
 
 from core import photos
 from core.__main__ import main
-from core.attacks import defences, foolbox_adapter, robustness, sticker
+from core.attacks import album, defences, foolbox_adapter, robustness, sticker
 from core.attacks.defences import DEFENCES, Defended
 from core.attacks.goal import Goal
 from core.attacks.loop import Settings, attack
 from core.attacks.mask import background, mask_for
+from core.attacks.start import at_hand, starting_point
 from core.problem import Problem
-from core.steps import finish
+from core.steps import finish, returned
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -100,10 +101,10 @@ def test_accuracy_falls_with_epsilon_and_agrees_with_single_attacks(tiny, noise,
 
 
 def test_the_sample_album_knows_what_it_shows(lite0):
-    album = robustness.sample_album(lite0)
-    assert album.pictures.shape == (20, 3, 224, 224)
-    assert not album.from_network
-    assert album.classes[16] == 251
+    found = album.read(lite0, album.samples())
+    assert found.pictures.shape == (20, 3, 224, 224)
+    assert not found.from_network
+    assert found.classes[16] == 251
 
 
 def save(path, size=(20, 20), mode="RGB", **options):
@@ -115,10 +116,10 @@ def test_a_folder_is_read_with_its_class_names_and_bad_files_are_told(tiny, tmp_
     save(tmp_path / "class 1" / "a.png")
     save(tmp_path / "class 3" / "one.png", (1, 1))
     (tmp_path / "class 3" / "broken.jpg").write_bytes(b"no picture")
-    album = robustness.folder_album(tiny, tmp_path)
-    assert album.classes == (1, 3)
-    assert not album.from_network
-    assert [name for name, _ in album.skipped] == ["broken.jpg"]
+    found = album.read(tiny, album.in_folder(tmp_path))
+    assert found.classes == (1, 3)
+    assert not found.from_network
+    assert [name for name, _ in found.skipped] == ["class 3/broken.jpg"]
 
 
 def test_without_class_names_the_network_is_asked(tiny, tmp_path):
@@ -126,17 +127,17 @@ def test_without_class_names_the_network_is_asked(tiny, tmp_path):
     save(tmp_path / "clear.png", mode="RGBA")
     frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
-    album = robustness.folder_album(tiny, tmp_path)
-    assert album.from_network
-    assert len(album.names) == 3
-    assert album.classes == tuple(tiny.probabilities(album.pictures).argmax(-1).tolist())
+    found = album.read(tiny, album.in_folder(tmp_path))
+    assert found.from_network
+    assert len(found.names) == 3
+    assert found.classes == tuple(tiny.probabilities(found.pictures).argmax(-1).tolist())
 
 
 @pytest.mark.parametrize("there", [True, False])
 def test_a_folder_without_photos_is_refused(tiny, tmp_path, there):
     folder = tmp_path if there else tmp_path / "nowhere"
     with pytest.raises(Problem, match=r"no photo|no folder"):
-        robustness.folder_album(tiny, folder)
+        album.read(tiny, album.in_folder(folder))
 
 
 # What helps
@@ -241,10 +242,65 @@ def test_what_the_adapter_finds_is_what_foolbox_finds(tiny, noise, answers):
     assert torch.allclose(ours.adversarial, theirs, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["deepfool", "boundary", "hopskipjump"])
-def test_what_cannot_be_aimed_says_so(tiny, noise, name):
+def test_what_cannot_be_aimed_says_so(tiny, noise):
     with pytest.raises(Problem, match="only lead away"):
-        next(foolbox_adapter.attack(tiny, noise[:1], Goal(1, targeted=True), name))
+        next(foolbox_adapter.attack(tiny, noise[:1], Goal(1, targeted=True), "deepfool"))
+
+
+def plain_file(name: str, colour: str) -> album.PhotoFile:
+    pixels = np.asarray(Image.new("RGB", (16, 16), colour))
+    return album.PhotoFile(name, lambda: photos.encode_png(pixels))
+
+
+@pytest.mark.parametrize(("name", "rounds"), [("boundary", 60), ("hopskipjump", 2)])
+def test_answers_alone_lead_to_a_class_from_a_photo_of_it(brightest, name, rounds):
+    reddish = torch.full((1, 3, 16, 16), 0.4)
+    reddish[:, 0] = 0.6
+    goal = Goal(2, targeted=True, true_id=0)
+    files = [plain_file("far", "blue"), plain_file("near", "#404050"), plain_file("no", "green")]
+    begin = returned(starting_point(brightest, reddish, goal, files))
+    assert begin[0, :, 0, 0].mul(255).round().tolist() == [0x40, 0x40, 0x50]
+    steps = foolbox_adapter.attack(brightest, reddish, goal, name, rounds=rounds, start=begin)
+    found = finish(steps)
+    assert found.success
+    assert robustness.holds_when_saved(brightest, found)
+    assert (found.adversarial - reddish).norm() < (begin - reddish).norm()
+
+
+def test_without_a_photo_of_the_class_the_classes_that_there_are_get_named(brightest):
+    goal = Goal(2, targeted=True, true_id=0)
+    files = [plain_file("a", "red"), plain_file("b", "lime")]
+    with pytest.raises(Problem, match=r"takes for class 2 already.*there is: class 1\."):
+        returned(starting_point(brightest, torch.zeros(1, 3, 16, 16), goal, files))
+
+
+def test_the_photos_at_hand_are_those_of_the_app(lite0):
+    files = at_hand()
+    assert len({file.name for file in files}) == len(files) > 20
+    seen = album.read(lite0, [file for file in files if file.name == "cat"])
+    assert "cat" in lite0.labels[seen.classes[0]]
+
+
+def test_of_too_many_photos_some_of_every_part_are_read(tiny):
+    files = [plain_file(str(i), "red") for i in range(10)]
+    found = returned(album.reading(tiny, files, most=3))
+    assert found.names == ("0", "3", "6")
+
+
+def test_nothing_that_can_be_read_is_said(tiny):
+    broken = album.PhotoFile("x.png", lambda: b"no picture")
+    with pytest.raises(Problem, match="no photo that can be read"):
+        album.read(tiny, [broken])
+
+
+def test_networks_are_compared_on_the_same_photos(tiny, brightest, noise, answers):
+    networks = {"one": tiny, "other": brightest}
+    settings, epsilons = Settings(steps=3), (0, 8)
+    steps = list(robustness.accuracy_by_network(networks, noise, [1] * 6, settings, epsilons))
+    for name, network in networks.items():
+        alone = robustness.accuracy_under_attack(network, noise, [1] * 6, settings, epsilons)
+        assert steps[-1].result[name] == finish(alone)
+    assert steps[-1].index == steps[-1].total
 
 
 def test_leaving_an_attack_ends_foolboxs_thread(tiny, noise, answers):
@@ -418,6 +474,19 @@ def test_the_command_uses_foolboxs_attacks(command, photo, tmp_path):
     assert answer["l2"] < 2
 
 
+def test_the_command_aims_from_answers_alone_and_asks_another_network(command, photo, tmp_path):
+    begin = tmp_path / "strawberries.png"
+    photos.read_sample("strawberries").save(begin)
+    answer = command(
+        *("attack", photo, "--target", "strawberry", "--out", str(tmp_path / "x.png")),
+        *("--method", "boundary", "--steps", "3", "--start", str(begin)),
+        *("--others", "efficientnet_lite2"),
+    )
+    assert answer["success_after_png"]
+    assert answer["after"][0]["class_name"] == "strawberry"
+    assert answer["ledger"]["transfer"].startswith("efficientnet_lite2: ")
+
+
 def test_the_command_measures_a_folder(command, tmp_path):
     folder = tmp_path / "photos" / "dalmatian"
     folder.mkdir(parents=True)
@@ -444,6 +513,7 @@ def test_the_command_makes_a_sticker(command, tmp_path):
     "wrong",
     [
         ("attack", "PHOTO", "--target", "tabby", "--method", "deepfool"),
+        ("attack", "PHOTO", "--target", "tabby", "--method", "hopskipjump"),  # no tabby at hand
         ("attack", "PHOTO", "--target", "tabby", "--method", "ddn", "--smallest"),
         ("attack", "PHOTO", "--target", "tabby", "--mask", "patch", "--patch", "2", "0", "1"),
         ("attack", "PHOTO", "--target", "tabby", "--method", "pgd", "--restarts", "99"),

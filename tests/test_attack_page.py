@@ -3,9 +3,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from PIL import Image
+from test_attack_ledger import ODD_PICTURES
 from test_pages import all_text, visit
 
+from core import photos
+from core.jobs import scheduler
+from core.training.comparison import compare
+from core.training.data import from_files
+from core.training.descent import Tricks
+from core.training.embeddings import EmbeddingCache
+from core.training.finetune import TuningSettings
+from core.training.loop import Settings, train
+from core.zoo import loading
 from pages.kit import registry
 
 pytestmark = pytest.mark.usefixtures("lite0")
@@ -45,14 +57,46 @@ def test_a_smaller_epsilon_brings_the_shown_change_back_at_once(lab):
     assert "**2/255**" in all_text(lab)
     lab.slider(key="attack_epsilon_linf").set_value(0.0).run()
     assert "Not fooled" in all_text(lab)
-    assert len(tables(lab)[0]) == 1  # looking closer is no attempt
+    assert len(tables(lab)[0]) == 1  # looking closer is no attempt …
+    lab.button(key="attack_enter").click().run()
+    assert not lab.exception
+    (ledger,) = tables(lab)  # … unless one wants it to be
+    assert ledger["Method"].tolist() == ["I-FGSM, brought back", "I-FGSM"]
+    assert ledger["ε"].tolist() == ["0/255", "4/255"]
+    assert ledger["L∞"].tolist() == ["0/255", "4/255"]
+    assert ledger["Fooled"].tolist() == ["–", "✓"]
 
 
 def test_what_cannot_be_aimed_is_explained(lab):
     lab.selectbox(key="attack_method").set_value("deepfool").run()
+    assert "Cannot be aimed at a class" in all_text(lab)
     lab.button(key="attack_start").click().run()
     assert not lab.exception
     assert "can only lead away from a class" in all_text(lab)
+
+
+def test_answers_alone_can_be_aimed_where_there_is_a_photo_of_the_class(lab, lite0):
+    lab.selectbox(key="attack_method").set_value("boundary").run()
+    lab.number_input(key="attack_rounds_boundary").set_value(5)
+    lab.button(key="attack_start").click().run()
+    assert not lab.exception
+    assert "none of the 24 at hand is one" in all_text(lab)  # for a tabby
+    lab.selectbox(key="attack_class_1000").set_value(lite0.labels.index("strawberry")).run()
+    lab.button(key="attack_start").click().run()
+    assert not lab.exception
+    assert "The network now takes it for **strawberry**" in all_text(lab)
+
+
+def test_a_random_start_depends_on_the_seed(lab):
+    lab.selectbox(key="attack_method").set_value("pgd").run()
+    changed = []
+    for seed in (1, 2, 1):
+        lab.number_input(key="attack_seed").set_value(seed).run()
+        lab.button(key="attack_start").click().run()
+        outcome = scheduler().get(lab.session_state["owner"], "attack").snapshot().result
+        changed.append(outcome.report.adversarial)
+    assert (changed[0] == changed[2]).all()
+    assert (changed[0] != changed[1]).any()
 
 
 def test_a_patch_may_change_as_it_likes(lab):
@@ -71,3 +115,92 @@ def test_defences_are_measured_with_the_attack_that_goes_through(lab):
     (found,) = tables(lab)
     assert found["Defence"].tolist() == ["None", "Blur"]
     assert found["Fooled, attacked through it"].tolist() == ["100%", "100%"]
+
+
+def test_only_the_chosen_networks_are_asked(lab):
+    others = lab.multiselect(key="attack_others_efficientnet_lite0_False")
+    others.set_value(["efficientnet_lite2"]).run()
+    lab.button(key="attack_start").click().run()
+    assert not lab.exception
+    columns = set(tables(lab)[0].columns)
+    assert "EfficientNet-Lite2" in columns
+    assert "EfficientNet-Lite1" not in columns
+
+
+def test_the_curve_is_drawn_on_ones_own_photos(lab):
+    lab.segmented_control(key="attack_photos_2").set_value("uploads").run()
+    assert "Add some photos first." in all_text(lab)
+    assert lab.button(key="attack_curve_start").disabled
+    files = [
+        ("red.png", encoded(Image.new("RGB", (40, 30), "red")), "image/png"),
+        ("no.png", b"no picture", "image/png"),
+    ]
+    lab.file_uploader(key="attack_uploads").set_value(files).run()
+    lab.button(key="attack_curve_start").click().run()
+    assert not lab.exception
+    assert "Photos measured: 1;" in all_text(lab)
+    assert "What they show is not known" in all_text(lab)
+    assert "1 could not be read." in all_text(lab)
+
+
+@pytest.fixture
+def own(lab):
+    """The page of a visitor who has trained a network on twelve pieces of two photos."""
+    pieces = {}
+    for name in ("dalmatian", "cat"):
+        picture = photos.read_sample(name)
+        crops = [picture.crop((i, i, i + 200, i + 200)).resize((96, 96)) for i in range(0, 60, 10)]
+        pieces[name] = [(f"{i}.png", encoded(crop)) for i, crop in enumerate(crops)]
+    dataset, base = from_files(pieces), loading.shared("lite0")
+    # Adversarial already, so that only the other one is left to be trained.
+    settings = Settings(tuning=TuningSettings(blocks=1, epochs=1, epsilon=2 / 255, tricks=Tricks()))
+    ways = {"blocks": train(base, dataset, settings, EmbeddingCache())}
+    job = scheduler().submit(
+        lab.session_state["owner"], "train", lambda: compare(ways), lambda last: last.result
+    )
+    while not (seen := job.snapshot()).state.is_end:
+        job.wait(seen.version, timeout=20)
+    return lab.run()
+
+
+def encoded(picture: Image.Image) -> bytes:
+    return photos.encode_png(np.asarray(picture))
+
+
+def test_adversarial_training_is_measured_on_ones_own_network(own):
+    own.button(key="attack_hardening_start").click().run()
+    assert not own.exception
+    text = all_text(own)
+    assert "Attacked within ε = 2/255" in text or "attacked within ε = 2/255" in text
+    assert "Photos measured: 2;" in text
+    own.button(key="attack_hardening_own").click().run()
+    own.sidebar.selectbox(key="network").set_value("own").run()
+    assert not own.exception
+    assert "cat · dalmatian**, 2 classes" in all_text(own)
+
+
+@pytest.mark.parametrize("kind", ["1×1", "animated"])
+def test_odd_photos_are_attacked_or_explained(lab, kind):
+    upload = lab.sidebar.file_uploader(key="photo_upload")
+    upload.set_value(("odd.png", ODD_PICTURES[kind](), "image/png")).run()
+    lab.checkbox(key="attack_untargeted").check().run()
+    lab.button(key="attack_start").click().run()
+    assert not lab.exception
+    assert "The network now takes it for" in all_text(lab)
+    lab.slider(key="attack_epsilon_linf").set_value(0.0).run()
+    lab.button(key="attack_start").click().run()
+    assert not lab.exception
+    assert "the network still says" in all_text(lab)
+
+
+def test_ones_own_network_is_attacked_and_asked(own):
+    own.segmented_control(key="attack_photos_3").set_value("training").run()
+    own.button(key="attack_start").click().run()
+    assert "★ Your network** has no class tabby" in all_text(own)
+    own.sidebar.selectbox(key="network").set_value("own").run()
+    own.checkbox(key="attack_untargeted").check().run()
+    own.button(key="attack_start").click().run()
+    assert not own.exception
+    assert "The network now takes it for **cat**" in all_text(own)
+    (ledger,) = tables(own)
+    assert "EfficientNet-Lite1" in ledger.columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -27,6 +28,7 @@ from core.training.descent import (
 )
 from core.training.embeddings import EmbeddingCache
 from core.training.finetune import TuningSettings, _Learner, fingerprint
+from core.training.hardening import HARDENED, PLAIN, RECIPE, with_and_without
 from core.training.head import LEARNING_RATES, HeadSettings, blank_layer, fit_head, search_rate
 from core.training.loop import Settings, train
 from core.zoo import loading
@@ -268,3 +270,26 @@ def test_adversarial_training_attacks_within_epsilon_and_is_remembered(samples):
     training = finish(train(base, samples, settings, EmbeddingCache()))
     assert training.settings.tuning.epsilon == 4 / 255
     assert training.classifier.provenance.body.startswith("tuned-")
+
+
+def test_with_and_without_adversarial_training_differ_in_nothing_else(samples):
+    base, cache = loading.shared("efficientnet_lite0"), EmbeddingCache()
+    tuning = TuningSettings(blocks=1, epochs=2, epsilon=4 / 255, tricks=Tricks())
+    own = finish(train(base, samples, Settings(per_class=2, tuning=tuning), cache))
+    assert own.trained.epoch == 2  # the latest one, not that of the least loss without attack
+    steps = list(with_and_without(base, own, 4 / 255, cache))
+    plain, hardened = steps[-1].result[PLAIN], steps[-1].result[HARDENED]
+    assert hardened is own  # not trained again
+    assert plain.settings.tuning == replace(tuning, epsilon=0)
+    assert {p.data for p in plain.train} == {p.data for p in own.train}
+    assert {p.data for p in plain.validation} == {p.data for p in own.validation}
+    assert all(step.index <= step.total for step in steps)
+
+
+def test_a_network_that_nobody_attacked_is_compared_by_the_recipe(samples):
+    base, cache = loading.shared("efficientnet_lite0"), EmbeddingCache()
+    own = finish(train(base, samples, Settings(per_class=2), cache))
+    steps = with_and_without(base, own, 1 / 255, cache)
+    found = next(step.result for step in steps if step.result)
+    steps.close()
+    assert found[PLAIN].settings.tuning == RECIPE

@@ -48,6 +48,11 @@ class Method:
     rounds: int
     make: Callable[[Any, int], Any]
 
+    @property
+    def needs_start(self) -> bool:
+        """Whether, to be aimed at a class, it needs a picture of it to begin at."""
+        return self.label_only
+
 
 METHODS: dict[FoolboxName, Method] = {
     # Moosavi-Dezfooli, Fawzi and Frossard, 2016.
@@ -66,12 +71,12 @@ METHODS: dict[FoolboxName, Method] = {
     ),
     # Brendel, Rauber and Bethge, 2018.
     "boundary": Method(
-        N_("Boundary attack"), False, True, 1000, lambda a, n: a.BoundaryAttack(steps=n)
+        N_("Boundary attack"), True, True, 1000, lambda a, n: a.BoundaryAttack(steps=n)
     ),
     # Chen, Jordan and Wainwright, 2020.
     "hopskipjump": Method(
         N_("HopSkipJump"),
-        False,
+        True,
         True,
         8,
         lambda a, n: a.HopSkipJumpAttack(steps=n, max_gradient_eval_steps=300),
@@ -153,6 +158,7 @@ def attack(
     *,
     rounds: int | None = None,
     seed: int = 0,
+    start: torch.Tensor | None = None,
 ) -> Steps[Attempt]:
     """Look for the smallest change, in L2, that makes the network say what is wanted.
 
@@ -163,6 +169,8 @@ def attack(
         name: which attack.
         rounds: how many, in foolbox's count; None: the method's usual number.
         seed: of the attack's random numbers.
+        start: a picture that the network takes for the target, (1, 3, H, W) in [0, 1], for
+            methods that need one to be aimed; see `start`.
 
     Yields:
         A step per question put to the network. The result is the nearest picture so far that is
@@ -171,6 +179,7 @@ def attack(
 
     Raises:
         Problem: the method cannot be aimed at a class.
+        ValueError: it needs a start to be aimed.
     """
     method = METHODS[name]
     if goal.targeted and not method.towards:
@@ -178,6 +187,11 @@ def attack(
             N_("{method} can only lead away from a class. Choose “anything else” as the target."),
             method=method.title,
         )
+    beginning: dict[str, torch.Tensor] = {}
+    if goal.targeted and method.needs_start:
+        if start is None:
+            raise ValueError(f"{name} needs a picture of the target to begin at")
+        beginning["starting_points"] = start.to(classifier.device)
     count = method.rounds if rounds is None else rounds
     check_range(N_("number of steps"), count, 1, MAX_ROUNDS)
     import foolbox  # takes seconds, so not before somebody wants it
@@ -200,7 +214,7 @@ def attack(
                 model = foolbox.models.pytorch.PyTorchModel(
                     watched, bounds=(0, 1), device=photo.device
                 )
-                method.make(foolbox.attacks, count).run(model, photo, criterion)
+                method.make(foolbox.attacks, count).run(model, photo, criterion, **beginning)
         except _Left:
             pass
         except BaseException as error:

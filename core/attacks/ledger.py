@@ -23,7 +23,7 @@ from core.attacks.report import Report, report
 from core.predictions import Prediction, top
 from core.problem import N_
 from core.steps import Pixels
-from core.zoo import catalogue, loading
+from core.zoo import catalogue, weights
 from core.zoo.classifier import Classifier
 
 _JPEG_QUALITY = 75
@@ -140,7 +140,7 @@ def enter(
         attack: name of the method.
         seconds: how long it took.
         bounded: whether the method was given a bound.
-        others: networks to show the result to; see `others_than`.
+        others: networks to show the result to; see `askable`.
     """
     return enter_report(
         classifier,
@@ -237,10 +237,16 @@ def _is_fooled(classifier: Classifier, goal: Goal, data: bytes) -> bool:
     return bool(goal.reached(probabilities).item())
 
 
-def others_than(classifier: Classifier) -> list[Classifier]:
-    """Give the built-in networks that share no layer with this one."""
-    names = [name for name in catalogue.BUILT_IN if name != classifier.provenance.network]
-    return [loading.shared(name) for name in names]
+def askable(classifier: Classifier) -> list[str]:
+    """Name the networks whose weights are here and that this one did not grow out of.
+
+    The built-in ones come first, then those that were downloaded.
+    """
+    return [
+        entry.name
+        for entry in catalogue.ENTRIES
+        if entry.name != classifier.provenance.network and weights.present(entry)
+    ]
 
 
 def transfer(

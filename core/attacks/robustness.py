@@ -7,10 +7,8 @@ robustness", 2019): the share of photos that are still seen rightly when each wa
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from PIL import Image
@@ -24,7 +22,6 @@ from core.zoo.classifier import Classifier
 
 EPSILONS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Of the curve, in 1/255."""
-MOST_PHOTOS = 200
 _PRECISION = 0.125
 _FIRST = 1.0
 
@@ -203,96 +200,33 @@ def _wrong(network: Network, pictures: torch.Tensor, classes: Sequence[int]) -> 
     return answers.cpu() != torch.tensor(list(classes))
 
 
-@dataclass(frozen=True)
-class Album:
-    """Photos to measure on.
-
-    Attributes:
-        pictures: (N, 3, size, size) in [0, 1].
-        classes: what they show.
-        names: their files' names.
-        from_network: whether what they show is not known, so that what the network sees without
-            an attack counts as right.
-        skipped: files that could not be read, with the reason.
-    """
-
-    pictures: torch.Tensor
-    classes: tuple[int, ...]
-    names: tuple[str, ...]
-    from_network: bool
-    skipped: tuple[tuple[str, Problem], ...] = ()
-
-
-def sample_album(classifier: Classifier) -> Album:
-    """Give the 20 ImageNet photos that foolbox brings along; the package is not imported.
-
-    Their file names tell what they show. A network with other classes is asked instead.
-    """
-    spec = importlib.util.find_spec("foolbox")
-    if spec is None or not spec.submodule_search_locations:
-        raise Problem(
-            N_("The sample photos come with the package foolbox, which is not installed.")
-        )
-    folder = Path(next(iter(spec.submodule_search_locations))) / "data"
-    files = sorted(folder.glob("imagenet_*.jpg"))
-    pictures = torch.cat([_prepared(file, classifier) for file in files])
-    if len(classifier.labels) == 1000:
-        classes = tuple(int(file.stem.split("_")[-1]) for file in files)
-        return Album(pictures, classes, tuple(f.name for f in files), from_network=False)
-    return _asked(classifier, pictures, tuple(f.name for f in files), ())
-
-
-def folder_album(classifier: Classifier, folder: Path) -> Album:
-    """Give the photos of a folder, sub-folders included; at most `MOST_PHOTOS`.
-
-    Where every photo lies in a sub-folder named like one of the network's classes, that is what
-    it shows; else the network is asked.
-
-    Raises:
-        Problem: there is no such folder, or no photo in it that can be read.
-    """
-    if not folder.is_dir():
-        raise Problem(N_("There is no folder {folder}."), folder=folder)
-    files = [f for f in sorted(folder.rglob("*")) if f.suffix[1:].lower() in photos.EXTENSIONS]
-    pictures: list[torch.Tensor] = []
-    read: list[Path] = []
-    skipped: list[tuple[str, Problem]] = []
-    for file in files:
-        if len(read) == MOST_PHOTOS:
-            break
-        try:
-            pictures.append(_prepared(file, classifier))
-            read.append(file)
-        except Problem as problem:
-            skipped.append((file.name, problem))
-    if not read:
-        raise Problem(N_("There is no photo in {folder} that can be read."), folder=folder)
-    names = tuple(str(file.relative_to(folder)) for file in read)
-    parents = [file.parent.name for file in read]
-    if all(parent in classifier.labels for parent in parents):
-        classes = tuple(classifier.labels.index(parent) for parent in parents)
-        return Album(torch.cat(pictures), classes, names, False, tuple(skipped))
-    return _asked(classifier, torch.cat(pictures), names, tuple(skipped))
-
-
-def _asked(
-    classifier: Classifier,
+def accuracy_by_network(
+    networks: Mapping[str, Network],
     pictures: torch.Tensor,
-    names: tuple[str, ...],
-    skipped: tuple[tuple[str, Problem], ...],
-) -> Album:
-    answers = [int(classifier.probabilities(p[None]).argmax()) for p in pictures]
-    return Album(pictures, tuple(answers), names, True, skipped)
+    classes: Sequence[int],
+    settings: Settings,
+    epsilons: Sequence[float] = EPSILONS,
+) -> Steps[Mapping[str, tuple[Point, ...]]]:
+    """Draw the curve of several networks on the same photos, each attacked by itself.
 
+    Args:
+        networks: by name, all for pictures of this size and these classes.
+        pictures: see `accuracy_under_attack`, here and for what follows.
+        classes: what they really show.
+        settings: of the attack.
+        epsilons: those of the curves.
 
-def _prepared(file: Path, classifier: Classifier) -> torch.Tensor:
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise Problem(
-            N_("{file} cannot be read: {reason}."), file=file.name, reason=error.strerror
-        ) from None
-    return photos.prepare(photos.decode(data, file.name), classifier.input_size)
+    Yields:
+        The steps of all; the result has the points so far, by the networks' names.
+    """
+    found: dict[str, tuple[Point, ...]] = {}
+    for number, (name, network) in enumerate(networks.items()):
+        for step in accuracy_under_attack(network, pictures, classes, settings, epsilons):
+            if step.result:
+                found[name] = step.result
+            done = number * step.total + step.index
+            total = step.total * len(networks)
+            yield Step(done, total, picture=step.picture, result=dict(found) or None)
 
 
 def needed_by_network(

@@ -203,7 +203,8 @@ def tune(
 
     Yields:
         Steps counted in photos and then in batches, with the losses and accuracies at the end
-        of each epoch; from the first on, the result is the best epoch's network.
+        of each epoch; from the first on, the result is the best epoch's network, or, in
+        adversarial training, the latest one's.
 
     Raises:
         Problem: the weights of `base` are not here, or are damaged.
@@ -233,7 +234,8 @@ def tune(
         training = yield from _examine(learner, learned, now)
         answers = yield from _examine(learner, examined_on, now)
         learner.learn_norms(is_random)
-        if best is None or answers.loss < best.examination.loss:
+        # Photos that nobody has attacked would choose an epoch that does not withstand much yet.
+        if best is None or settings.epsilon or answers.loss < best.examination.loss:
             best = _kept(base, learner, batch.epoch, answers)
         is_last = is_enough(batch.epoch, best.epoch, settings.tricks.patience)
         yield replace(

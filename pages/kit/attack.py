@@ -1,30 +1,35 @@
-"""What the attack's page shows: its dials, the two pictures, the ledger, and the laboratory."""
+"""What the attack's page shows: its dials, the two pictures, and the ledger."""
 
 from __future__ import annotations
 
 import html
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
-import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from core import photos
-from core.attacks import defences, foolbox_adapter, ledger, loop, robustness, sticker
-from core.attacks.goal import Goal, goal_for
+from core.attacks import foolbox_adapter, ledger, loop
+from core.attacks.album import PhotoFile
+from core.attacks.goal import goal_for
 from core.attacks.mask import MaskName, mask_for
 from core.attacks.norm import NORMS
 from core.attacks.report import Report, report
+from core.attacks.start import at_hand, starting_point
 from core.problem import N_
 from core.steps import Pixels, Step, Steps
-from core.zoo import catalogue
+from core.synthesis.verdict import Verdict
+from core.training.loop import OWN_NETWORK
+from core.zoo import catalogue, loading
 from core.zoo.classifier import Classifier
+from core.zoo.labels import Labels, imagenet
 from pages.kit import live, notebook, session
 from pages.kit.language import (
     class_name,
@@ -57,7 +62,13 @@ MASK_NAMES: dict[MaskName, str] = {
     "patch": N_("Only a patch"),
 }
 MOST_ROWS = 100
-Making: TypeAlias = Callable[[], Steps[Any]]
+MOST_OTHERS = 4
+"""As many networks, and the attacked one, are kept in memory for all; see `loading.shared`."""
+VISIBLE = 32
+"""A change of a pixel, in 1/255, beyond which nobody is told that no eye can see it."""
+BROUGHT_BACK = "_brought_back"
+"""Ends the method's name in rows of a change that was brought back to a smaller ε."""
+_WITH_DICE = ("pgd", "boundary", "hopskipjump")
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
 
 _before_after = st.components.v2.component(
@@ -78,6 +89,7 @@ class Plan:
         mask: where the photo may be changed.
         place: of the patch, as shares.
         side: of the patch, as a share.
+        others: names of the networks that are shown the result, too.
     """
 
     method: str
@@ -86,6 +98,7 @@ class Plan:
     mask: MaskName = "everywhere"
     place: tuple[float, float] = (0.1, 0.1)
     side: float = 0.25
+    others: tuple[str, ...] = ()
 
     @property
     def bounded(self) -> bool:
@@ -138,6 +151,15 @@ def method() -> str:
     return chosen
 
 
+def aiming(method: str) -> None:
+    """Say what it takes to aim a method at a class, where that is not all the same."""
+    known = foolbox_adapter.METHODS.get(method)  # type: ignore[call-overload]
+    if known and not known.towards:
+        st.caption(t("Cannot be aimed at a class: tick “anything else”."))
+    elif known and known.needs_start:
+        st.caption(t("Begins at a photo of the class, among the samples and yours."))
+
+
 def epsilon(norm: loop.NormName, mask: MaskName, *, disabled: bool) -> float:
     """Ask for ε, in the norm's unit."""
     if norm == "l2":
@@ -174,8 +196,8 @@ def epsilon(norm: loop.NormName, mask: MaskName, *, disabled: bool) -> float:
     return share
 
 
-def more_dials(method: str) -> dict[str, Any]:
-    """Ask for what a newcomer can leave alone, given the attack's name."""
+def more_dials(method: str, classifier: Classifier) -> dict[str, Any]:
+    """Ask for what a newcomer can leave alone, given the attack's name and the network."""
     columns = st.columns(4)
     norm = columns[0].selectbox(
         t("What may change"),
@@ -219,6 +241,19 @@ def more_dials(method: str) -> dict[str, Any]:
         persist_state="session",
         help=t("Weight of the change's total variation: with it, the change gets soft."),
     )
+    left, right = st.columns([1, 3])
+    seed = left.number_input(
+        t("Seed"),
+        0,
+        2**31 - 1,
+        0,
+        key="attack_seed",
+        persist_state="session",
+        disabled=method not in _WITH_DICE,
+        help=t("Of the random numbers of PGD, Boundary and HopSkipJump. Equal seeds, equal runs."),
+    )
+    with right:
+        others = _others(classifier)
     place, side = (0.1, 0.1), 0.25
     if mask == "patch":
         x, y, size = (
@@ -237,15 +272,83 @@ def more_dials(method: str) -> dict[str, Any]:
         "mask": mask,
         "restarts": int(restarts),
         "tv": float(tv),
+        "seed": int(seed),
+        "others": others,
         "place": place,
         "side": side,
     }
 
 
+def _others(classifier: Classifier) -> tuple[str, ...]:
+    """Ask which networks are shown the result, too."""
+    known = ledger.askable(classifier)
+    own = session.own_classifier()
+    if own and own is not classifier:
+        known = [session.OWN, *known]
+    chosen: list[str] = st.multiselect(
+        t("Other networks to ask"),
+        known,
+        default=known[:MOST_OTHERS],
+        format_func=network_title,
+        max_selections=MOST_OTHERS,
+        # A network that has just been trained is to be among them, so the choice is a new one.
+        key=f"attack_others_{classifier.name}_{own is not None}",
+        persist_state="session",
+        help=t(
+            "Those whose weights are here, and your own. They are shown the changed photo, and "
+            "asked how much it takes to fool them. Choose a network in the side bar to download it."
+        ),
+    )
+    return tuple(chosen)
+
+
+def labels_of(name: str) -> Labels:
+    """Give the classes of a network by its name, without loading it."""
+    own = session.own_classifier()
+    return own.labels if name == session.OWN and own else imagenet()
+
+
+def networks(names: Sequence[str]) -> Callable[[], list[Classifier]]:
+    """Give a function that loads networks by their names; called on the compute thread."""
+    own = session.own_classifier()
+    others = [name for name in names if name != session.OWN]
+    # The visitor's own may have gone: a new one is being trained.
+    mine = [own] if own and session.OWN in names else []
+    return lambda: [*mine, *map(loading.shared, others)]
+
+
+def photos_at_hand() -> list[PhotoFile]:
+    """List every photo of this session and the app's: where an attack may begin."""
+    files = at_hand()
+    for name, image in session.own_photos().items():
+        files.append(PhotoFile(name, partial(_encoded, image)))
+    if training := session.training():
+        files += [PhotoFile(p.name, partial(bytes, p.data)) for p in training.validation]
+    drawing = session.job("ideal")
+    if drawing and isinstance(drawn := drawing.snapshot().result, Verdict):
+        files.append(PhotoFile("ideal", partial(photos.encode_png, drawn.synthesis.pixels)))
+    return files
+
+
+def _encoded(image: Image.Image) -> bytes:
+    return photos.encode_png(np.asarray(image))
+
+
 def run(
-    classifier: Classifier, photo: Image.Image, plan: Plan, epsilon_now: Callable[[], float]
+    classifier: Classifier,
+    photo: Image.Image,
+    plan: Plan,
+    epsilon_now: Callable[[], float],
+    beginnings: Sequence[PhotoFile] = (),
 ) -> Steps[loop.Attempt]:
     """Do what the dials say.
+
+    Args:
+        classifier: the network to fool.
+        photo: what is changed.
+        plan: what the dials say.
+        epsilon_now: gives the ε that holds now.
+        beginnings: where an attack may begin that needs a photo of the target.
 
     Raises:
         Problem: the network sees the target already, or the method cannot be aimed.
@@ -254,8 +357,17 @@ def run(
     prepared = photos.prepare(photo, classifier.input_size)
     if not plan.bounded:
         name: Any = plan.method
+        start = None
+        if goal.targeted and foolbox_adapter.METHODS[name].needs_start:
+            start = yield from starting_point(classifier, prepared, goal, beginnings)
         yield from foolbox_adapter.attack(
-            classifier, prepared, goal, name, rounds=plan.settings.steps
+            classifier,
+            prepared,
+            goal,
+            name,
+            rounds=plan.settings.steps,
+            seed=plan.settings.seed,
+            start=start,
         )
         return
     mask = mask_for(plan.mask, classifier, prepared, place=plan.place, side=plan.side)
@@ -272,10 +384,11 @@ def starter(
     turned.clear()
     turned.update(kind=(plan.settings.norm, plan.mask), epsilon=plan.settings.epsilon)
     began = [0.0]
+    beginnings, others = photos_at_hand(), networks(plan.others)
 
     def make() -> Steps[loop.Attempt]:
         began[0] = time.perf_counter()
-        yield from run(classifier, photo, plan, lambda: float(turned["epsilon"]))
+        yield from run(classifier, photo, plan, lambda: float(turned["epsilon"]), beginnings)
 
     def conclude(last: Step[loop.Attempt]) -> Outcome | None:
         if last.result is None:
@@ -289,14 +402,34 @@ def starter(
             attack=plan.method,
             seconds=seconds,
             bounded=plan.bounded,
-            others=ledger.others_than(classifier),
+            others=others(),
         )
-        rows.append(row)
-        del rows[:-MOST_ROWS]
+        _append(rows, row)
         notebook.keep(pictures, row, found)
         return Outcome(plan, classifier, found, row)
 
     return make, conclude
+
+
+def _append(rows: list[ledger.Row], row: ledger.Row) -> None:
+    rows.append(row)
+    del rows[:-MOST_ROWS]
+
+
+def enter(outcome: Outcome, brought_back: Report) -> None:
+    """Enter a change that was brought back to a smaller ε into the ledger, measured anew."""
+    others = networks(outcome.plan.others)
+    row = session.compute(
+        lambda: ledger.enter_report(
+            outcome.classifier,
+            brought_back,
+            photo=outcome.row.photo,
+            attack=outcome.plan.method + BROUGHT_BACK,
+            seconds=outcome.row.seconds,
+            others=others(),
+        )
+    )
+    _append(book(), row)
 
 
 def within(outcome: Outcome, epsilon: float) -> Report:
@@ -369,7 +502,7 @@ def _told(row: ledger.Row) -> dict[str, str]:
     yes, no = "✓", "–"
     told = {
         t("Photo"): row.photo,
-        t("Method"): t(METHOD_NAMES.get(row.attack, row.attack)).split(":")[0],
+        t("Method"): _method_told(row.attack),
         "ε": "–" if row.epsilon is None else short(row.epsilon) + unit,
         t("Before"): _answer(row.before[0].class_name, row.before[0].probability),
         t("After"): _answer(row.after[0].class_name, row.after[0].probability),
@@ -390,39 +523,55 @@ def _told(row: ledger.Row) -> dict[str, str]:
     return told
 
 
+def _method_told(attack: str) -> str:
+    name = attack.removesuffix(BROUGHT_BACK)
+    method = t(METHOD_NAMES.get(name, name)).split(":")[0]
+    return t("{method}, brought back", method=method) if name != attack else method
+
+
 def _answer(name: str, probability: float) -> str:
     return f"{class_name(name)} {percent(probability, 1)}"
 
 
-# The laboratory
-
-
 def transfer_lines(row: ledger.Row) -> None:
     """Say what other networks make of the changed photo."""
+    if not row.transfer:
+        st.caption(t("No other network was asked; choose some under “More dials”."))
     for other in row.transfer:
-        wanted = "–" if other.wanted is None else percent(other.wanted, 1)
-        text = (
-            t(
-                "**{network}** is fooled too: {answer} ({share}); probability of what was wanted {wanted}.",
-                network=plain(network_title(other.network)),
-                answer=plain(class_name(other.after.class_name)),
-                share=percent(other.after.probability, 1),
-                wanted=wanted,
-            )
-            if other.fooled
-            else t(
-                "**{network}** is not fooled: {answer} ({share}); probability of what was wanted {wanted}.",
-                network=plain(network_title(other.network)),
-                answer=plain(class_name(other.after.class_name)),
-                share=percent(other.after.probability, 1),
-                wanted=wanted,
-            )
+        st.markdown(f"- {_transfer_told(other, row.target)}")
+
+
+def _transfer_told(other: ledger.Transfer, target: str) -> str:
+    told = {
+        "network": plain(network_title(other.network)),
+        "answer": plain(class_name(other.after.class_name)),
+        "share": percent(other.after.probability, 1),
+    }
+    if other.wanted is None:
+        return t(
+            "**{network}** has no class {target}: it says {answer} ({share}); before, {before}.",
+            target=plain(class_name(target)),
+            before=plain(class_name(other.before.class_name)),
+            **told,
         )
-        st.markdown(f"- {text}")
+    wanted = percent(other.wanted, 1)
+    if other.fooled:
+        return t(
+            "**{network}** is fooled too: {answer} ({share}); probability of what was wanted {wanted}.",
+            wanted=wanted,
+            **told,
+        )
+    return t(
+        "**{network}** is not fooled: {answer} ({share}); probability of what was wanted {wanted}.",
+        wanted=wanted,
+        **told,
+    )
 
 
 def network_title(name: str) -> str:
     """Give a network's name for people."""
+    if name in (session.OWN, OWN_NETWORK):
+        return t("★ Your network")
     titles = {entry.name: entry.title for entry in catalogue.ENTRIES}
     return titles.get(name, name)
 
@@ -434,157 +583,20 @@ def probability_chart(history: Mapping[str, Sequence[float]], names: Mapping[str
         history: scalars by name.
         names: what to draw, and what to call it.
     """
-    title = t("Probabilities")
     figure = go.Figure()
     for name, label in names.items():
         values = list(history.get(name, ()))
         shown = html.escape(label, quote=False)  # Plotly knows some HTML
         figure.add_scatter(x=list(range(1, len(values) + 1)), y=values, name=shown, mode="lines")
     figure.update_layout(
-        title=title,
         height=290,
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        margin={"l": 10, "r": 10, "t": 60, "b": 10},
         xaxis_title=t("step"),
         yaxis={"range": [-0.02, 1.02], "tickformat": ".0%"},
-        legend={"orientation": "h", "y": -0.3},
+        # One name below the other: they are long, and longer in other languages.
+        legend={"y": 1.02, "yanchor": "bottom", "x": 0},
         showlegend=True,
     )
-    st.plotly_chart(figure.update_layout(separators=separators()), key="attack_p", alt=title)
-
-
-def needed_chart(found: Mapping[str, robustness.Needed], norm: loop.NormName) -> None:
-    """Draw how much each network needs."""
-    title = t("The smallest ε that fools, per network")
-    names = [network_title(name) for name in found]
-    values = [f.most if f.epsilon is None else f.epsilon for f in found.values()]
-    texts = [
-        t("more than {epsilon}", epsilon=short(f.most))
-        if f.epsilon is None
-        else t(
-            "{epsilon}{unit}, saved: L∞ = {linf}/255",
-            epsilon=number(f.epsilon, 2),
-            unit=NORMS[norm].unit_name,
-            linf=f.linf,
-        )
-        for f in found.values()
-    ]
-    figure = go.Figure(go.Bar(x=values, y=names, text=texts, orientation="h", textposition="auto"))
-    figure.update_layout(
-        title=title,
-        height=90 + 50 * len(names),
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        xaxis={"title": "ε", "rangemode": "tozero"},
-        yaxis={"autorange": "reversed"},
-    )
     st.plotly_chart(
-        figure.update_layout(separators=separators()), key="attack_needed_chart", alt=title
+        figure.update_layout(separators=separators()), key="attack_p", alt=t("Probabilities")
     )
-
-
-def accuracy_chart(points: Sequence[robustness.Point]) -> None:
-    """Draw accuracy under attack against ε."""
-    title = t("Accuracy under attack")
-    places = [short(point.epsilon) for point in points]
-    figure = go.Figure()
-    for name, values in (
-        (t("unrounded"), [point.accuracy for point in points]),
-        (t("saved in 8 bits"), [point.accuracy_saved for point in points]),
-    ):
-        figure.add_scatter(x=places, y=values, name=name, mode="lines+markers")
-    figure.update_layout(
-        title=title,
-        height=300,
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        xaxis={"title": t("ε in 1/255"), "type": "category"},
-        yaxis={"range": [-0.02, 1.02], "tickformat": ".0%"},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
-    )
-    st.plotly_chart(
-        figure.update_layout(separators=separators()), key="attack_curve_chart", alt=title
-    )
-
-
-def defence_table(found: Sequence[defences.Finding]) -> None:
-    """Show what each defence costs, gains, and what is left of the gain."""
-    first = found[0]
-    rows = []
-    for finding in found:
-        name = t(defences.DEFENCES[finding.defence].title) if finding.defence else t("none")
-        rows.append(
-            {
-                t("Defence"): sentence(name),
-                t("Right without attack"): percent(finding.clean),
-                t("Cost"): percent(finding.clean - first.clean),
-                t("Right, attacker unaware"): percent(finding.attacked),
-                t("Gain"): percent(finding.attacked - first.attacked),
-                t("Right, attacked through it"): percent(finding.adaptive),
-                t("Fooled, attacker unaware"): percent(finding.fooled),
-                t("Fooled, attacked through it"): percent(finding.fooled_adaptive),
-            }
-        )
-    st.dataframe(rows, hide_index=True, width="stretch", key="attack_defence_table")
-
-
-def defence_run(
-    classifier: Classifier, photo: Image.Image, plan: Plan, names: Sequence[str], *, samples: bool
-) -> Steps[tuple[defences.Finding, ...]]:
-    """Measure defences on the photo, or on the sample photos."""
-    settings = replace(plan.settings, steps=min(plan.settings.steps, 40), restarts=1)
-    if not samples:
-        goal = goal_for(classifier, photo, plan.target)
-        assert goal.true_id is not None
-        prepared = photos.prepare(photo, classifier.input_size)
-        yield from defences.compare(
-            classifier, prepared, [goal.true_id], settings, names=names, goals=[goal]
-        )
-        return
-    album = robustness.sample_album(classifier)
-    goals: list[Goal] | None = None
-    if plan.target is not None:
-        goals = [Goal(plan.target, targeted=True, true_id=c) for c in album.classes]
-    yield from defences.compare(
-        classifier, album.pictures, album.classes, settings, names=names, goals=goals
-    )
-
-
-def curve_run(classifier: Classifier) -> Steps[tuple[robustness.Point, ...]]:
-    """Measure the accuracy under attack on the sample photos."""
-    album = robustness.sample_album(classifier)
-    yield from robustness.accuracy_under_attack(
-        classifier, album.pictures, album.classes, loop.Settings(steps=20)
-    )
-
-
-def sticker_run(
-    classifier: Classifier, class_id: int, steps: int, extra: torch.Tensor
-) -> Steps[sticker.Sticker]:
-    """Make a sticker on the sample photos and the chosen one."""
-    album = robustness.sample_album(classifier)
-    pictures = torch.cat([album.pictures, extra])
-    yield from sticker.make(classifier, pictures, class_id, sticker.Settings(steps=steps))
-
-
-def show_sticker(made: sticker.Sticker) -> None:
-    """Show a sticker, a photo that it wins, and offer it for printing."""
-    left, right, beside = st.columns(3, gap="medium")
-    disc = sticker.circle(made.pixels.shape[0])[0, 0, :, :, None].numpy() > 0
-    with left:
-        shown = np.where(disc, made.pixels, 255).astype(np.uint8)
-        caption = t("The sticker")
-        st.image(live.data_uri(shown, 95), caption=caption, width="stretch", alt=caption)
-    with right:
-        if made.example is not None:
-            caption = t("On a photo")
-            st.image(live.data_uri(made.example, 92), caption=caption, width="stretch", alt=caption)
-    with beside:
-        if made.success is not None:
-            st.metric(t("Wins on photos, at new places"), percent(made.success))
-        st.download_button(
-            t("Download for printing"),
-            lambda: sticker.printable(made.pixels),
-            file_name=f"sticker-{made.class_id}.png",
-            mime="image/png",
-            icon=":material/print:",
-            on_click="ignore",
-            key="attack_sticker_png",
-        )
