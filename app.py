@@ -24,7 +24,11 @@ by_page = {
     ): page
     for page in PAGES
 }
-opened = st.navigation(list(by_page), position="top")
+sections = {
+    "": [page for page, info in by_page.items() if not info.in_class],
+    t("In class"): [page for page, info in by_page.items() if info.in_class],
+}
+opened = st.navigation(sections, position="top")
 info = by_page[opened]
 
 layout.style()

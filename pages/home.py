@@ -54,6 +54,11 @@ for row in (CHAPTERS[:2], CHAPTERS[2:]):
             st.subheader(t(title), anchor=False)
             st.markdown(t(text))
             st.page_link(page.file, label=t("Try it: {page}", page=t(page.title)), icon=page.icon)
+with st.container(border=True, horizontal=True, vertical_alignment="center"):
+    st.markdown(t("**With a class?** A lesson of 45 minutes is ready: predict first, then look."))
+    st.page_link(
+        registry.LESSON.file, label=t("Open the lesson"), icon=registry.LESSON.icon, width="content"
+    )
 st.sidebar.caption(
     t(
         "The live form of the lesson “Pre-trained Networks and Transfer Learning”. Everything runs "

@@ -19,7 +19,7 @@ from pages.kit.language import current, number, percent, sentence, t
 TITLES = {
     "ideal": N_("Ideal pictures"),
     "attack": N_("Adversarial attacks"),
-    "training": N_("A network of my own"),
+    "training": N_("Own network"),
     "answers": N_("Predictions"),
 }
 """The report's sections, in its order."""

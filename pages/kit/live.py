@@ -16,6 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.jobs import Job, Snapshot, State
 from core.photos import encode_film, encode_jpeg
+from core.problem import N_
 from core.steps import Pixels
 from pages.kit.language import number, say, sentence, t
 
@@ -26,6 +27,14 @@ _FRAMES_FOR_ALL = 24
 """Shared among everybody who computes, so that a class's Wi-Fi carries it."""
 
 _LONGEST_NAP = 0.05
+_COUNTED_IN = {
+    "downloading": N_("MB"),
+    "checking the files": N_("MB"),
+    "unpacking the photos": N_("MB"),
+    "reading the photos": N_("photos"),
+    "checking the photos": N_("photos"),
+}
+"""What the steps of a phase are counted in, where that is not steps."""
 
 
 class Seldom:
@@ -142,9 +151,10 @@ def progress(line: DeltaGenerator, snapshot: Snapshot, unit: str = "") -> None:
         begun = waiting or t("Waiting for a turn …")
         line.progress(0.0, t(snapshot.state) if snapshot.state.is_end else begun)
         return
+    unit = unit or t(_COUNTED_IN.get(step.phase, "steps"))
     parts = [
         sentence(t(step.phase)) if step.phase else "",
-        t("{done} of {total} {unit}", done=step.index, total=step.total, unit=unit or t("steps")),
+        t("{done} of {total} {unit}", done=step.index, total=step.total, unit=unit),
     ]
     if snapshot.state.is_end:
         parts.append(t(snapshot.state))

@@ -19,6 +19,7 @@ class PageInfo:
         promise: what one will see, in one sentence, translatable.
         default_photo: the sample shown until a photo is chosen; empty where none is used.
         uses_network: whether the choice of networks is shown.
+        in_class: whether it is for lessons, and stands in the navigation's menu of those.
     """
 
     file: str
@@ -27,6 +28,7 @@ class PageInfo:
     promise: str
     default_photo: str = ""
     uses_network: bool = True
+    in_class: bool = False
 
     @property
     def address(self) -> str:
@@ -74,6 +76,7 @@ WALL = PageInfo(
     ":material/gallery_thumbnail:",
     N_("What the class has drawn and disguised, for everybody to see."),
     uses_network=False,
+    in_class=True,
 )
 HAND_IN = PageInfo(
     "pages/hand_in.py",
@@ -81,6 +84,7 @@ HAND_IN = PageInfo(
     ":material/assignment_turned_in:",
     N_("All that you have done here, as one file for your teacher."),
     uses_network=False,
+    in_class=True,
 )
 
 LESSON = PageInfo(
@@ -89,6 +93,7 @@ LESSON = PageInfo(
     ":material/school:",
     N_("Seven scenes for 45 minutes: predict first, then look."),
     uses_network=False,
+    in_class=True,
 )
 
-PAGES = (HOME, LESSON, MAPS, TRAINING, IDEAL, ATTACK, WALL, HAND_IN)
+PAGES = (HOME, MAPS, TRAINING, IDEAL, ATTACK, LESSON, WALL, HAND_IN)
