@@ -16,12 +16,8 @@ st.set_page_config(
 start.warm_up()
 
 by_page = {
-    st.Page(
-        page.file,
-        title=t(page.title),
-        icon=page.icon,
-        default=page is HOME,
-    ): page
+    # Without icons: with them, Portuguese does not fit, and Streamlit hides half of the pages.
+    st.Page(page.file, title=t(page.title), default=page is HOME): page
     for page in PAGES
 }
 sections = {
