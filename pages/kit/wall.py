@@ -218,4 +218,4 @@ def how_to_set_up() -> None:
         ),
         icon=":material/key_off:",
     )
-    st.code("IDEALCAT_TEACHER_PIN=… make run", language="sh")
+    st.code("IDEALCAT_TEACHER_PIN=… make run", language=None)
