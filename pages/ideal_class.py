@@ -7,7 +7,7 @@ from functools import cache, partial
 import numpy as np
 import streamlit as st
 
-from core import photos
+from core import cluster, photos
 from core.jobs import Snapshot, State, scheduler
 from core.predictions import Opinion
 from core.problem import N_, Problem
@@ -122,7 +122,7 @@ def start_lesson() -> None:
     scheduler().submit(
         session.owner(),
         JOB,
-        lambda: lesson.noise_or_cat(classifier, class_id, int(seed)),
+        cluster.anywhere(lambda: lesson.noise_or_cat(classifier, class_id, int(seed))),
         lambda last: lesson.compared(classifier, last.result),
     )
 

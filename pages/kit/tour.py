@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from core import photos
+from core import cluster, photos
 from core.features import mosaic
 from core.features.tour import Stop, stops
 from core.jobs import Snapshot, scheduler
@@ -87,7 +87,7 @@ def _start(classifier: Classifier, missing: list[Place], name: object) -> None:
     scheduler().submit(
         session.owner(),
         "maps_tour",
-        lambda: thumbnails(classifier, missing),
+        cluster.anywhere(lambda: thumbnails(classifier, missing)),
     )
 
 
