@@ -30,7 +30,7 @@ def look(page, part) -> None:
     """Do a little of what the scene is for."""
     match part.id:
         case "unfamiliar":
-            page.get_by_text("bobsled", exact=True).wait_for()
+            page.get_by_text("trenó de bobsled", exact=True).wait_for()
         case "transfer":
             page.locator(".st-key-train_start button").first.click()
             page.locator(".js-plotly-plot").first.wait_for()

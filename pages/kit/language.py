@@ -151,6 +151,9 @@ def _plain(value: object) -> object:
 
 
 def _preferred() -> str:
+    # The navigation is laid out before the switch, which takes the address's language.
+    if (asked := st.query_params.get(KEY)) in LOCALES:
+        return str(asked)
     browser = (st.context.locale or "").lower()
     matching = (shown for shown in LOCALES if browser.startswith(shown.lower()))
     return next(matching, "EN")

@@ -39,14 +39,13 @@ def open_link(part: Part, label: str) -> None:
     A link would not do: Streamlit takes one to the page that is open for no change of page.
     """
     page = next(page for page in PAGES if page.address == part.scene.page)
-    if st.button(
+    st.button(
         label,
         icon=":material/arrow_forward:",
         on_click=scenes.go,
         args=(page, part.scene),
         key=f"lesson_open_{part.id}",
-    ):
-        st.switch_page(page.file, query_params=scenes.query(page, part.scene))
+    )
 
 
 def ask(part: Part) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _OPENED = "scene_opened"
 _QUESTION = "scene_question"
+_GOING = "scene_going"
 _COMMON = ("network", "photo", "question")
 _OF_THIS_COMPUTER = ("localhost", "127.0.0.1", "::1")
 
@@ -32,6 +33,10 @@ def arrive(page: PageInfo) -> None:
 
     To be called before any widget is made.
     """
+    if going := st.session_state.pop(_GOING, None):
+        st.session_state.pop(_OPENED, None)  # its dials may have been turned since
+        file, parameters = going
+        st.switch_page(file, query_params=parameters)
     query = dict(st.query_params)
     table = _table(page, query)
     asked = {name: text for name, text in query.items() if name in table or name in _COMMON}
@@ -103,8 +108,11 @@ def open_scene(page: PageInfo, scene: Scene, table: Mapping[str, Place]) -> None
 
 
 def go(page: PageInfo, scene: Scene) -> None:
-    """Set the session's state to a scene of this app's own, in a callback."""
-    open_scene(page, scene, _table(page, query(page, scene)))
+    """Let the next run of the app open a scene, for a button's callback.
+
+    The run itself cannot: the button may be gone by then, and with it what follows on it.
+    """
+    st.session_state[_GOING] = (page.file, query(page, scene))
 
 
 def current(page: PageInfo) -> tuple[Scene, bool]:
