@@ -54,7 +54,7 @@ def relayed_from_cluster(make: Generating) -> Generator[Step[Any], None, None]:
         Problem: the job's own.
     """
     import ray
-    from ray.exceptions import RayActorError
+    from ray.exceptions import RayActorError, RayTaskError
 
     name = uuid.uuid4().hex
     latest: Step[Any] = Step(0, 1, phase=N_("on its way to the cluster"))
@@ -73,6 +73,8 @@ def relayed_from_cluster(make: Generating) -> Generator[Step[Any], None, None]:
                 if is_end:
                     return
                 asked = worker.advance.remote(name)
+        except RayTaskError as error:
+            raise error.cause from None  # what happened over there, as it was raised
         except RayActorError:
             _workers().forget(worker)
             if attempt == _MOST_RESTARTS:
