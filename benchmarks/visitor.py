@@ -147,6 +147,8 @@ class Visitor:
             self.runs += 1
             self.page = message.new_session.page_script_hash
             self.session_id = message.new_session.initialize.session_id
+        elif kind == "navigation":  # tells which page it is that the address has led to
+            self.page = message.navigation.page_script_hash
         elif kind == "script_finished":
             self.finished = self.runs
         elif kind == "session_event" and message.session_event.HasField(
