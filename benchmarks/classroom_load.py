@@ -8,7 +8,7 @@ server has the machine to itself but for the visitors' part. With 30 students it
 minutes on two cores.
 
 What it prints: errors; runs that came to their end; the progress of the slowest over that of the
-fastest, at its worst, from when the fastest has done a quarter; how long a page took to stand anew
+fastest, at its worst, from when all have begun and the fastest has done a quarter; how long a page took to stand anew
 after a change; the server's memory. "Idle" is the memory before the class, after one visitor has
 been through both pages and gone: networks are loaded, nobody is there.
 """
@@ -70,7 +70,7 @@ async def watch(class_: list[Visitor], ratios: list[float]) -> None:
     while True:
         await asyncio.sleep(SAMPLE_SECONDS)
         done = [visitor.done for visitor in class_]
-        if max(done) >= 0.25:
+        if max(done) >= 0.25 and min(done) > 0:
             ratios.append(min(done) / max(done))
 
 

@@ -26,12 +26,14 @@ from typing import Any, Protocol, TypeVar
 from core.environment import COMPUTE_THREADS, GRACE_SECONDS, MOST_JOBS
 from core.limits import LIMITS
 from core.log import who
-from core.memory import memory_mb
+from core.memory import give_back, memory_mb
 from core.problem import N_, Problem
 
 SLICE_SECONDS = 0.25
 ROUND_SECONDS = 2.0
 """With many people the slices get shorter, so that each of them has a turn about this often."""
+CATCH_UP_SECONDS = 2.0
+"""Of computing, by which somebody who was idle may be behind the others."""
 _PACE_SECONDS = 4.0
 """Of a job's own computing, by which its pace is judged."""
 
@@ -341,6 +343,7 @@ class Scheduler:
         self.on_end: Callable[[Job], None] = lambda job: None
         """Told of each job that has ended; it must be quick and not raise."""
         self._closing = False
+        self._has_freed = False  # whether a session has gone, with all that it held
         self._threads = [
             threading.Thread(target=self._work, name=f"compute-{i}", daemon=True)
             for i in range(threads)
@@ -488,6 +491,9 @@ class Scheduler:
                 if not (self._urgent or self._ready):
                     if self._closing:
                         return
+                    if self._has_freed:  # now that nobody waits for it
+                        self._has_freed = False
+                        give_back()
                     self._changed.wait(timeout=self._seconds_to_next_expiry())
                     continue
                 urgent = self._urgent.popleft() if self._urgent else None
@@ -506,8 +512,9 @@ class Scheduler:
             if len(active) < self._most or job._stop_wanted:
                 session = job._session
                 if all(other._session is not session for other in active):
-                    # The time that somebody was idle is no credit to be used up later.
-                    session.used = max(session.used, self._served)
+                    # Who begins a little later than the rest of a class catches up with it; more
+                    # of the time that somebody was idle is no credit to be used up later.
+                    session.used = max(session.used, self._served - CATCH_UP_SECONDS)
                 self._queue.remove(job)
                 self._ready.append(job)
         self._tell()
@@ -558,6 +565,7 @@ class Scheduler:
                 for job in session.jobs.values():
                     job.stop()
                 del self._sessions[owner]
+                self._has_freed = True
 
     def _seconds_to_next_expiry(self) -> float | None:
         expiries = [s.expires for s in self._sessions.values() if s.expires is not None]

@@ -65,13 +65,13 @@ def data_uri(pixels: Pixels, quality: int = 88) -> str:
 
 
 class Reel:
-    """Gathers the frames of a run and gives them as short films, one a second.
+    """Gathers the frames of a run and gives them as short films, one in a good second.
 
     Each element that changes makes the browser's main thread go through the page; where browser
     and run share a computer, that stalls the run. A film's frames change without that.
     """
 
-    def __init__(self, seconds: float = 0.9) -> None:
+    def __init__(self, seconds: float = 1.3) -> None:
         """Give a film at most so often, the first one at once."""
         self._seldom = Seldom(seconds)
         self._began = time.monotonic()
@@ -114,7 +114,7 @@ def watch(
     line = (place or st).empty()
     snapshot = job.snapshot()
     watched = not snapshot.state.is_end
-    seldom = Seldom()
+    seldom = Seldom(1.3)  # with the films, so that the browser goes through the page but once
     while True:
         began = time.monotonic()
         if seldom.is_due() or snapshot.state.is_end:
