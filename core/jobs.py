@@ -30,7 +30,7 @@ from core.memory import give_back, memory_mb
 from core.problem import N_, Problem
 
 SLICE_SECONDS = 0.25
-ROUND_SECONDS = 2.0
+ROUND_SECONDS = 1.0
 """With many people the slices get shorter, so that each of them has a turn about this often."""
 CATCH_UP_SECONDS = 2.0
 """Of computing, by which somebody who was idle may be behind the others."""

@@ -279,7 +279,7 @@ def test_a_lone_user_gets_every_slice_in_full(make_scheduler, clock):
 def test_with_many_people_the_slices_get_short(make_scheduler, clock):
     turns, log = make_scheduler(clock=clock, slice_seconds=0.25), []
     gate = Gate(turns)
-    names = [f"person {i}" for i in range(16)]  # 2 s for 16 people: one step of 0.125 s each
+    names = [f"person {i}" for i in range(16)]  # 1 s for 16 people: less than a step of 0.125 s
     for name in names:
         turns.submit(name, "page", clock.working(0.125, 8, log, name))
     gate.open()
