@@ -10,7 +10,7 @@ import streamlit as st
 from core import cluster, photos
 from core.jobs import Snapshot, State, scheduler
 from core.predictions import Opinion
-from core.problem import N_, Problem
+from core.problem import Problem
 from core.steps import Pixels, Step
 from core.synthesis import lesson, loop, recipe, record
 from core.synthesis.objective import ClassLogit, CrossEntropy, classes_of
@@ -26,11 +26,6 @@ entry.only_through_app()
 
 JOB = "ideal"
 MORE_STEPS = 200
-TAKE_NAMES = {
-    "noise": N_("Without TV"),
-    "shapes": N_("With TV"),
-    "best": N_("At its best"),
-}
 FILMS: tuple[record.FilmFormat, ...] = ("webp", "gif")
 LOSSES = ("class loss", *loop.PENALTY_NAMES.values())
 
@@ -246,7 +241,7 @@ def _take(number: int) -> tuple[live.Reel, tuple[st.delta_generator.DeltaGenerat
 def _columns() -> list[st.delta_generator.DeltaGenerator]:
     columns = canvas.container().columns(len(lesson.TAKES))
     for column, name in zip(columns, lesson.TAKES, strict=True):
-        column.markdown(f"**{t(TAKE_NAMES[name])}**")
+        column.markdown(f"**{t(kit.TAKE_NAMES[name])}**")
     return columns
 
 
@@ -262,7 +257,7 @@ def draw_lesson(steps: lesson.Comparison, *, ended: bool) -> None:
         film = live.data_uri(pixels) if ended else reel.film()
         if film is None:
             continue
-        picture.image(film, width="stretch", alt=t(TAKE_NAMES[name]))
+        picture.image(film, width="stretch", alt=t(kit.TAKE_NAMES[name]))
         share = percent(step.scalars["probability"], 1)
         words.markdown(t("It is **{share}** sure of it.", share=share))
 
@@ -374,7 +369,7 @@ def show_lesson(verdicts: Mapping[str, Verdict]) -> None:
             continue
         kit.keep(verdicts[name], verdicts[name].own[0].target, name)
         with column:
-            layout.label(t(TAKE_NAMES[name]))
+            layout.label(t(kit.TAKE_NAMES[name]))
             asked = (*verdicts[name].own, *verdicts[name].others)
             st.markdown(
                 "\n".join(
@@ -395,7 +390,7 @@ def show_gallery() -> None:
     layout.label(t("This session's pictures"))
     columns = st.columns(6)
     for i, kept in enumerate(kit.gallery()):
-        caption = class_name(kept.title) + (f" · {t(TAKE_NAMES[kept.take])}" if kept.take else "")
+        caption = kit.caption(kept)
         with columns[i % len(columns)]:
             st.image(
                 live.data_uri(np.asarray(photos.decode(kept.png, kept.file_name))),

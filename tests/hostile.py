@@ -382,7 +382,7 @@ def pets() -> dict[str, bytes]:
     return {"cat/1.jpg": small, "cat/2.jpg": small, "dog/1.jpg": small, "dog/2.jpg": small}
 
 
-def _declared(archive: bytes, offset: int, value: bytes) -> bytes:
+def declared(archive: bytes, offset: int, value: bytes) -> bytes:
     """Change a field in all central headers of a zip, as a forger would."""
     changed = bytearray(archive)
     at = changed.find(b"PK\x01\x02")
@@ -438,15 +438,15 @@ def _zip_cases() -> list[Case]:
         "absolute path": lambda: zipped({**pets(), "/etc/cat/1.jpg": small}),
         "path with a drive": lambda: zipped({**pets(), "C:/cat/1.jpg": small}),
         "links": lambda: zipped(dict.fromkeys(pets(), b"/etc/passwd"), mode=stat.S_IFLNK | 0o777),
-        "encrypted": lambda: _declared(zipped(pets()), 8, struct.pack("<H", 1)),
+        "encrypted": lambda: declared(zipped(pets()), 8, struct.pack("<H", 1)),
         "nested bomb": _nested,
         "overlapping bomb": _overlapping,
         "bomb in one file": lambda: _bomb(100_000_000, 2),
         "bomb in fifty files": lambda: _bomb(10_000_000, 50),
-        "bomb that says it is small": lambda: _declared(
+        "bomb that says it is small": lambda: declared(
             _bomb(25_000_000, 4), 24, struct.pack("<I", 100)
         ),
-        "declares gigabytes": lambda: _declared(zipped(pets()), 24, struct.pack("<I", 2**31)),
+        "declares gigabytes": lambda: declared(zipped(pets()), 24, struct.pack("<I", 2**31)),
         "100,000 entries": partial(_entries, 100_000),
         "2,000,000 entries": partial(_entries, 2_000_000),
         "no folders": lambda: zipped({"1.jpg": small, "2.jpg": small}),
@@ -582,7 +582,7 @@ def _network_cases() -> list[Case]:
             mode=stat.S_IFLNK | 0o777,
         ),
         "traversal": lambda: network(**{"../up.txt": b"up"}),
-        "encrypted": lambda: _declared(network(), 8, struct.pack("<H", 1)),
+        "encrypted": lambda: declared(network(), 8, struct.pack("<H", 1)),
         "100,000 entries": partial(_entries, 100_000),
         "bomb for a head": lambda: network(head=bytes(400_000_000)),
     }

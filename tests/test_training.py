@@ -31,6 +31,7 @@ from core.training.evidence import confusion_matrix, wilson
 from core.training.head import HeadSettings, LinearHead, examine, fit_head
 from core.training.loop import Settings, train
 from core.zoo.labels import Labels
+from tests.hostile import declared
 
 
 def png(seed: int, tint: tuple[int, int, int] = (0, 0, 0)) -> bytes:
@@ -188,31 +189,21 @@ def test_flipped_bytes_in_a_zip_give_a_data_set_or_a_sentence(seed):
         return
 
 
-def patched(archive: bytes, offset: int, value: bytes) -> bytes:
-    """Change a field in all central headers of a zip, as a forger would."""
-    changed = bytearray(archive)
-    at = changed.find(b"PK\x01\x02")
-    while at >= 0:
-        changed[at + offset : at + offset + len(value)] = value
-        at = changed.find(b"PK\x01\x02", at + 4)
-    return bytes(changed)
-
-
 def test_an_encrypted_zip_says_so():
     with pytest.raises(Problem, match=r"zip is encrypted\. Make one without a password"):
-        from_zip(patched(zipped(FOUR), 8, struct.pack("<H", 1)))
+        from_zip(declared(zipped(FOUR), 8, struct.pack("<H", 1)))
 
 
 def test_a_zip_that_declares_gigabytes_is_refused_before_it_is_unpacked():
     many = {f"{name}{i}.png": content for name, content in FOUR.items() for i in range(5)}
     with pytest.raises(Problem, match="Unpacked, this zip has more than 400 MB"):
-        from_zip(patched(zipped(many), 24, struct.pack("<I", 25_000_000)))
+        from_zip(declared(zipped(many), 24, struct.pack("<I", 25_000_000)))
 
 
 def test_a_zip_that_lies_about_its_size_is_refused():
     bomb = zipped({"cat/1.png": bytes(5_000_000), "dog/1.png": png(1)})
     with pytest.raises(Problem, match="zip cannot be read"):
-        from_zip(patched(bomb, 24, struct.pack("<I", 10)))
+        from_zip(declared(bomb, 24, struct.pack("<I", 10)))
 
 
 def test_too_many_files_in_a_zip_are_refused(monkeypatch):

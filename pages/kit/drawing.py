@@ -33,10 +33,15 @@ from core.synthesis.verdict import Verdict
 from core.synthesis.view import View
 from core.zoo.classifier import Classifier
 from pages.kit import pickers, session, uploads
-from pages.kit.language import number, remember_choice, say, short, t
+from pages.kit.language import class_name, number, remember_choice, say, short, t
 
 FAVOURITES = ("Siamese cat", "tabby", "zebra", "golden retriever")
 PRESET_NAMES = {"best": N_("At its best"), "lesson": N_("As in the lesson")}
+TAKE_NAMES = {
+    "noise": N_("Without TV"),
+    "shapes": N_("With TV"),
+    "best": N_("At its best"),
+}
 KINDS = {"class": N_("One class"), "two": N_("Two mixed"), "channel": N_("One channel")}
 CANVAS_NAMES: dict[CanvasName, str] = {
     "fourier": N_("Waves"),
@@ -78,6 +83,11 @@ class Keepsake:
     settings: Settings
     opinions: tuple[Opinion, ...]
     take: str = ""
+
+
+def caption(kept: Keepsake) -> str:
+    """Say what a picture is of, and which of the lesson's it is, if it is one."""
+    return class_name(kept.title) + (f" · {t(TAKE_NAMES[kept.take])}" if kept.take else "")
 
 
 @session.kept

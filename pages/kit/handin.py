@@ -14,7 +14,7 @@ from core.problem import N_
 from core.synthesis.loop import Settings
 from core.training.comparison import Comparison, Outcome
 from pages.kit import attack, drawing, notebook, session, training
-from pages.kit.language import current, number, percent, sentence, t
+from pages.kit.language import class_name, current, number, percent, sentence, t
 
 TITLES = {
     "ideal": N_("Ideal pictures"),
@@ -80,10 +80,11 @@ def _drawn(kept: drawing.Keepsake) -> Part:
             others=len(kept.opinions),
             agree=agree,
         )
+    caption = drawing.caption(kept)
     return Part(
-        title=kept.title,
+        title=caption,
         facts=((t("Network"), _network(kept.model)), *_dials(kept.settings)),
-        figures=(Figure(kept.png, kept.title, kept.title),),
+        figures=(Figure(kept.png, caption, caption),),
         text=text,
     )
 
@@ -122,9 +123,10 @@ def _attacks() -> tuple[Part, ...]:
 
 def _attacked(kept: notebook.Attacked) -> Part:
     row = kept.row
-    wanted = row.target or t("anything else")
+    wanted = class_name(row.target) if row.target else t("anything else")
     before, after = (
-        f"{p[0].class_name} ({percent(p[0].probability, 1)})" for p in (row.before, row.after)
+        f"{class_name(p[0].class_name)} ({percent(p[0].probability, 1)})"
+        for p in (row.before, row.after)
     )
     return Part(
         title=f"{_photo(row.photo)} → {wanted}",

@@ -27,6 +27,8 @@ _FRAMES_FOR_ALL = 24
 """Shared among everybody who computes, so that a class's Wi-Fi carries it."""
 
 _LONGEST_NAP = 0.05
+_SECONDS_OF_A_FILM = 1.3
+"""How often elements change while a run is watched; the frames of a film move in between."""
 _COUNTED_IN = {
     "downloading": N_("MB"),
     "checking the files": N_("MB"),
@@ -40,7 +42,7 @@ _COUNTED_IN = {
 class Seldom:
     """Says when it is time again for what need not be told with every frame."""
 
-    def __init__(self, seconds: float = 0.8) -> None:
+    def __init__(self, seconds: float) -> None:
         """Be due at once, and then every so many seconds."""
         self._seconds = seconds
         self._next = 0.0
@@ -71,7 +73,7 @@ class Reel:
     and run share a computer, that stalls the run. A film's frames change without that.
     """
 
-    def __init__(self, seconds: float = 1.3) -> None:
+    def __init__(self, seconds: float = _SECONDS_OF_A_FILM) -> None:
         """Give a film at most so often, the first one at once."""
         self._seldom = Seldom(seconds)
         self._began = time.monotonic()
@@ -114,7 +116,7 @@ def watch(
     line = (place or st).empty()
     snapshot = job.snapshot()
     watched = not snapshot.state.is_end
-    seldom = Seldom(1.3)  # with the films, so that the browser goes through the page but once
+    seldom = Seldom(_SECONDS_OF_A_FILM)
     while True:
         began = time.monotonic()
         if seldom.is_due() or snapshot.state.is_end:

@@ -16,7 +16,7 @@ from core.synthesis.loop import Synthesis
 from core.zoo import catalogue
 from core.zoo.labels import imagenet
 from pages.kit import session
-from pages.kit.language import plain, say, sentence, t
+from pages.kit.language import class_name, plain, say, sentence, t
 
 NICKNAME = "wall_nickname"
 _PROBLEM = "wall_problem"
@@ -91,7 +91,7 @@ def _notice() -> None:
 
 def told(hung: Hung) -> tuple[str, str]:
     """Say what a picture on the wall is, and below that which network and who; plain texts."""
-    names = [imagenet()[number] for number in hung.classes if number < len(imagenet())]
+    names = [class_name(imagenet()[number]) for number in hung.classes if number < len(imagenet())]
     photo = next((t(sample.title) for sample in photos.SAMPLES if sample.id == hung.photo), "")
     title = " + ".join(names) or hung.channel or t("a class of one's own")
     if hung.kind == "attack":
