@@ -485,13 +485,3 @@ def test_same_padding_without_a_copy_is_timms(side, kernel, groups):
     assert torch.allclose(ours, timms, atol=1e-5)
     slopes = [torch.autograd.grad(out.square().sum(), maps)[0] for out in (ours, timms)]
     assert torch.allclose(*slopes, atol=1e-4)
-
-
-@pytest.mark.parametrize("side", [224, 240, 97])
-def test_the_form_for_looking_gives_the_same_embeddings(lite0, dalmatian, side):
-    picture = photos.prepare(dalmatian, side)
-    pictures = torch.cat([picture, picture.flip(-1), torch.rand(1, 3, side, side)])
-    with torch.no_grad():
-        expected = lite0.embed(pictures)
-    assert torch.allclose(lite0.describe(pictures), expected, atol=1e-4)
-    assert len(list(lite0._for_looking.graph.nodes)) < len(list(lite0.body.graph.nodes)) - 20

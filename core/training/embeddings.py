@@ -168,5 +168,7 @@ def _compute(
     if not pictures:
         return []
     batch = torch.cat([picture for _, picture in pictures]).to(classifier.device)
+    with torch.no_grad():
+        embeddings = classifier.embed(batch)
     # Clones, so that one remembered row does not keep its whole batch in memory.
-    return [row.clone() for row in classifier.describe(batch).float().cpu()]
+    return [row.clone() for row in embeddings.float().cpu()]

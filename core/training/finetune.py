@@ -36,6 +36,7 @@ from core.training.head import (
     scores,
 )
 from core.zoo import loading
+from core.zoo.chains import chained
 from core.zoo.classifier import Classifier, Provenance
 from core.zoo.graph import rest, tap
 
@@ -135,7 +136,7 @@ class _Learner:
             learning = rest(plain.body, plain.layers[last_frozen].node)
             # What does not learn is faster in the form that cannot.
             self._node = base.layers[last_frozen].node
-            self._before = tap(base.body, [self._node])
+            self._before = chained(tap(base.body, [self._node]))
         learning.requires_grad_(True)
         self.body: fx.GraphModule = plain.body if self.from_pictures else learning
         self.head = blank_layer(plain.head.in_features, classes)

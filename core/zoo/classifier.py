@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from core.zoo.chains import chained
 from core.zoo.graph import Layer, NormStatistics, before_activation, tap
-from core.zoo.inference import for_looking
 from core.zoo.labels import Labels
 
 
@@ -109,18 +109,14 @@ class Classifier(nn.Module):
 
     def embed(self, pictures: torch.Tensor) -> torch.Tensor:
         """Give what the head is fed, (N, D), for pictures (N, 3, H, W) in [0, 1]."""
-        embedding: torch.Tensor = self.body(self.normalise(pictures))
-        return embedding
-
-    @torch.no_grad()
-    def describe(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Give what `embed` gives, without gradients and faster; equal up to rounding."""
-        embedding: torch.Tensor = self._for_looking(self.normalise(pictures))
+        # Files for other programs hold the layers, not how we compute them here.
+        body = self.body if torch.compiler.is_exporting() else self._chained
+        embedding: torch.Tensor = body(self.normalise(pictures))
         return embedding
 
     @cached_property
-    def _for_looking(self) -> fx.GraphModule:
-        return for_looking(self.body)
+    def _chained(self) -> fx.GraphModule:
+        return chained(self.body)
 
     @torch.no_grad()
     def probabilities(self, pictures: torch.Tensor) -> torch.Tensor:
@@ -141,7 +137,7 @@ class Classifier(nn.Module):
             KeyError: the network has no such layer.
         """
         nodes = {name: self.layer(name).node for name in names}
-        outputs = tap(self.body, list(nodes.values()))(self.normalise(pictures))
+        outputs = chained(tap(self.body, list(nodes.values())))(self.normalise(pictures))
         return {name: outputs[node] for name, node in nodes.items()}
 
     def look(
@@ -164,7 +160,7 @@ class Classifier(nn.Module):
         nodes = {name: self.layer(name).node for name in layers}
         (embedding,) = self.body.graph.output_node().all_input_nodes
         wanted = [embedding.name] if answer else []
-        tapped = tap(self.body, [*nodes.values(), *norms, *wanted])
+        tapped = chained(tap(self.body, [*nodes.values(), *norms, *wanted]))
 
         def look(pictures: torch.Tensor) -> Seen:
             outputs = tapped(self.normalise(pictures))

@@ -18,27 +18,22 @@ class SameConvolution(Conv2dSame):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """Give the convolved maps, half as high and wide."""
-        height, width = maps.shape[-2:]
         # Written as ONNX, a kernel has to be a constant.
-        if height % 2 or width % 2 or torch.compiler.is_exporting():
+        if torch.compiler.is_exporting():
             padded: torch.Tensor = super().forward(maps)  # type: ignore[no-untyped-call]
             return padded
-        return F.conv2d(maps, *self.equally_padded())
+        weight, padding = self.equally_padded(maps)
+        return F.conv2d(maps, weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
-    def equally_padded(
-        self,
-    ) -> tuple[
-        torch.Tensor,
-        torch.Tensor | None,
-        tuple[int, ...],
-        tuple[int, int],
-        tuple[int, ...],
-        int,
-    ]:
-        """Give weight, bias, stride, padding, dilation and groups of the same convolution."""
+    def equally_padded(self, maps: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:
+        """Give a kernel and a padding, equal at both ends, that make the same convolution.
+
+        An odd map is padded equally anyhow.
+        """
         margin = (self.kernel_size[0] - 1) // 2
-        wider = F.pad(self.weight, (1, 0, 1, 0))
-        return wider, self.bias, self.stride, (margin, margin), self.dilation, self.groups
+        height, width = maps.shape[-2:]
+        wider = F.pad(self.weight, (1 - width % 2, 0, 1 - height % 2, 0))
+        return wider, (margin, margin)
 
 
 def is_replaceable(module: nn.Module) -> bool:
