@@ -23,7 +23,7 @@ from PIL import Image
 
 from benchmarks.browsing import chromium, serving
 
-TURNS = 3
+TURNS = 7
 PICTURE = '[data-testid="stImage"] img'
 
 

@@ -20,15 +20,16 @@ from core.problem import N_
 from core.steps import Pixels
 from pages.kit.language import number, say, sentence, t
 
-_MOST_FRAMES_PER_SECOND = 4.5
+_MOST_FRAMES_PER_SECOND = 5.5
 """Enough to see a picture grow; more would take processor time from it where the browser runs on
 the same machine."""
 _FRAMES_FOR_ALL = 24
 """Shared among everybody who computes, so that a class's Wi-Fi carries it."""
 
 _LONGEST_NAP = 0.05
-_SECONDS_OF_A_FILM = 1.3
+_SECONDS_OF_A_FILM = 2.0
 """How often elements change while a run is watched; the frames of a film move in between."""
+_SECONDS_OF_THE_FIRST = 0.4
 _COUNTED_IN = {
     "downloading": N_("MB"),
     "checking the files": N_("MB"),
@@ -67,15 +68,17 @@ def data_uri(pixels: Pixels, quality: int = 88) -> str:
 
 
 class Reel:
-    """Gathers the frames of a run and gives them as short films, one in a good second.
+    """Gathers the frames of a run and gives them as short films.
 
     Each element that changes makes the browser's main thread go through the page; where browser
-    and run share a computer, that stalls the run. A film's frames change without that.
+    and run share a computer, that stalls the run. A film's frames change without that. The first
+    films are short, since most happens at the beginning, and nobody likes to wait for it.
     """
 
     def __init__(self, seconds: float = _SECONDS_OF_A_FILM) -> None:
-        """Give a film at most so often, the first one at once."""
-        self._seldom = Seldom(seconds)
+        """Give the first frame at once, and then films of up to so many seconds."""
+        self._seconds = seconds
+        self._length = 0.0
         self._began = time.monotonic()
         self._frames: list[Pixels] = []
         self._last: Pixels | None = None
@@ -88,11 +91,12 @@ class Reel:
 
     def film(self) -> str | None:
         """Give, as an address, the film of what was gathered since the last; None if not due."""
-        if not self._frames or not self._seldom.is_due():
-            return None
         seconds = time.monotonic() - self._began
+        if not self._frames or seconds < self._length:
+            return None
         film = encode_film(self._frames, seconds)
         self._began, self._frames = time.monotonic(), []
+        self._length = min(self._seconds, max(_SECONDS_OF_THE_FIRST, 2 * self._length))
         return "data:image/webp;base64," + base64.b64encode(film).decode()
 
 
