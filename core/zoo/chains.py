@@ -133,16 +133,23 @@ def _is_plain(module: nn.Module | None) -> TypeGuard[nn.Conv2d]:
 
 
 class _Link:
-    """One convolution, as oneDNN wants it for maps of some size, and the activation behind it."""
+    """One frozen convolution and the activation behind it."""
 
-    def __init__(self, layer: nn.Conv2d, activation: nn.Module, maps: torch.Tensor) -> None:
-        """Take a layer, what follows it, and what it will be fed, (N, channels, h, w)."""
-        self.weight, self.bias, self.groups = layer.weight, layer.bias, layer.groups
-        self.stride, self.dilation = layer.stride, layer.dilation
-        self.padding = layer.padding
-        if isinstance(layer, SameConvolution):
-            self.weight, self.padding = layer.equally_padded(maps)
-        self.activation = _ACTIVATIONS.get(type(activation), _NONE)
+    def __init__(self, layer: nn.Conv2d, activation: nn.Module | None) -> None:
+        """Take a layer, and what follows it."""
+        self._layer = layer
+        self.activation = _NONE if activation is None else _ACTIVATIONS[type(activation)]
+        self._is_pointwise = (
+            layer.kernel_size == layer.stride == (1, 1)
+            and layer.padding == (0, 0)
+            and layer.groups == 1
+        )
+
+    def _weight_and_padding(self, maps: torch.Tensor) -> tuple[torch.Tensor, Any]:
+        """Give both as oneDNN wants them, for what the layer is fed."""
+        if isinstance(self._layer, SameConvolution):
+            return self._layer.equally_padded(maps)
+        return self._layer.weight, self._layer.padding
 
     def look(self, maps: torch.Tensor) -> torch.Tensor:
         """Give the activated maps, written once."""
@@ -157,14 +164,15 @@ class _Link:
         return self.activation.function(fed), fed
 
     def _convolve(self, maps: torch.Tensor, activation: _Activation) -> torch.Tensor:
+        layer, (weight, padding) = self._layer, self._weight_and_padding(maps)
         convolved: torch.Tensor = _mkldnn._convolution_pointwise(
             maps,
-            self.weight,
-            self.bias,
-            self.padding,
-            self.stride,
-            self.dilation,
-            self.groups,
+            weight,
+            layer.bias,
+            padding,
+            layer.stride,
+            layer.dilation,
+            layer.groups,
             activation.name,
             activation.bounds,
             "",
@@ -189,17 +197,27 @@ class _Link:
             activation.derivative.grad_input(slope, kept, *activation.levels, grad_input=slope)
         elif activation.derivative is not None:
             slope = activation.derivative(slope, kept, *activation.levels)
+        return self._back_through_layer(slope, maps)
+
+    def _back_through_layer(self, slope: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+        layer = self._layer
+        if self._is_pointwise:
+            # A product of matrices. PyTorch's own way is slower, of a single picture by far.
+            count, channels, height, width = slope.shape
+            values = slope.permute(0, 2, 3, 1).reshape(-1, channels) @ layer.weight.flatten(1)
+            return values.view(count, height, width, -1).permute(0, 3, 1, 2)
+        weight, padding = self._weight_and_padding(maps)
         before: torch.Tensor = _aten.convolution_backward(
             slope,
             maps,
-            self.weight,
+            weight,
             None,
-            self.stride,
-            self.padding,
-            self.dilation,
+            layer.stride,
+            padding,
+            layer.dilation,
             False,
             (0, 0),
-            self.groups,
+            layer.groups,
             (True, False, False),
         )[0]
         return before
@@ -208,23 +226,22 @@ class _Link:
 class Chain(nn.Module):
     """Convolutions that follow each other, each with or without an activation behind it."""
 
-    def __init__(self, links: Sequence[tuple[nn.Conv2d, nn.Module | None]]) -> None:
+    def __init__(self, layers: Sequence[tuple[nn.Conv2d, nn.Module | None]]) -> None:
         """Take frozen convolutions and, for each, the activation behind it."""
         super().__init__()
-        self.layers = nn.ModuleList(layer for layer, _ in links)
-        self.activations = nn.ModuleList(after or nn.Identity() for _, after in links)
+        modules = [module for layer in layers for module in layer if module is not None]
+        self.one_by_one = nn.Sequential(*modules)
+        self.links = [_Link(convolution, after) for convolution, after in layers]
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """Give what comes out of the last, (N, channels, h, w), for what the first is fed."""
-        links: list[Any] = list(zip(self.layers, self.activations, strict=True))
         if maps.dtype is not torch.float32 or torch.is_autocast_enabled("cpu"):
-            for layer, activation in links:
-                maps = activation(layer(maps))
+            maps = self.one_by_one(maps)
         elif maps.requires_grad and torch.is_grad_enabled():
-            maps = _Derivable.apply(maps, links)
+            maps = _Derivable.apply(maps, self.links)
         else:
-            for layer, activation in links:
-                maps = _Link(layer, activation, maps).look(maps)
+            for link in self.links:
+                maps = link.look(maps)
         return maps
 
 
@@ -232,14 +249,12 @@ class _Derivable(torch.autograd.Function):
     """A chain's maps, with their gradient."""
 
     @staticmethod
-    def forward(ctx: Any, maps: torch.Tensor, links: list[tuple[nn.Conv2d, nn.Module]]) -> Any:
+    def forward(ctx: Any, maps: torch.Tensor, links: Sequence[_Link]) -> torch.Tensor:
         """Go through the chain, and keep what the way back needs."""
-        ctx.links = []
+        ctx.links = links
         tensors = []
-        for layer, activation in links:
-            link = _Link(layer, activation, maps)
+        for link in links:
             activated, kept = link.look_and_keep(maps)
-            ctx.links.append(link)
             tensors += [maps, kept]
             maps = activated
         ctx.save_for_backward(*tensors)
@@ -252,5 +267,5 @@ class _Derivable(torch.autograd.Function):
         tensors = ctx.saved_tensors
         for place, link in reversed(list(enumerate(ctx.links))):
             maps, kept = tensors[2 * place], tensors[2 * place + 1]
-            slope = link.back(slope, maps, kept, in_place=link is not ctx.links[-1])
+            slope = link.back(slope, maps, kept, in_place=place < len(ctx.links) - 1)
         return slope, None
