@@ -111,9 +111,7 @@ def main() -> None:
     for draw in (ours, lucents):
         draw(options.classes[0], [4])
     per_step: dict[str, list[float]] = {"ours": [], "lucent": []}
-    until: dict[str, dict[str, list[float]]] = {
-        when: {"ours": [], "lucent": []} for when in ("first", "for_good")
-    }
+    until = {when: {"ours": 0, "lucent": 0} for when in ("first", "for good")}
     print(
         f"{'class':>6}  {'':8}{'ms per step':>12}{'s until both recognise it':>27}{'for good':>10}"
     )
@@ -121,14 +119,13 @@ def main() -> None:
         for name, draw in (("ours", ours), ("lucent", lucents)):
             checks = CHECKS[name]
             seconds, pictures = draw(class_id, checks)
-            pace = seconds / checks[-1]
+            per_step[name].append(1000 * seconds / checks[-1])
             seen = recognised(class_id, pictures)
-            per_step[name].append(1000 * pace)
-            until["first"][name].append(pace * first(checks, seen))
-            until["for_good"][name].append(pace * for_good(checks, seen))
-            once, always = (until[when][name][-1] for when in until)
+            once, always = first(checks, seen), for_good(checks, seen)
+            until["first"][name] += once
+            until["for good"][name] += always
             print(
-                f"{class_id:6}  {name:8}{1000 * pace:12.1f}{once:27.1f}{always:10.1f}", flush=True
+                f"{class_id:6}  {name:8}{per_step[name][-1]:12.1f}{once:24}{always:10}", flush=True
             )
     medians = {name: statistics.median(values) for name, values in per_step.items()}
     totals = {
