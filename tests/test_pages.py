@@ -16,7 +16,8 @@ from streamlit.testing.v1 import AppTest
 
 from core import photos
 from core.__main__ import main as command_line
-from core.jobs import scheduler
+from core.jobs import Job, Snapshot, scheduler
+from core.problem import Problem
 from pages.kit import registry
 
 ROOT = Path(__file__).parents[1]
@@ -102,6 +103,32 @@ def test_feature_maps_of_the_cat_show_a_channel_and_what_the_network_says(visit)
     app.segmented_control(key="maps_view").set_value("tour").run()
     assert not app.exception
     assert "become “Egyptian cat”" in all_text(app)
+
+
+def test_a_tour_whose_pictures_failed_can_be_tried_again(visit):
+    def failing():
+        raise Problem("The pen broke.")
+        yield
+
+    app = visit(registry.MAPS)
+    app.segmented_control(key="maps_view").set_value("tour").run()
+    app.button(key="maps_tour_start").click().run()
+    owner = app.session_state["owner"]
+    scheduler().get(owner, "maps_tour").wait(timeout=60)
+    broken = scheduler().submit(owner, "maps_tour", failing)
+    assert wait_for_end(broken).problem is not None
+    app.run()
+    assert "The pen broke." in [error.value for error in app.error]
+    app.button(key="maps_tour_start").click().run()
+    assert scheduler().get(owner, "maps_tour") is not broken
+    assert not app.exception
+
+
+def wait_for_end(job: Job) -> Snapshot:
+    snapshot = job.snapshot()
+    while not snapshot.state.is_end:
+        snapshot = job.wait(snapshot.version, timeout=60)
+    return snapshot
 
 
 def test_another_layer_shows_other_maps(visit):

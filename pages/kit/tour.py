@@ -22,6 +22,7 @@ from pages.kit import maps as maps_kit
 from pages.kit.channel import Place
 from pages.kit.follow import follow
 from pages.kit.language import class_name, plain, t
+from pages.kit.live import progress
 
 _SENTENCES = (
     N_(
@@ -40,9 +41,12 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
     observation = maps_kit.observed(classifier, photo)
     halts = stops(classifier, observation)
     wanted = [(stop.maps.layer.name, channel) for stop in halts for channel in stop.channels]
-    missing = [p for p in wanted if _key(classifier, p) not in channel_kit.drawings()]
     job = session.job("maps_tour")
-    running = job is not None and st.session_state.get("maps_tour_of") == _name(classifier, wanted)
+    if st.session_state.get("maps_tour_of") != _name(classifier, wanted):
+        job = None
+    if job is not None and job.snapshot().state.is_end:
+        _keep(classifier, job.snapshot())
+    missing = [p for p in wanted if _key(classifier, p) not in channel_kit.drawings()]
     answer = observation.predictions[0]
     st.markdown(
         t(
@@ -50,11 +54,13 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
             name=plain(class_name(answer.class_name)),
         )
     )
-    if missing and job is not None and running:
+    if missing and job is not None and not job.snapshot().state.is_end:
         follow(
             job, lambda snapshot: _live(snapshot, classifier, observation.seen, halts), seconds=1
         )
         return
+    if missing and job is not None and job.snapshot().problem is not None:
+        progress(st.empty(), job.snapshot())
     if missing:
         st.button(
             t("Draw their ideal pictures"),
@@ -94,11 +100,13 @@ def _start(classifier: Classifier, missing: list[Place], name: object) -> None:
 def _live(
     snapshot: Snapshot, classifier: Classifier, seen: Pixels, halts: tuple[Stop, ...]
 ) -> None:
-    drawn: Mapping[Place, Pixels] = snapshot.step.result if snapshot.step else {}
-    if snapshot.state.is_end:
-        for place, pixels in drawn.items():
-            channel_kit.keep(_key(classifier, place), pixels)
-    _show(classifier, seen, halts, drawn)
+    _show(classifier, seen, halts, snapshot.step.result if snapshot.step else {})
+
+
+def _keep(classifier: Classifier, snapshot: Snapshot) -> None:
+    drawn: Mapping[Place, Pixels] = (snapshot.step.result if snapshot.step else None) or {}
+    for place, pixels in drawn.items():
+        channel_kit.keep(_key(classifier, place), pixels)
 
 
 def _show(
