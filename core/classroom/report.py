@@ -41,8 +41,11 @@ th, td { padding: 0.3rem 0.6rem; text-align: left; border-bottom: 1px solid #dce
 th { background: #f3f6f8; }
 td { min-width: 3rem; }
 @media (max-width: 34rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: 0.4rem; } }
-@media print { body { max-width: none; padding: 0; } .wide { overflow: visible; }
-  table { font-size: 0.6rem; } th, td { padding: 0.15rem 0.25rem; } }
+@page landscape { size: A4 landscape; margin: 1cm; }
+@media print { body { max-width: none; padding: 0; }
+  .wide { overflow: visible; page: landscape; }
+  .wide table { width: 100%; table-layout: fixed; font-size: 0.55rem; line-height: 1.3; }
+  .wide :is(th, td) { min-width: 0; padding: 0.15rem 0.2rem; overflow-wrap: anywhere; } }
 """
 
 

@@ -41,6 +41,8 @@ from core.zoo.classifier import Classifier, Provenance
 from core.zoo.graph import rest, tap
 
 MAX_EPOCHS = 100
+ALL_BLOCKS = 1000
+"""More than any network has."""
 MAX_EPSILON = 16 / 255
 LEARNING_RATES: dict[OptimiserName, float] = {"adam": 1e-4, "momentum": 1e-3, "sgd": 1e-2}
 """Far smaller than a head's: what the blocks know already is not to be forgotten."""
@@ -80,7 +82,7 @@ class TuningSettings:
             Problem: a setting is out of its range.
         """
         if self.blocks is not None:
-            check_range(N_("number of blocks"), self.blocks, 1, 1000)
+            check_range(N_("number of blocks"), self.blocks, 1, ALL_BLOCKS)
         check_range(N_("number of epochs"), self.epochs, 1, MAX_EPOCHS)
         check_range(N_("learning rate"), self.learning_rate, 1e-9, 100)
         check_range(N_("batch size"), self.batch, 1, 256)
