@@ -133,6 +133,7 @@ class Job:
         conclude: Callable[[Any], Any] | None,
         history: Mapping[str, Sequence[float]],
         session: _Session,
+        lock: threading.RLock,
         changed: threading.Condition,
         clock: Callable[[], float],
     ) -> None:
@@ -142,7 +143,9 @@ class Job:
         self._make = make
         self._conclude = conclude
         self._session = session
-        self._changed = changed  # the scheduler's own condition: one lock for all
+        self._changed = changed  # the scheduler's own
+        # The same lock, but a bell of its own: a step need not wake those who watch other jobs.
+        self._news = threading.Condition(lock)
         self._clock = clock
         self._generator: JobGenerator | None = None
         self._state = State.WAITING
@@ -203,10 +206,8 @@ class Job:
 
         With the version -1 this waits for the end instead.
         """
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._state.is_end or -1 < version < self._version, timeout
-            )
+        with self._news:
+            self._news.wait_for(lambda: self._state.is_end or -1 < version < self._version, timeout)
         return self.snapshot()
 
     # What follows is called by compute threads.
@@ -287,7 +288,7 @@ class Job:
     def _set(self, state: State) -> None:
         self._state = state
         self._version += 1
-        self._changed.notify_all()
+        self._news.notify_all()
 
     def _seconds_left(self) -> float | None:
         if self._step is None or len(self._pace) < 2 or self._state.is_end:
@@ -332,7 +333,8 @@ class Scheduler:
         self._slice = slice_seconds
         self._grace = grace_seconds
         self._clock = clock
-        self._changed = threading.Condition(threading.RLock())
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._queue: list[Job] = []  # waiting for room
         self._ready: list[Job] = []  # taking turns
         self._running: list[Job] = []
@@ -373,7 +375,15 @@ class Scheduler:
             session = self._sessions.setdefault(owner, _Session())
             session.expires = None  # whoever starts something is there
             job = Job(
-                owner, name, make, conclude, history or {}, session, self._changed, self._clock
+                owner,
+                name,
+                make,
+                conclude,
+                history or {},
+                session,
+                self._lock,
+                self._changed,
+                self._clock,
             )
             if previous := session.jobs.get(name):
                 previous.stop()

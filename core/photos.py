@@ -257,8 +257,8 @@ def to_tensor(photo: Image.Image) -> torch.Tensor:
     """Turn an RGB picture into a float tensor (1, 3, H, W) in [0, 1]."""
     import torch
 
-    pixels = np.array(photo.convert("RGB"))
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    values = np.array(photo.convert("RGB"), np.float32) / np.float32(255)  # see `to_pixels`
+    return torch.from_numpy(values).permute(2, 0, 1)[None]
 
 
 def prepare(photo: Image.Image, size: int) -> torch.Tensor:
@@ -281,9 +281,10 @@ def to_pixels(picture: torch.Tensor) -> Pixels:
     """
     if picture.ndim == 4:
         picture = picture[0]
-    rounded = picture.detach().mul(255).round_().clamp_(0, 255).byte()
-    pixels: Pixels = rounded.permute(1, 2, 0).contiguous().cpu().numpy()
-    return pixels
+    # In NumPy, because pages call this too: PyTorch would give each of their threads helpers of
+    # its own, and with more threads than cores OpenMP lets those that compute sleep between layers.
+    levels = picture.detach().cpu().numpy().transpose(1, 2, 0) * np.float32(255)
+    return np.rint(levels).clip(0, 255).astype(np.uint8)
 
 
 def from_pixels(pixels: Pixels) -> torch.Tensor:

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from core import photos
@@ -136,10 +137,13 @@ def show(place: st.delta_generator.DeltaGenerator, pixels: Pixels, caption: str)
     place.image(live.data_uri(pixels, quality=92), caption=caption, width="stretch", alt=caption)
 
 
-def show_pictures(original: Pixels, changed: Pixels) -> None:
-    """Show a photo before, its change amplified, and after."""
+drawn: dict[str, Pixels] = {}
+"""What stays while a run is watched."""
+
+
+def show_change(original: Pixels, changed: Pixels) -> None:
+    """Show the change of a photo, amplified, and the changed photo."""
     difference, factor = amplify(original, changed)
-    show(original_place, original, t("The photo"))
     amplified = kit.written_on(difference, factor)
     show(change_place, amplified, t("The change, ×{factor}", factor=factor))
     show(result_place, changed, t("The changed photo"))
@@ -150,7 +154,10 @@ def draw(snapshot: Snapshot) -> None:
     if snapshot.step is None or snapshot.step.result is None or snapshot.state.is_end:
         return
     found = snapshot.step.result
-    show_pictures(photos.to_pixels(found.original), snapshot.step.picture)
+    if "original" not in drawn:
+        drawn["original"] = photos.to_pixels(found.original)
+        show(original_place, drawn["original"], t("The photo"))
+    show_change(drawn["original"], snapshot.step.picture)
     plots.live_numbers(curve_place, live_numbers(found, snapshot))
 
 
@@ -183,7 +190,8 @@ def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
     same_kind = kind == (plan.settings.norm, plan.mask) and plan.bounded
     found = kit.within(outcome, epsilon) if same_kind else outcome.report
     goal = found.attempt.goal
-    show_pictures(found.original, found.adversarial)
+    show(original_place, found.original, t("The photo"))
+    show_change(found.original, found.adversarial)
     with before:
         layout.prediction_bars(found.before, highlight=goal.class_id)
     with after:
@@ -211,9 +219,8 @@ def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
         kit.compare(found)
         st.caption(t("Drag to compare before and after."))
     with plain_change:
-        flat = photos.to_pixels(
-            (photos.from_pixels(found.adversarial) - photos.from_pixels(found.original)) + 128 / 255
-        )
+        change = found.adversarial.astype(np.int16) - found.original
+        flat = (128 + change).clip(0, 255).astype(np.uint8)
         caption = t("The change as it is, ×1, around grey")
         layout.picture(kit.written_on(flat, 1), caption, caption)
     with curves:

@@ -23,10 +23,13 @@ from pages.kit.language import number, say, sentence, t
 _MOST_FRAMES_PER_SECOND = 5.5
 """Enough to see a picture grow; more would take processor time from it where the browser runs on
 the same machine."""
-_FRAMES_FOR_ALL = 24
+_FRAMES_FOR_ALL = 16
 """Shared among everybody who computes, so that a class's Wi-Fi carries it."""
 
-_LONGEST_NAP = 0.05
+_NAP = 0.05
+_NAP_IN_A_CROWD = 0.2
+_CROWD = 8
+"""With so many people, waking up for each of them costs more than a later answer."""
 _SECONDS_OF_A_FILM = 2.0
 """How often elements change while a run is watched; the frames of a film move in between."""
 _SECONDS_OF_THE_FIRST = 0.4
@@ -128,19 +131,20 @@ def watch(
         draw(snapshot)
         if snapshot.state.is_end:
             break
-        frames = max(1.0, min(_MOST_FRAMES_PER_SECOND, _FRAMES_FOR_ALL / max(1, snapshot.sharing)))
-        _rest(1 / frames - (time.monotonic() - began))
+        frames = max(0.5, min(_MOST_FRAMES_PER_SECOND, _FRAMES_FOR_ALL / max(1, snapshot.sharing)))
+        nap = _NAP_IN_A_CROWD if snapshot.sharing >= _CROWD else _NAP
+        _rest(1 / frames - (time.monotonic() - began), nap)
         # The timeout keeps a waiting or paused job's page answering.
         snapshot = job.wait(snapshot.version, timeout=0.5)
     if watched and rerun:
         st.rerun()
 
 
-def _rest(seconds: float) -> None:
-    """Sleep, but let the visitor interrupt."""
+def _rest(seconds: float, nap: float) -> None:
+    """Sleep, but let the visitor interrupt after each nap."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
-        time.sleep(min(left, _LONGEST_NAP))
+        time.sleep(min(left, nap))
         # Reading the session's state is one of the places where Streamlit looks whether the page
         # is to run again; drawing is the other, and not each frame draws anything.
         _ = "owner" in st.session_state
