@@ -219,8 +219,8 @@ def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
         kit.compare(found)
         st.caption(t("Drag to compare before and after."))
     with plain_change:
-        change = found.adversarial.astype(np.int16) - found.original
-        flat = (128 + change).clip(0, 255).astype(np.uint8)
+        difference = found.adversarial.astype(np.int16) - found.original
+        flat = (128 + difference).clip(0, 255).astype(np.uint8)
         caption = t("The change as it is, ×1, around grey")
         layout.picture(kit.written_on(flat, 1), caption, caption)
     with curves:
