@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator
 from functools import lru_cache
 from typing import Any
 
+from core import effort
 from core.problem import N_
 from core.steps import Step
 
@@ -63,7 +64,8 @@ def relayed_from_cluster(make: Generating) -> Generator[Step[Any], None, None]:
         asked = worker.advance.remote(name, make)
         try:
             while True:
-                ready, _ = ray.wait([asked], timeout=_WAIT_SECONDS)
+                with effort.waiting():
+                    ready, _ = ray.wait([asked], timeout=_WAIT_SECONDS)
                 if not ready:
                     yield _again(latest)
                     continue

@@ -23,6 +23,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
+from core import effort
 from core.environment import COMPUTE_THREADS, GRACE_SECONDS, MOST_JOBS
 from core.limits import LIMITS
 from core.log import who
@@ -136,6 +137,7 @@ class Job:
         lock: threading.RLock,
         changed: threading.Condition,
         clock: Callable[[], float],
+        effort: Callable[[], float],
     ) -> None:
         """Used by `Scheduler` only."""
         self.owner = owner
@@ -147,6 +149,7 @@ class Job:
         # The same lock, but a bell of its own: a step need not wake those who watch other jobs.
         self._news = threading.Condition(lock)
         self._clock = clock
+        self._effort = effort
         self._generator: JobGenerator | None = None
         self._state = State.WAITING
         self._step: Any | None = None
@@ -216,13 +219,15 @@ class Job:
         """Make steps for so long, or until someone needs the thread or the job's end.
 
         Returns:
-            The seconds it took; more than was granted where a step is long.
+            The seconds to be charged; more than was granted where a step is long, except for the
+            first: what it takes to begin, such as loading a network, serves others as well.
         """
+        begins, spent = self._generator is None, self._effort()
         self._turn_began = self._clock()
         self._make_steps(self._turn_began + seconds, interrupted)
-        took = self._clock() - self._turn_began
-        self._used += took
-        return took
+        self._used += self._clock() - self._turn_began
+        spent = self._effort() - spent
+        return min(spent, seconds) if begins else spent
 
     def _make_steps(self, until: float, interrupted: Callable[[], bool]) -> None:
         try:
@@ -319,6 +324,7 @@ class Scheduler:
         slice_seconds: float = SLICE_SECONDS,
         grace_seconds: float = GRACE_SECONDS.default,
         clock: Callable[[], float] = time.monotonic,
+        effort: Callable[[], float] | None = None,
     ) -> None:
         """Start the compute threads.
 
@@ -327,12 +333,15 @@ class Scheduler:
             most_jobs: how many take turns; those beyond wait, in order, until one has ended.
             slice_seconds: how long a job computes before it is the next one's turn, at most.
             grace_seconds: how long jobs and belongings outlive their session.
-            clock: tells the seconds by which computing is shared.
+            clock: tells the seconds that pass.
+            effort: tells those that the calling thread has computed, by which computing is shared;
+                None: `clock`.
         """
         self._most = most_jobs
         self._slice = slice_seconds
         self._grace = grace_seconds
         self._clock = clock
+        self._effort = effort or clock
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._queue: list[Job] = []  # waiting for room
@@ -384,6 +393,7 @@ class Scheduler:
                 self._lock,
                 self._changed,
                 self._clock,
+                self._effort,
             )
             if previous := session.jobs.get(name):
                 previous.stop()
@@ -596,6 +606,7 @@ def scheduler() -> Scheduler:
         threads=COMPUTE_THREADS.read(),
         most_jobs=MOST_JOBS.read(),
         grace_seconds=GRACE_SECONDS.read(),
+        effort=effort.spent,
     )
     # A thread that still computes while the interpreter goes would take the program down with
     # "terminate called without an active exception".

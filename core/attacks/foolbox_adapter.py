@@ -16,7 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from core import cores
+from core import cores, effort
 from core.attacks.goal import Goal
 from core.attacks.loop import Attempt, Settings
 from core.photos import to_pixels
@@ -228,7 +228,8 @@ def attack(
     made = 0
     try:
         while not watched.ended:
-            watched.resume()
+            with effort.waiting():
+                watched.resume()
             made = watched.queries
             # How many questions there will be nobody knows; the bar shows a share that grows.
             yield _step(watched, photo, goal, seed, total=made + max(count, made // 2))

@@ -12,7 +12,7 @@ from multiprocessing.pool import ThreadPool
 
 import torch
 
-from core import cores, photos
+from core import cores, effort, photos
 from core.problem import N_, Problem
 from core.steps import Step
 from core.training.data import Photo, Skipped
@@ -127,7 +127,11 @@ def _side_by_side(
     with ThreadPool(workers, _alone, (started,)) as pool:
         started.wait()
         torch.set_num_threads(workers)  # PyTorch takes the last word for all threads to come
-        yield from pool.imap(partial(_look, classifier, cache=cache), batches)
+        looked = pool.imap(partial(_look, classifier, cache=cache), batches)
+        for _ in batches:
+            with effort.waiting():
+                found = next(looked)
+            yield found
 
 
 def _alone(started: threading.Barrier) -> None:
