@@ -14,6 +14,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
+from core import effort
 from core.jobs import CATCH_UP_SECONDS, Scheduler, State, scheduler
 from core.problem import Problem
 from core.steps import Step
@@ -243,13 +244,78 @@ def test_shares_are_equal_among_people_not_among_jobs(make_scheduler, clock):
     turns = make_scheduler(clock=clock)
     plan = {("a", "one"): 1.0, ("a", "two"): 1.0, ("a", "three"): 1.0, ("b", "one"): 1.0}
     used = computed(turns, clock, plan, until=600)
-    assert used["a"] == pytest.approx(used["b"], abs=1)
+    # But for what each of four jobs needed to begin, and the step that is under way.
+    assert used["a"] == pytest.approx(used["b"], abs=4)
 
 
 def test_long_steps_buy_no_more_time_than_short_ones(make_scheduler, clock):
     turns = make_scheduler(clock=clock, slice_seconds=0.25)
     used = computed(turns, clock, {("trains", "p"): 1.0, ("draws", "p"): 0.0625}, until=600)
     assert used["trains"] == pytest.approx(used["draws"], abs=1.25)
+
+
+def test_what_a_job_needs_to_begin_is_not_held_against_it(make_scheduler, clock):
+    turns, log = make_scheduler(clock=clock, slice_seconds=0.25), []
+
+    def loading():
+        clock.now += 60  # a network, say, which serves the others as well
+        yield from clock.working(0.25, 8, log, "loads")()
+
+    gate = Gate(turns)
+    turns.submit("loads", "page", loading)
+    turns.submit("waits", "page", clock.working(0.25, 8, log, "waits"))
+    gate.open()
+    ended(turns.get("loads", "page"))
+    ended(turns.get("waits", "page"))
+    assert sorted(log[:4]) == ["loads", "loads", "waits", "waits"]
+
+
+def test_waiting_for_pythons_lock_is_not_computing(make_scheduler, clock):
+    """Where a clock on the wall is not told the same as the one of effort, effort counts."""
+    wall = Clock()
+    turns, log = make_scheduler(clock=wall, effort=clock, slice_seconds=0.25), []
+
+    def work(name, stalled):
+        for index in range(1, 9):
+            clock.now += 0.25
+            wall.now += stalled
+            log.append(name)
+            yield Step(index, 8)
+
+    gate = Gate(turns)
+    turns.submit("lucky", "page", lambda: work("lucky", 0.25))
+    turns.submit("unlucky", "page", lambda: work("unlucky", 3.0))
+    gate.open()
+    ended(turns.get("lucky", "page"))
+    ended(turns.get("unlucky", "page"))
+    assert all(set(log[i : i + 2]) == {"lucky", "unlucky"} for i in range(0, 16, 2))
+
+
+def test_a_step_wakes_only_those_who_watch_its_job(turns):
+    quiet, woken = turns.submit("a", "page", counting(ENDLESS)), []
+    quiet.pause()
+    paused = reached(quiet, State.PAUSED)
+
+    def watch():
+        woken.append(quiet.wait(paused.version, timeout=LIMIT).state)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    stepped(turns.submit("b", "page", counting(ENDLESS)), 200)
+    assert woken == []
+    quiet.stop()
+    watcher.join(LIMIT)
+    assert len(woken) == 1
+
+
+def test_effort_counts_what_others_compute_for_a_thread_and_no_idle_time():
+    before = effort.spent()
+    threading.Event().wait(0.05)  # as at a lock
+    idle = effort.spent() - before
+    with effort.waiting():
+        threading.Event().wait(0.05)
+    waited = effort.spent() - before - idle
+    assert idle < 0.04 <= waited
 
 
 def test_whoever_comes_later_catches_up_a_little_and_then_gets_the_same_share(
