@@ -167,6 +167,7 @@ class Job:
         self._problem: Problem | None = None
         self._stop_wanted = False
         self._pause_wanted = False
+        self._is_forgotten = False
 
     def snapshot(self) -> Snapshot:
         """Tell how far the job is; cheap."""
@@ -191,6 +192,19 @@ class Job:
             self._stop_wanted = True
             self._pause_wanted = False
             self._changed.notify_all()
+
+    def forget(self) -> None:
+        """Ask for the end, and keep nothing of what was reached, whoever still holds the job."""
+        with self._changed:
+            self._is_forgotten = True
+            self._conclude = None
+            self._drop()
+            self.stop()
+
+    def _drop(self) -> None:
+        self._step = self._result = None
+        self._history.clear()
+        self._pace.clear()
 
     def pause(self) -> None:
         """Ask for a pause after the present step."""
@@ -288,6 +302,8 @@ class Job:
         # The generator and its makers may hold networks and photos.
         self._generator = self._conclude = None
         self._make = _nothing
+        if self._is_forgotten:
+            self._drop()
         self._set(state)
 
     def _set(self, state: State) -> None:
@@ -349,6 +365,7 @@ class Scheduler:
         self._running: list[Job] = []
         self._paused: list[Job] = []
         self._served = 0.0  # what the owner who had the latest turn had used before it
+        self._quiet = 0.0  # likewise, when nobody computed, the last time
         self._urgent: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._sessions: dict[str, _Session] = {}
         self.on_end: Callable[[Job], None] = lambda job: None
@@ -531,10 +548,14 @@ class Scheduler:
             active = [*self._ready, *self._running]
             if len(active) < self._most or job._stop_wanted:
                 session = job._session
+                if not active:
+                    self._quiet = self._served
                 if all(other._session is not session for other in active):
-                    # Who begins a little later than the rest of a class catches up with it; more
-                    # of the time that somebody was idle is no credit to be used up later.
-                    session.used = max(session.used, self._served - CATCH_UP_SECONDS)
+                    # Who begins a little later than the rest of a class catches up with it. No
+                    # other time that somebody was idle is a credit to be used up later, nor is
+                    # what an earlier run has cost a debt.
+                    begun = max(self._served - CATCH_UP_SECONDS, self._quiet)
+                    session.used = min(max(session.used, begun), self._served)
                 self._queue.remove(job)
                 self._ready.append(job)
         self._tell()
@@ -583,7 +604,7 @@ class Scheduler:
         for owner, session in list(self._sessions.items()):
             if session.expires is not None and session.expires <= now:
                 for job in session.jobs.values():
-                    job.stop()
+                    job.forget()
                 del self._sessions[owner]
                 self._has_freed = True
 
