@@ -1,9 +1,9 @@
 """Convolutions and the activations behind them, computed and differentiated several at a time.
 
-Exactly the same numbers, a fifth sooner on processors: the activation is computed inside the
-convolution, so that a map is written once instead of twice, and on the way back the slopes that
-an activation lets through are sorted out in place, since between the convolutions of a chain
-nobody else has a use for them.
+The same answers bit for bit, and the same slopes up to rounding, a fifth sooner on processors: the
+activation is computed inside the convolution, so that a map is written once instead of twice, and
+on the way back the slopes that an activation lets through are sorted out in place, since between
+the convolutions of a chain nobody else has a use for them.
 """
 
 from __future__ import annotations
