@@ -1,10 +1,10 @@
 """Thirty students at once on one server: does it hold?
 
-    python -m benchmarks.classroom_load [--students 30] [--steps 32] [--attack-steps 20]
+    python -m benchmarks.classroom_load [--students 30] [--steps 64] [--attack-steps 64]
 
 Real sessions of a real server, over its own protocol (`benchmarks.visitor`). Each draws an ideal
 class, then attacks a photo, and all the while changes something on the page now and then. The
-server has the machine to itself but for the visitors' part. With 30 students it takes about seven
+server has the machine to itself but for the visitors' part. With 30 students it takes about ten
 minutes on two cores.
 
 What it prints: errors; runs that came to their end; the progress of the slowest over that of the
@@ -167,8 +167,8 @@ def main() -> None:
     """Start a server, send the class, and print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--students", type=int, default=30)
-    parser.add_argument("--steps", type=int, default=32)
-    parser.add_argument("--attack-steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=64)
+    parser.add_argument("--attack-steps", type=int, default=64)
     options = parser.parse_args()
     with started() as (url, server):
         print(json.dumps(asyncio.run(school(url, server, options))))

@@ -114,7 +114,6 @@ def test_a_tour_whose_pictures_failed_can_be_tried_again(visit):
     app.segmented_control(key="maps_view").set_value("tour").run()
     app.button(key="maps_tour_start").click().run()
     owner = app.session_state["owner"]
-    scheduler().get(owner, "maps_tour").wait(timeout=60)
     broken = scheduler().submit(owner, "maps_tour", failing)
     assert wait_for_end(broken).problem is not None
     app.run()
