@@ -8,8 +8,8 @@ server has the machine to itself but for the visitors' part. With 30 students it
 minutes on two cores.
 
 What it prints: errors; runs that came to their end; the progress of the slowest over that of the
-fastest, at its worst, from when all have begun and the fastest has done a quarter; how long a page took to stand anew
-after a change; the server's memory. "Idle" is the memory before the class, after one visitor has
+fastest, at its worst, from when all have begun and the fastest has done a quarter; how long a page
+took to stand anew after a change; the server's memory. "Idle" is the memory before the class, after one visitor has
 been through both pages and gone: networks are loaded, nobody is there.
 """
 

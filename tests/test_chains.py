@@ -76,9 +76,10 @@ def test_a_chain_pads_as_tensorflow_does(size):
         assert torch.allclose(found, wanted, rtol=1e-5, atol=1e-4)
 
 
-def test_the_real_network_answers_and_derives_as_layer_by_layer(lite0, dalmatian):
-    picture = photos.prepare(dalmatian, lite0.input_size)
-    pictures = torch.cat([picture, picture.flip(-1)])
+@pytest.mark.parametrize("side", [224, 240, 97])
+def test_the_real_network_answers_and_derives_as_layer_by_layer(lite0, dalmatian, side):
+    picture = photos.prepare(dalmatian, side)
+    pictures = torch.cat([picture, picture.flip(-1), torch.rand(1, 3, side, side)])
 
     def layer_by_layer(pictures: torch.Tensor) -> torch.Tensor:
         return lite0.head(lite0.body(lite0.normalise(pictures)))
@@ -86,6 +87,8 @@ def test_the_real_network_answers_and_derives_as_layer_by_layer(lite0, dalmatian
     expected, expected_slope = answer_and_slope(layer_by_layer, pictures)
     answer, slope = answer_and_slope(lite0, pictures)
     assert torch.equal(answer, expected)
+    with torch.no_grad():
+        assert torch.allclose(lite0(pictures), expected, atol=1e-4)
     assert torch.allclose(slope, expected_slope, rtol=1e-3, atol=1e-6 * expected_slope.abs().max())
     assert len(list(chained(lite0.body).graph.nodes)) < len(list(lite0.body.graph.nodes)) / 2
 

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import photos
 from core.__main__ import main as command_line
-from core.jobs import Job, Snapshot, scheduler
+from core.jobs import scheduler
 from core.problem import Problem
 from pages.kit import registry
 
@@ -115,19 +115,12 @@ def test_a_tour_whose_pictures_failed_can_be_tried_again(visit):
     app.button(key="maps_tour_start").click().run()
     owner = app.session_state["owner"]
     broken = scheduler().submit(owner, "maps_tour", failing)
-    assert wait_for_end(broken).problem is not None
+    assert broken.wait(timeout=60).problem is not None
     app.run()
     assert "The pen broke." in [error.value for error in app.error]
     app.button(key="maps_tour_start").click().run()
     assert scheduler().get(owner, "maps_tour") is not broken
     assert not app.exception
-
-
-def wait_for_end(job: Job) -> Snapshot:
-    snapshot = job.snapshot()
-    while not snapshot.state.is_end:
-        snapshot = job.wait(snapshot.version, timeout=60)
-    return snapshot
 
 
 def test_another_layer_shows_other_maps(visit):
