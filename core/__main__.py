@@ -226,7 +226,10 @@ def _parser() -> argparse.ArgumentParser:
         "--way",
         choices=("head", "blocks", "scratch", "all"),
         default="head",
-        help="what learns: the head, the last blocks too, or everything from random weights",
+        help=(
+            "what learns: the head, the last blocks too, or everything from random weights;"
+            " all: try these three, and keep the best"
+        ),
     )
     added.add_argument("--blocks", type=int, default=2, help="how many of the last blocks learn")
     added.add_argument(

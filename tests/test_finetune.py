@@ -12,6 +12,7 @@ from torch import nn
 from core import photos
 from core.problem import Problem
 from core.steps import finish
+from core.training import finetune
 from core.training.comparison import compare
 from core.training.data import Dataset, from_files
 from core.training.descent import (
@@ -293,3 +294,20 @@ def test_a_network_that_nobody_attacked_is_compared_by_the_recipe(samples):
     found = next(step.result for step in steps if step.result)
     steps.close()
     assert found[PLAIN].settings.tuning == RECIPE
+
+
+def test_too_many_photos_to_keep_are_looked_at_anew_and_learned_from_alike(samples, monkeypatch):
+    base, cache = loading.shared("efficientnet_lite0"), EmbeddingCache()
+    tuning = TuningSettings(blocks=1, epochs=2, tricks=Tricks(augmentation=True))
+    settings = Settings(per_class=3, tuning=tuning, head=HeadSettings(epochs=2))
+    kept = list(train(base, samples, settings, cache))
+    monkeypatch.setattr(finetune, "_MOST_BYTES_OF_MAPS", 0)
+    anew = list(train(base, samples, settings, cache))
+    losses = [
+        [step.scalars["training loss"] for step in steps if "training loss" in step.scalars]
+        for steps in (kept, anew)
+    ]
+    assert len(losses[0]) == 2
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    assert [step.index for step in anew] == sorted(step.index for step in anew)
+    assert anew[-1].index == anew[-1].total

@@ -1,15 +1,17 @@
 """Training more than the head: the last blocks of a network, or all of it from random weights.
 
 What lies before the first block that learns never changes, so its maps are computed once per
-photo and view, and each epoch only runs through what learns.
+photo and view, and each epoch only runs through what learns. Where there are too many photos for
+that, they are computed anew for each batch.
 """
 
 from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import torch
 from torch import fx, nn
@@ -107,17 +109,63 @@ class Tuned:
     examination: Examination
 
 
+Views = Callable[[torch.Tensor], list[torch.Tensor]]
+"""Gives the views of pictures (n, 3, S, S) that are learned from; the first is as they are."""
+
+
+class _Seen(Protocol):
+    """What the part that never changes makes of n photos."""
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """Their classes, (n,)."""
+        ...
+
+    def draw(self, chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Give one view of each of the chosen photos, by chance, (chosen, ...)."""
+        ...
+
+    def as_they_are(self, chosen: torch.Tensor) -> torch.Tensor:
+        """Give the chosen photos in their first view, (chosen, ...)."""
+        ...
+
+
 @dataclass(frozen=True)
-class _Maps:
-    """What the part that never changes makes of some photos, (views, n, ...)."""
+class _Kept:
+    """Computed once, (views, n, ...)."""
 
     views: torch.Tensor
     labels: torch.Tensor
 
     def draw(self, chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Give one view of each of the chosen photos, by chance."""
         view = torch.randint(len(self.views), (len(chosen),), generator=generator)
         return self.views[view, chosen]
+
+    def as_they_are(self, chosen: torch.Tensor) -> torch.Tensor:
+        return self.views[0, chosen]
+
+
+@dataclass(frozen=True)
+class _Anew:
+    """Computed for each batch, since all of it would take too much memory."""
+
+    learner: _Learner
+    photos: Sequence[Photo]
+    ways: Views
+    labels: torch.Tensor
+
+    def draw(self, chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        views = [self.ways(picture) for picture in self._pictures(chosen)]
+        view = torch.randint(len(views[0]), (len(chosen),), generator=generator).tolist()
+        drawn = torch.cat([some[place] for some, place in zip(views, view, strict=True)])
+        return self.learner.prepare(drawn)
+
+    def as_they_are(self, chosen: torch.Tensor) -> torch.Tensor:
+        return self.learner.prepare(torch.cat(self._pictures(chosen)))
+
+    def _pictures(self, chosen: torch.Tensor) -> list[torch.Tensor]:
+        size = self.learner.plain.input_size
+        return [_picture(self.photos[place], size) for place in chosen.tolist()]
 
 
 class _Learner:
@@ -251,7 +299,7 @@ def tune(
             return
 
 
-def _descend(learner: _Learner, learned: _Maps, settings: TuningSettings) -> Iterator[Batch]:
+def _descend(learner: _Learner, learned: _Seen, settings: TuningSettings) -> Iterator[Batch]:
     random = torch.Generator().manual_seed(settings.seed + 1)
 
     def model(kept: torch.Tensor) -> torch.Tensor:
@@ -285,29 +333,30 @@ def _look(
     *,
     total: int,
     done: int = 0,
-) -> Generator[Step[Tuned], None, _Maps]:
-    """Compute what does not change, once per photo and view."""
+) -> Generator[Step[Tuned], None, _Seen]:
+    """Compute what does not change, once per photo and view, as far as that fits."""
     size = learner.plain.input_size
-    ways = _views if settings.tricks.augmentation and not done else (lambda picture: [picture])
+    ways = _views if settings.tricks.augmentation and not done else _as_they_are
+    labels = torch.tensor([photo.label for photo in wanted], dtype=torch.long)
+    bytes_of_a_view = learner.prepare(_picture(wanted[0], size)).nbytes * len(wanted)
+    if bytes_of_a_view > _MOST_BYTES_OF_MAPS:
+        return _Anew(learner, wanted, ways, labels)
+    fitting = _MOST_BYTES_OF_MAPS // bytes_of_a_view
     kept: list[torch.Tensor] = []
     for start in range(0, len(wanted), _BATCH_OF_MAPS):
         some = wanted[start : start + _BATCH_OF_MAPS]
         pictures = torch.cat([_picture(photo, size) for photo in some])
-        seen = ways(pictures)
-        if kept:  # memory is bounded: with many photos there are fewer views
-            seen = seen[: len(kept[0])]
-        else:
-            first = learner.prepare(pictures[:1])
-            fitting = _MOST_BYTES_OF_MAPS // (first.nbytes * len(wanted))
-            seen = seen[: max(1, fitting)]
-        kept.append(torch.stack([learner.prepare(view) for view in seen]))
+        kept.append(torch.stack([learner.prepare(view) for view in ways(pictures)[:fitting]]))
         yield Step(done + start + len(some), total, phase=N_("looking at the photos"))
-    labels = torch.tensor([photo.label for photo in wanted], dtype=torch.long)
-    return _Maps(torch.cat(kept, dim=1), labels)
+    return _Kept(torch.cat(kept, dim=1), labels)
 
 
 def _picture(photo: Photo, size: int) -> torch.Tensor:
     return photos.prepare(photos.decode(photo.data, photo.name), size)
+
+
+def _as_they_are(pictures: torch.Tensor) -> list[torch.Tensor]:
+    return [pictures]
 
 
 def _views(pictures: torch.Tensor) -> list[torch.Tensor]:
@@ -328,14 +377,14 @@ def _answer(learner: _Learner, kept: torch.Tensor) -> torch.Tensor:
 
 
 def _examine(
-    learner: _Learner, maps: _Maps, now: Step[Tuned]
+    learner: _Learner, seen: _Seen, now: Step[Tuned]
 ) -> Generator[Step[Tuned], None, Examination]:
     """Let the network answer, a few photos at a time, so that others get their turns."""
     logits: list[torch.Tensor] = []
-    for kept in torch.split(maps.views[0], 4 * _BATCH_OF_MAPS):
-        logits.append(_answer(learner, kept))
+    for some in torch.split(torch.arange(len(seen.labels)), 4 * _BATCH_OF_MAPS):
+        logits.append(_answer(learner, seen.as_they_are(some)))
         yield replace(now, phase=N_("examining"))
-    return examined(torch.cat(logits), maps.labels)
+    return examined(torch.cat(logits), seen.labels)
 
 
 def _kept(base: Classifier, learner: _Learner, epoch: int, answers: Examination) -> Tuned:
