@@ -24,9 +24,9 @@ SINCE_CLICK = """([selector, index, kind]) => new Promise((resolve, reject) => {
     .map(element => element.shadowRoot).filter(Boolean)]
     .flatMap(root => [...root.querySelectorAll(selector)]);
   const look = {
-    maps: () => deep('.channels img')[0]?.src,
+    maps: () => deep('.st-key-maps_mosaic img')[0]?.src,
     channel: () => document.querySelector('h3')?.textContent + [...document.querySelectorAll(
-      '[data-testid="stImage"] img')].slice(0, 2).map(image => image.src).join(),
+      '.st-key-maps_row_channel img')].map(image => image.src).join(),
   }[kind];
   const before = look();
   const timer = setTimeout(() => reject('nothing changed'), 20000);
@@ -84,7 +84,7 @@ def choose(page: Any, title: str) -> None:
     page.get_by_role("combobox", name="Network").click()
     page.get_by_role("option", name=title).click()
     page.get_by_role("radiogroup", name=f"The layers of {title}").wait_for()
-    page.locator(".channels img").wait_for()
+    page.locator(".st-key-maps_mosaic img").wait_for()
 
 
 def main() -> None:
@@ -97,7 +97,7 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-US")
         page.set_default_timeout(120_000)
         page.goto(f"{url}/feature_maps")
-        page.locator(".channels img").wait_for()
+        page.locator(".st-key-maps_mosaic img").wait_for()
         for network, patience in LOOKING_THROUGH.items():
             if network == "vgg16":
                 choose(page, "VGG-16")

@@ -1,17 +1,12 @@
-// A mosaic of channels to choose one from, with the mouse or the arrow keys.
+// A grid over a mosaic of channels, to choose one with the mouse or the arrow keys.
 export default function ({ data, parentElement, setStateValue }) {
   const { columns, rows } = data;
   const grid = document.createElement("div");
   grid.className = "channels";
-  const picture = document.createElement("img");
-  picture.src = data.src;
-  picture.alt = data.label;
-  const cells = document.createElement("div");
-  cells.className = "cells";
-  cells.setAttribute("role", "radiogroup");
-  cells.setAttribute("aria-label", data.label);
-  cells.style.gridTemplateColumns = `repeat(${columns}, 1fr)`;
-  cells.style.gridTemplateRows = `repeat(${rows}, 1fr)`;
+  grid.setAttribute("role", "radiogroup");
+  grid.setAttribute("aria-label", data.label);
+  grid.style.gridTemplateColumns = `repeat(${columns}, 1fr)`;
+  grid.style.gridTemplateRows = `repeat(${rows}, 1fr)`;
 
   // Who goes on with the arrow keys is ahead of the server: what it answers late is not the choice.
   if (parentElement.wanted === data.selected) parentElement.wanted = undefined;
@@ -31,7 +26,7 @@ export default function ({ data, parentElement, setStateValue }) {
     };
     return button;
   });
-  cells.onkeydown = (event) => {
+  grid.onkeydown = (event) => {
     const all = buttons.length;
     const step = {
       ...{ ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns },
@@ -44,8 +39,7 @@ export default function ({ data, parentElement, setStateValue }) {
     to.focus();
     to.click();
   };
-  cells.append(...buttons);
-  grid.append(picture, cells);
+  grid.append(...buttons);
   // A click redraws the grid; whoever works with the keys must not lose their place.
   const hadFocus = parentElement.querySelector(".channels")?.contains(
     parentElement.getRootNode().activeElement,

@@ -180,19 +180,23 @@ def _mosaic(maps: FeatureMaps, sheet: Sheet, place: str) -> int:
     chosen = st.session_state.get(kept)
     channel = chosen if chosen in sheet.channels else sheet.channels[0]
     columns, rows = pictures.grid(len(sheet.channels))
-    _grid(
-        key=key,
-        data={
-            "src": sheet.uri,
-            "columns": columns,
-            "rows": rows,
-            "channels": sheet.channels,
-            "selected": channel,
-            "word": t("Channel"),
-            "label": t("Mosaic of the feature maps of {layer}", layer=maps.layer.name),
-        },
-        on_channel_change=lambda: _choose(kept, key),
-    )
+    label = t("Mosaic of the feature maps of {layer}", layer=maps.layer.name)
+    # Half a megabyte that a click does not change: the browser has it, if it is an element of its
+    # own. The grid lies over it (style.css).
+    with st.container(key="maps_mosaic"):
+        st.image(sheet.uri, width="stretch", alt=label)
+        _grid(
+            key=key,
+            data={
+                "columns": columns,
+                "rows": rows,
+                "channels": sheet.channels,
+                "selected": channel,
+                "word": t("Channel"),
+                "label": label,
+            },
+            on_channel_change=lambda: _choose(kept, key),
+        )
     return int(channel)
 
 
