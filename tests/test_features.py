@@ -221,6 +221,16 @@ def test_own_scale_stretches_each_map_and_common_scale_lets_them_be_compared():
     assert DARKEST != weak[0, -1].tolist() != BRIGHTEST
 
 
+def test_maps_shown_beside_others_have_the_same_colours_for_the_same_values():
+    before, after = maps_of([[0.0, 1.0]], [[0.0, 8.0]]), maps_of([[1.0, 2.0]], [[0.0, 4.0]])
+    weak, strong = (
+        tiles(mosaic(f, [0, 1], beside=g), 2, 1, 3) for f, g in ((before, after), (after, before))
+    )
+    assert weak[0][0, -1].tolist() == strong[0][0, 0].tolist()  # both are 1
+    assert strong[0][0, -1].tolist() == weak[1][0, -1].tolist() == BRIGHTEST
+    assert DARKEST != strong[1][0, -1].tolist() != BRIGHTEST
+
+
 @pytest.mark.parametrize("scale", ["own", "common"])
 @pytest.mark.parametrize("value", [0.0, 7.0, -7.0])
 def test_flat_maps_are_dark_and_not_nan(scale, value):
@@ -255,8 +265,9 @@ def test_the_overlay_lights_the_photo_where_the_channel_is_active():
 
 def test_the_strip_of_the_lesson_has_a_column_for_each_channel_and_a_row_for_each_place():
     features = some_maps(512, side=7)
-    rows = strip(features, cell=1)
+    rows = strip(features, cell=(1, 1))
     assert rows.shape == (49, 512, 3)
+    assert strip(features, cell=(2, 3)).shape == (98, 1536, 3)
     channel, place = np.unravel_index(features.maps.reshape(512, -1).argmax(), (512, 49))
     assert rows[place, channel].tolist() == BRIGHTEST
 

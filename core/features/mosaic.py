@@ -27,6 +27,7 @@ def mosaic(
     channels: list[int],
     *,
     scale: Scale = "own",
+    beside: FeatureMaps | None = None,
     width: int = 1200,
     gap: int = 3,
 ) -> Pixels:
@@ -36,6 +37,8 @@ def mosaic(
         features: the maps.
         channels: which, in this order.
         scale: "own" stretches each map over all colours, "common" lets them be compared.
+        beside: maps of the same shape that are shown beside these; the same colour then means the
+            same in both.
         width: greatest width of the picture in pixels.
         gap: pixels between maps.
 
@@ -44,12 +47,13 @@ def mosaic(
         the layer is signed, white for zero, red above and blue below it.
     """
     maps = features.maps[channels]
+    seen = maps if beside is None else np.concatenate([maps, beside.maps[channels]], axis=2)
     columns, rows = grid(len(maps))
     cell = max(8, (width - gap) // columns - gap)
     picture = np.full((rows * (cell + gap) + gap, columns * (cell + gap) + gap, 3), 255, np.uint8)
     colours = _colours(_DIVERGING if features.signed else _VIRIDIS)
     shares_of = _around_zero if features.signed else _stretched
-    for position, shares in enumerate(shares_of(maps, scale)):
+    for position, shares in enumerate(shares_of(maps, seen, scale)):
         row, column = divmod(position, columns)
         top, left = row * (cell + gap) + gap, column * (cell + gap) + gap
         tile = Image.fromarray((shares * 255).astype(np.uint8))
@@ -68,19 +72,26 @@ def grid(count: int) -> tuple[int, int]:
     return columns, math.ceil(count / columns)
 
 
-def _stretched(maps: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
-    """Bring maps (N, h, w) to [0, 1], each by itself or all together; flat ones become 0."""
+def _stretched(
+    maps: NDArray[np.float32], seen: NDArray[np.float32], scale: Scale
+) -> NDArray[np.float32]:
+    """Bring maps (N, h, w) to [0, 1], each by itself or all together; flat ones become 0.
+
+    How far the values reach is taken from what is seen of each channel, (N, ...).
+    """
     axes = (1, 2) if scale == "own" else None
-    low = maps.min(axis=axes, keepdims=True)
-    span = maps.max(axis=axes, keepdims=True) - low
+    low = seen.min(axis=axes, keepdims=True)
+    span = seen.max(axis=axes, keepdims=True) - low
     stretched: NDArray[np.float32] = (maps - low) / np.where(span > 0, span, 1)
     return stretched
 
 
-def _around_zero(maps: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
-    """Bring maps (N, h, w) to [0, 1] with zero at one half."""
+def _around_zero(
+    maps: NDArray[np.float32], seen: NDArray[np.float32], scale: Scale
+) -> NDArray[np.float32]:
+    """Bring maps (N, h, w) to [0, 1] with zero at one half; see `_stretched`."""
     axes = (1, 2) if scale == "own" else None
-    reach = np.abs(maps).max(axis=axes, keepdims=True)
+    reach = np.abs(seen).max(axis=axes, keepdims=True)
     shares: NDArray[np.float32] = (0.5 + maps / np.where(reach > 0, 2 * reach, 1)).astype(
         np.float32
     )
@@ -95,7 +106,8 @@ def overlay(features: FeatureMaps, channel: int, seen: Pixels) -> Pixels:
         channel: which.
         seen: the photo as the network sees it, (H, W, 3).
     """
-    shares = _stretched(np.abs(features.maps[channel])[None], "own")[0]
+    strength = np.abs(features.maps[channel])[None]
+    shares = _stretched(strength, strength, "own")[0]
     height, width, _ = seen.shape
     light = Image.fromarray((shares * 255).astype(np.uint8))
     light = light.resize((width, height), Image.Resampling.BICUBIC)
@@ -132,23 +144,23 @@ def marked(seen: Pixels, spot: Spot) -> Pixels:
     return np.asarray(picture)
 
 
-def strip(features: FeatureMaps, *, cell: int = 3) -> Pixels:
+def strip(features: FeatureMaps, *, cell: tuple[int, int] = (3, 3)) -> Pixels:
     """Show a layer as the lesson does: a column for each channel, its map unrolled down it.
 
     For the last layer of VGG-16 that is 512 columns of 7·7 = 49 values.
 
     Args:
         features: the maps.
-        cell: side of a value in pixels.
+        cell: height and width of a value in pixels.
 
     Returns:
-        An 8-bit picture, (h · w · cell, channels · cell, 3), on one common scale.
+        An 8-bit picture, (h · w · height, channels · width, 3), on one common scale.
     """
     maps = features.maps
-    shares = (_around_zero if features.signed else _stretched)(maps, "common")
+    shares = (_around_zero if features.signed else _stretched)(maps, maps, "common")
     columns = (shares.reshape(len(maps), -1).T * 255).astype(np.uint8)
     colours = _colours(_DIVERGING if features.signed else _VIRIDIS)
-    return colours[columns.repeat(cell, axis=0).repeat(cell, axis=1)]
+    return colours[columns.repeat(cell[0], axis=0).repeat(cell[1], axis=1)]
 
 
 def patches(filters: NDArray[np.float32], *, cell: int = 64, gap: int = 3) -> Pixels:

@@ -19,7 +19,7 @@ from core.zoo.classifier import Classifier
 from pages.kit import channel as channel_kit
 from pages.kit import layout, save, session
 from pages.kit import maps as maps_kit
-from pages.kit.language import class_name, percent, plain, remember_choice, t
+from pages.kit.language import class_name, number, percent, plain, remember_choice, t
 
 KINDS = {
     "networks": N_("networks"),
@@ -103,7 +103,7 @@ def _columns(
     channels: list[int] = []
     pictures = []
     columns = zip(st.columns(len(shown)), shown, strict=True)
-    for number, (column, (title, network, photo, layer)) in enumerate(columns):
+    for place, (column, (title, network, photo, layer)) in enumerate(columns):
         observation = maps_kit.observed(network, photo)
         maps = observation.maps[layer]
         if not (same_channels and channels):
@@ -111,7 +111,7 @@ def _columns(
         answer = observation.predictions[0]
         with column:
             layout.label(plain(title))
-            with st.container(key=f"maps_row_compare_{number}"):
+            with st.container(key=f"maps_row_compare_{place}"):
                 _photo_and_answer(observation.seen, answer.class_name, answer.probability)
             pictures.append(_maps(maps, channels))
     return pictures
@@ -124,8 +124,8 @@ def _photo_and_answer(seen: Pixels, name: str, probability: float) -> None:
     words.markdown(f"**{plain(class_name(name))}**  \n{percent(probability, 1)}")
 
 
-def _maps(maps: FeatureMaps, channels: list[int]) -> Pixels:
-    picture = mosaic.mosaic(maps, channels, width=700)
+def _maps(maps: FeatureMaps, channels: list[int], beside: FeatureMaps | None = None) -> Pixels:
+    picture = mosaic.mosaic(maps, channels, beside=beside, width=700)
     layout.picture(
         picture,
         t(
@@ -169,19 +169,20 @@ def _own(photo: Image.Image, layer: str) -> None:
     channels = [int(channel) for channel in (-changed).argsort(kind="stable")[:_SHOWN]]
     titles = (plain(base.title), t("★ Your network"))
     pictures = []
-    for column, title, seen in zip(
-        st.columns(2, gap="medium"), titles, (before, after), strict=True
+    pair = (before.maps[shown], after.maps[shown])
+    for column, title, maps, beside in zip(
+        st.columns(2, gap="medium"), titles, pair, reversed(pair), strict=True
     ):
         with column:
             layout.label(title)
-            pictures.append(_maps(seen.maps[shown], channels))
+            pictures.append(_maps(maps, channels, beside))
     st.caption(
         t(
-            "The maps that changed most come first. Channel {channel} changed by {share} of the layer's strength, all {count} channels by {mean} on average.",
+            "The maps that changed most come first, in the same colours on both sides. Channel {channel} changed by {most} times what a channel of this layer is strong on average, all {count} channels by {mean} times.",
             channel=channels[0],
-            share=percent(float(changed[channels[0]])),
+            most=number(float(changed[channels[0]]), 1),
             count=len(changed),
-            mean=percent(float(changed.mean())),
+            mean=number(float(changed.mean()), 1),
         )
     )
     _download(pictures, f"changed-{shown}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ _ASSETS = Path(__file__).parents[2] / "assets" / "components"
 _MOST_BYTES = 300_000_000
 """A photo's maps take 10 MB in the built-in network and 120 MB in VGG-16."""
 _MOST_MOSAICS = 12
+_STRIP_WIDTH = 1500
 
 ORDERS: dict[Order, str] = {
     "strength": N_("strongest first"),
@@ -115,6 +117,8 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
     maps = observation.maps[name]
     order, scale, strip_wanted = _dials(maps)
     sheet = _sheet(photo_key(classifier, photo), maps, order, scale)
+    if strip_wanted:
+        _strip(classifier, maps)
     left, right = st.columns([1.15, 1], gap="medium")
     with left:
         channel = _mosaic(maps, sheet, f"{classifier.provenance.network}_{name}")
@@ -132,20 +136,25 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
     with right:
         _one_channel(maps, channel, observation.seen)
     channel_kit.more(classifier, name, channel)
-    if strip_wanted:
-        whole = pictures.strip(maps, cell=max(1, 1500 // len(maps.maps)))
-        layout.picture(
-            whole,
-            t(
-                "The strip of the lesson: one column for each of {count} channels, its {values} values down it",
-                count=len(maps.maps),
-                values=maps.maps[0].size,
-            ),
-            t("All channels of {layer} as columns", layer=name),
-        )
-        stem = f"strip-{classifier.provenance.network}-{name}"
-        save.png(lambda: whole, stem, "maps_strip_download")
     _downloads(classifier, observation, maps, sheet, channel)
+
+
+def _strip(classifier: Classifier, maps: FeatureMaps) -> None:
+    """Show all values of a layer as the lesson does, four times as wide as high."""
+    name, count, values = maps.layer.name, len(maps.maps), maps.maps[0].size
+    width = max(1, _STRIP_WIDTH // count)
+    whole = pictures.strip(maps, cell=(math.ceil(count * width / 4 / values), width))
+    layout.picture(
+        whole,
+        t(
+            "The strip of the lesson: one column for each of {count} channels, its {values} values down it",
+            count=count,
+            values=values,
+        ),
+        t("All channels of {layer} as columns", layer=name),
+    )
+    stem = f"strip-{classifier.provenance.network}-{name}"
+    save.png(lambda: whole, stem, "maps_strip_download")
 
 
 def _dials(maps: FeatureMaps) -> tuple[Order, Scale, bool]:
