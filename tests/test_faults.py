@@ -6,6 +6,7 @@ What a browser does is done over Streamlit's own protocol, see `benchmarks/visit
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from benchmarks.serving import ROOT, started
 from benchmarks.visitor import Visitor
 
 GRACE = "IDEALCAT_GRACE_SECONDS"
+STREAMLITS_GRACE = "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL"
 A_WHILE = 60.0
 
 
@@ -27,7 +29,10 @@ def log(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def url(log):
-    with log.open("wb") as output, started("app.py", {GRACE: "3"}, output) as (address, _):
+    with (
+        log.open("wb") as output,
+        started("app.py", {GRACE: "3", STREAMLITS_GRACE: "3"}, output) as (address, _),
+    ):
         yield address
 
 
@@ -75,6 +80,25 @@ def test_the_run_of_a_browser_that_was_killed_ends_and_the_others_have_its_share
         await stays.leave()
 
     asyncio.run(play())
+
+
+def test_who_has_left_is_forgotten_though_nobody_comes_or_goes_after(url, log):
+    async def play():
+        visitor = Visitor(url)
+        await visitor.connect()
+        await visitor.open("ideal_class")
+        await visitor.until(lambda: visitor.finished > 0, A_WHILE)
+        await visitor.leave()
+
+    def forgotten() -> int:
+        lines = (json.loads(line) for line in log.read_text().splitlines() if line[:1] == "{")
+        return sum(line["count"] for line in lines if line["event"] == "sessions forgotten")
+
+    asyncio.run(play())
+    before, began = forgotten(), time.monotonic()
+    while forgotten() == before and time.monotonic() - began < A_WHILE:
+        time.sleep(0.2)
+    assert forgotten() > before
 
 
 def test_a_server_that_is_told_to_go_under_load_goes_cleanly_within_ten_seconds(tmp_path):

@@ -7,11 +7,12 @@ import threading
 from functools import lru_cache
 
 import streamlit as st
+from streamlit import runtime
 
 from core import log, metrics
 from core.jobs import scheduler
 from core.zoo import catalogue
-from pages.kit import uploads
+from pages.kit import housekeeping, uploads
 from pages.kit.language import t
 
 _ready = threading.Event()
@@ -36,6 +37,8 @@ def _begin() -> None:
     uploads.guard()
     scheduler().on_end = metrics.ends().note
     metrics.log_regularly(scheduler())
+    if runtime.exists():
+        housekeeping.tidy_regularly()
     threading.Thread(target=_import_all, name="warm-up", daemon=True).start()
 
 
