@@ -28,6 +28,7 @@ from core.environment import COMPUTE_THREADS, GRACE_SECONDS, MOST_JOBS
 from core.limits import LIMITS
 from core.log import who
 from core.memory import give_back, memory_mb
+from core.prices import Account, Turn
 from core.problem import N_, Problem
 
 SLICE_SECONDS = 0.25
@@ -161,6 +162,8 @@ class Job:
         self._started = clock()
         self._ended: float | None = None
         self._used = 0.0
+        self._steps_made = 0
+        self._account = Account()
         self._turn_began = 0.0
         self._pace: deque[tuple[float, int]] = deque()
         self._result: Any | None = None
@@ -229,19 +232,13 @@ class Job:
 
     # What follows is called by compute threads.
 
-    def _advance(self, seconds: float, interrupted: Callable[[], bool]) -> float:
-        """Make steps for so long, or until someone needs the thread or the job's end.
-
-        Returns:
-            The seconds to be charged; more than was granted where a step is long, except for the
-            first: what it takes to begin, such as loading a network, serves others as well.
-        """
-        begins, spent = self._generator is None, self._effort()
+    def _advance(self, seconds: float, interrupted: Callable[[], bool]) -> Turn:
+        """Make steps for so long, or until someone needs the thread or the job's end."""
+        spent, steps = self._effort(), self._steps_made
         self._turn_began = self._clock()
         self._make_steps(self._turn_began + seconds, interrupted)
         self._used += self._clock() - self._turn_began
-        spent = self._effort() - spent
-        return min(spent, seconds) if begins else spent
+        return Turn(self._effort() - spent, self._steps_made - steps)
 
     def _make_steps(self, until: float, interrupted: Callable[[], bool]) -> None:
         try:
@@ -274,6 +271,7 @@ class Job:
     def _record(self, step: JobStep) -> None:
         with self._changed:
             self._step = step
+            self._steps_made += 1
             for name, value in step.scalars.items():
                 self._history.setdefault(name, []).append(value)
             used = self._used + self._clock() - self._turn_began
@@ -584,11 +582,11 @@ class Scheduler:
         return job, seconds
 
     def _take_turn(self, job: Job, granted: float) -> None:
-        took = job._advance(granted, interrupted=lambda: bool(self._urgent))
+        turn = job._advance(granted, interrupted=lambda: bool(self._urgent))
         if job._state.is_end:
             self.on_end(job)
         with self._changed:
-            job._session.used += took - granted
+            job._session.used += self._charge(job, turn, granted) - granted
             self._running.remove(job)
             if job._state.is_end:
                 return
@@ -597,6 +595,13 @@ class Scheduler:
                 job._set(State.PAUSED)
             else:
                 self._ready.append(job)
+
+    def _charge(self, job: Job, turn: Turn, granted: float) -> float:
+        """Give the seconds to be charged for a turn, which may be more than were granted."""
+        going = [*self._ready, *self._running]
+        alike = [other._account for other in going if other is not job and other.name == job.name]
+        seconds = job._account.charge(turn, granted, alike)
+        return seconds + job._account.close() if job._state.is_end else seconds
 
     def _sweep(self) -> None:
         """Stop and forget the jobs of sessions that have been gone for longer than the grace."""

@@ -7,6 +7,7 @@ time limits only turn a hang into a failure. Where seconds of computing count, a
 from __future__ import annotations
 
 import gc
+import random
 import threading
 import weakref
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -252,6 +253,30 @@ def test_long_steps_buy_no_more_time_than_short_ones(make_scheduler, clock):
     turns = make_scheduler(clock=clock, slice_seconds=0.25)
     used = computed(turns, clock, {("trains", "p"): 1.0, ("draws", "p"): 0.0625}, until=600)
     assert used["trains"] == pytest.approx(used["draws"], abs=1.25)
+
+
+def test_a_class_that_does_the_same_keeps_together_whatever_chance_a_step_takes(
+    make_scheduler, clock
+):
+    turns, dice = make_scheduler(clock=clock), random.Random(0)
+    done, enough = dict.fromkeys(range(12), 0), threading.Event()
+    told: list[tuple[int, int]] = []
+
+    def work(student: int):
+        for index in range(1, ENDLESS):
+            clock.now += 0.05 * dice.choice((1.0, 1.0, 1.6, 2.5 if student == 7 else 1.6))
+            done[student] = index
+            told.append((min(done.values()), max(done.values())))
+            if index == 100:
+                enough.set()
+            yield Step(index, ENDLESS)
+
+    gate = Gate(turns)
+    for student in done:
+        turns.submit(f"student {student}", "ideal", lambda s=student: work(s))
+    gate.open()
+    assert enough.wait(LIMIT)
+    assert min(slowest / fastest for slowest, fastest in told if fastest >= 25) >= 0.8
 
 
 def test_what_a_job_needs_to_begin_is_not_held_against_it(make_scheduler, clock):
