@@ -23,7 +23,20 @@ from core.training.evidence import Score, familiarity
 from core.training.head import fit_head
 from core.training.loop import Training, Way
 from core.zoo.classifier import Classifier
-from pages.kit import entry, evidence, layout, live, plots, session, uploads, webcam
+from pages.kit import (
+    data_set,
+    entry,
+    evidence,
+    fairness,
+    feature_map,
+    layout,
+    live,
+    plots,
+    session,
+    uploads,
+    webcam,
+)
+from pages.kit import learning_curve as curve_kit
 from pages.kit import training as kit
 from pages.kit.language import number, percent, plain, say, sentence, t
 from pages.kit.registry import TRAINING
@@ -140,7 +153,7 @@ def show_data() -> None:
         help=t("Counts, samples, files that cannot be read, and photos that are there twice."),
     )
     if found := kit.result(jobs[LOOK]):
-        evidence.overview(found)
+        data_set.overview(found)
 
 
 def show_results(training: Training, comparison: Comparison) -> None:
@@ -160,7 +173,7 @@ def show_results(training: Training, comparison: Comparison) -> None:
     )
     if len(comparison) > 1:
         kit.show_ways(comparison)
-    evidence.unreadable(training.skipped)
+    data_set.unreadable(training.skipped)
     answers = kit.answers(training)
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -176,7 +189,7 @@ def show_understanding(training: Training) -> None:
     shown = (*training.train, *training.validation)
     network = session.network_named(training.classifier.provenance.network)
     found = session.compute(lambda: kit.embeddings(network, shown))
-    evidence.feature_map(found.features, found.photos, classes, "train_map")
+    feature_map.feature_map(found.features, found.photos, classes, "train_map")
     layout.label(t("How many photos does it take?"))
     st.button(
         t("Measure the learning curve"),
@@ -190,12 +203,12 @@ def show_understanding(training: Training) -> None:
         ),
     )
     if live.is_running(jobs[CURVE]):
-        growing.append(evidence.GrowingCurve("train_growing_curve"))
+        growing.append(curve_kit.GrowingCurve("train_growing_curve"))
     elif curve := kit.result(jobs[CURVE]):
-        evidence.learning_curve(curve, "train_learning_curve")
-        evidence.learning_curve_words(curve)
+        curve_kit.learning_curve(curve, "train_learning_curve")
+        curve_kit.learning_curve_words(curve)
     familiar = familiarity(network, classes, found.features, found.labels)
-    evidence.is_it_fair(familiar, kit.with_own(training, kit.result(jobs[FAIR])))
+    fairness.is_it_fair(familiar, kit.with_own(training, kit.result(jobs[FAIR])))
     st.button(
         t("Try what it cannot know"),
         icon=":material/help_center:",
@@ -309,7 +322,7 @@ if problem:
     st.error(say(problem), icon=":material/error:")
 progress = st.container()
 curves = st.empty()
-growing: list[evidence.GrowingCurve] = []  # the learning curve, if its tab is open
+growing: list[curve_kit.GrowingCurve] = []  # the learning curve, if its tab is open
 if rate := kit.result(jobs[RATE]):
     assert isinstance(rate, RateSearch)
     kit.show_rate(rate)

@@ -35,6 +35,7 @@ from core.training.head import HeadSettings
 from core.training.loop import Settings, Training, train
 from core.training.model_card import model_card
 from core.zoo.classifier import Classifier
+from core.zoo.labels import Labels
 from core.zoo.weights import WeightsMissing
 from tests.hostile import declared
 
@@ -123,6 +124,22 @@ def test_onnxruntime_finds_pytorchs_logits(training, archive, pictures, count):
     session = onnxruntime.InferenceSession(opened(archive)["network.onnx"])
     (found,) = session.run(["logits"], {"pictures": pictures[:count].numpy()})
     assert np.abs(found - training.classifier(pictures[:count]).numpy()).max() < 1e-4
+
+
+def test_a_second_head_on_the_same_body_is_put_on_what_was_exported(
+    training, archive, pictures, monkeypatch
+):
+    def export(_):
+        raise AssertionError("the exporter takes seconds")
+
+    monkeypatch.setattr(onnx_form, "_export", export)
+    head = nn.Linear(training.classifier.head.in_features, 5)
+    labels = Labels(tuple("abcde"))
+    other = training.classifier.with_head(head, name="own", title="", labels=labels, accuracy=None)
+    session = onnxruntime.InferenceSession(onnx_form.onnx_form(other, pictures))
+    assert session.get_outputs()[0].shape == ["N", 5]
+    (found,) = session.run(["logits"], {"pictures": pictures.numpy()})
+    assert np.abs(found - other(pictures).detach().numpy()).max() < 1e-4
 
 
 def test_the_zip_tells_nothing_of_the_machine_it_was_made_on(archive):

@@ -411,7 +411,7 @@ def page_of_evidence() -> None:
     from core.training.data import Dataset, Photo
     from core.training.learning_curve import LearningCurve, Point
     from core.training.overview import overview
-    from pages.kit import evidence
+    from pages.kit import data_set, evidence, fairness, feature_map, learning_curve
     from pages.kit.live import Seldom
 
     names = ("cat *1*", "<b>dog</b>")
@@ -420,7 +420,7 @@ def page_of_evidence() -> None:
         for i in range(8)
     )
     copy = Photo("copy.png", 1, shown[0].data)
-    evidence.overview(
+    data_set.overview(
         overview(Dataset(names, (*shown, copy, Photo("bad.png", 1, b"x")))), withheld=1
     )
     predicted = np.array([0, 1, 1, 1, 0, 0, 0, 0])
@@ -429,19 +429,19 @@ def page_of_evidence() -> None:
     evidence.confusion(answers, "test")
     evidence.mistakes(answers)
     features = torch.arange(16.0).view(8, 2) ** 2
-    evidence.feature_map(features, shown, names, "map", predicted=predicted)
-    growing = evidence.GrowingCurve("growing")
+    feature_map.feature_map(features, shown, names, "map", predicted=predicted)
+    growing = learning_curve.GrowingCurve("growing")
     growing.draw(None)
     points = [Point("transfer", n, s, 0.8 + 0.1 * s) for n in (1, 5) for s in (0, 1)]
     for count in (2, 2, 4):
         curve = LearningCurve(tuple(points[:count]), 60, 0.5, 2)
         growing._seldom = Seldom(0)  # the test does not wait
         growing.draw(curve)
-    evidence.learning_curve(curve, "curve")
-    evidence.learning_curve_words(curve)
+    learning_curve.learning_curve(curve, "curve")
+    learning_curve.learning_curve_words(curve)
     found = scores.Familiarity("cat *1*", ("tabby",), "tabby", 0.7, 0.9, 0.6, 4)
     unknown = scores.Familiarity("<b>dog</b>", (), "", 0.0, 0.0, 0.0, 0)
-    evidence.is_it_fair([found, unknown], [scores.Score("digits", 80, 100)])
+    fairness.is_it_fair([found, unknown], [scores.Score("digits", 80, 100)])
 
 
 @pytest.fixture

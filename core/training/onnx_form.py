@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import threading
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from torch import nn
 
 from core.problem import N_, Problem
 from core.zoo.classifier import Classifier
@@ -16,6 +18,9 @@ INPUT, OUTPUT = "pictures", "logits"
 TOLERANCE = 1e-4
 """How far logits may be from PyTorch's, absolutely, or relatively where they exceed 1."""
 _exporting = threading.Lock()
+_MOST_BYTES_KEPT = 60_000_000
+_kept: WeakKeyDictionary[nn.Module, bytes] = WeakKeyDictionary()
+"""By the bodies of the catalogue's networks, on which many heads stand."""
 
 
 def onnx_form(classifier: Classifier, pictures: torch.Tensor) -> bytes:
@@ -33,7 +38,7 @@ def onnx_form(classifier: Classifier, pictures: torch.Tensor) -> bytes:
     """
     try:
         with _exporting:  # PyTorch's exporter keeps books that all threads share
-            written = _export(classifier)
+            written = _written(classifier)
         difference = _difference(classifier, written, pictures)
     except Exception as error:  # the exporter names what it cannot do in many ways
         raise Problem(
@@ -48,6 +53,38 @@ def onnx_form(classifier: Classifier, pictures: torch.Tensor) -> bytes:
             limit=TOLERANCE,
         )
     return written
+
+
+def _written(classifier: Classifier) -> bytes:
+    """Export a network; one whose body has been exported before only gets its head put on.
+
+    The exporter takes seconds, and at the end of a lesson a whole class takes its heads home.
+    """
+    if (known := _kept.get(classifier.body)) is not None:
+        return _with_head(known, classifier.head)
+    written = _export(classifier)
+    if not classifier.provenance.body and len(written) <= _MOST_BYTES_KEPT:
+        _kept[classifier.body] = written
+    return written
+
+
+def _with_head(written: bytes, head: nn.Linear) -> bytes:
+    """Put another head on an exported network."""
+    import onnx
+
+    model = onnx.ModelProto.FromString(written)
+    graph = model.graph
+    of_head = {"head.weight": head.weight, "head.bias": head.bias}
+    for initializer in graph.initializer:
+        if (tensor := of_head.pop(initializer.name, None)) is not None:
+            values = tensor.detach().cpu().numpy()
+            initializer.CopyFrom(onnx.numpy_helper.from_array(values, initializer.name))
+    if of_head:
+        raise ValueError(f"no {', '.join(of_head)} in the exported network")
+    del graph.value_info[:]  # shapes in between, which may be those of the other head
+    graph.output[0].type.tensor_type.shape.dim[1].dim_value = head.out_features
+    grafted: bytes = model.SerializeToString()
+    return grafted
 
 
 def _export(classifier: Classifier) -> bytes:

@@ -1,0 +1,309 @@
+"""Verbs that attack, and that measure how well a network withstands."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from core import photos
+from core.commands.shared import (
+    Answer,
+    Verb,
+    last,
+    load_network,
+    network_option,
+    read_file,
+    read_photo,
+    write_file,
+)
+from core.problem import Problem
+from core.steps import returned
+from core.zoo.classifier import Classifier
+
+_GRADIENT_METHODS = ("fgsm", "ifgsm", "pgd", "mifgsm")
+_FOOLBOX_METHODS = ("deepfool", "ddn", "cw", "boundary", "hopskipjump")
+_DEFENCES = ("jpeg", "blur", "bits", "resize", "crops")
+
+
+def add(verb: Verb) -> None:
+    """Add the verbs `attack`, `robustness` and `sticker`."""
+    added = verb("attack", _attack, "change a photo until it is seen as something else")
+    added.add_argument("photo", type=Path)
+    added.add_argument("--target", required=True, metavar="NAME_OR_ID|none")
+    added.add_argument("--out", type=Path, required=True)
+    added.add_argument(
+        "--method",
+        choices=[*_GRADIENT_METHODS, *_FOOLBOX_METHODS],
+        default="ifgsm",
+        help="the last five come from foolbox, look for the smallest L2 and know no ε",
+    )
+    added.add_argument("--eps", type=float, default=4, help="in 1/255 for linf, absolute for l2")
+    added.add_argument("--steps", type=int, help="default: 40, or the usual rounds of the method")
+    added.add_argument("--step-size", type=float, metavar="SHARE", help="of ε; default: 2.5/steps")
+    added.add_argument("--norm", choices=["linf", "l2"], default="linf")
+    added.add_argument("--restarts", type=int, default=1, help="beginnings, with pgd")
+    added.add_argument("--tv", type=float, default=0, help="weight of the change's variation")
+    added.add_argument("--stop-early", action="store_true", help="stop at the first success")
+    added.add_argument(
+        "--mask", choices=["everywhere", "background", "frame", "patch"], default="everywhere"
+    )
+    added.add_argument(
+        "--patch",
+        type=float,
+        nargs=3,
+        default=(0.1, 0.1, 0.25),
+        metavar=("X", "Y", "SIDE"),
+        help="where the patch lies, as shares of the photo",
+    )
+    added.add_argument("--through", choices=_DEFENCES, help="attack through this defence")
+    added.add_argument(
+        "--smallest", action="store_true", help="look for the smallest ε; --eps does not matter"
+    )
+    added.add_argument("--transfer", action="store_true", help="ask every network that is here")
+    added.add_argument("--others", nargs="+", metavar="NETWORK", help="ask these networks, too")
+    added.add_argument(
+        "--start",
+        type=Path,
+        metavar="PHOTO",
+        help="of the target, where boundary and hopskipjump begin; default: one of the samples",
+    )
+    added.add_argument("--ledger", type=Path, metavar="FILE.csv", help="write the ledger's row")
+    added.add_argument(
+        "--defences", action="store_true", help="measure what helps, and attack through it"
+    )
+    added.add_argument("--seed", type=int, default=0)
+    network_option(added)
+
+    added = verb("robustness", _robustness, "measure accuracy under attack on a folder of photos")
+    added.add_argument(
+        "folder", type=Path, nargs="?", help="sub-folders may name the classes; default: 20 samples"
+    )
+    added.add_argument("--eps", type=float, nargs="+", help="default: 0 ¼ ½ 1 2 4 8")
+    added.add_argument("--norm", choices=["linf", "l2"], default="linf")
+    added.add_argument("--steps", type=int, default=20)
+    added.add_argument("--through", choices=_DEFENCES, help="attack and judge with this defence")
+    added.add_argument("--seed", type=int, default=0)
+    network_option(added)
+
+    added = verb("sticker", _sticker, "make a sticker that wins on any photo, to be printed")
+    added.add_argument("folder", type=Path, nargs="?", help="photos; default: 20 samples")
+    added.add_argument("--target", required=True, metavar="NAME_OR_ID")
+    added.add_argument("--out", type=Path, required=True)
+    added.add_argument("--example", type=Path, help="save a photo with the sticker on it")
+    added.add_argument("--steps", type=int, default=200)
+    added.add_argument("--centimetres", type=float, default=8, help="on paper")
+    added.add_argument("--seed", type=int, default=0)
+    network_option(added)
+
+
+def _attack(options: argparse.Namespace) -> Answer:
+    from core.attacks import ledger
+    from core.attacks.goal import goal_for
+    from core.attacks.report import report
+
+    _check_attack(options)
+    photo = read_photo(options.photo)
+    classifier = load_network(options.model)
+    others = [*(options.others or ()), *(ledger.askable(classifier) if options.transfer else ())]
+    untargeted = options.target.lower() == "none"
+    target = None if untargeted else classifier.labels.find(options.target)
+    goal = goal_for(classifier, photo, target)
+    prepared = photos.prepare(photo, classifier.input_size)
+    started = time.perf_counter()
+    attempt, needed = _attempt(options, classifier, prepared, goal)
+    seconds = time.perf_counter() - started
+    found = report(classifier, attempt)
+    write_file(options.out, photos.encode_png(found.adversarial))
+    answer: Answer = {
+        "model": classifier.name,
+        "target": None if untargeted else classifier.labels[goal.class_id],
+        "before": [asdict(p) for p in found.before],
+        "after": [asdict(p) for p in found.after],
+        "success": found.success,
+        "success_after_png": found.success_after_png,
+        "linf": found.linf,
+        "l2": round(found.l2, 4),
+        "seconds": round(seconds, 3),
+        "file": str(options.out),
+    }
+    if options.smallest:
+        answer["smallest_eps"] = needed
+    if options.through:
+        answer["success_through_defence"] = _fools_defended(options, classifier, attempt)
+    if options.transfer or options.others or options.ledger:
+        row = ledger.enter_report(
+            classifier,
+            found,
+            photo=options.photo.name,
+            attack=options.method,
+            seconds=seconds,
+            bounded=options.method in _GRADIENT_METHODS,
+            others=[load_network(name) for name in others],
+        )
+        answer["ledger"] = ledger.as_record(row)
+        if options.ledger:
+            write_file(options.ledger, ledger.to_csv([row]))
+    if options.defences:
+        answer["defences"] = _defences(options, classifier, prepared, goal)
+    return answer
+
+
+def _check_attack(options: argparse.Namespace) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        Problem: they do not.
+    """
+    if options.method not in _GRADIENT_METHODS and (options.smallest or options.through):
+        raise Problem(
+            "--smallest and --through go with {methods}.", methods=", ".join(_GRADIENT_METHODS)
+        )
+    _attack_settings(options)
+
+
+def _attack_settings(options: argparse.Namespace) -> Any:
+    from core.attacks.loop import settings_for
+
+    method: Any = options.method if options.method in _GRADIENT_METHODS else "ifgsm"
+    chosen = {
+        "norm": options.norm,
+        "epsilon": options.eps,
+        "steps": 40 if options.steps is None else options.steps,
+        "step_size": options.step_size,
+        "restarts": options.restarts,
+        "tv": options.tv,
+        "stop_early": options.stop_early,
+        "seed": options.seed,
+    }
+    return settings_for(method, **chosen)
+
+
+def _attempt(
+    options: argparse.Namespace, classifier: Classifier, prepared: Any, goal: Any
+) -> tuple[Any, float | None]:
+    """Attack, and give the attempt and the smallest ε, if that was looked for."""
+    from core.attacks import foolbox_adapter, robustness
+    from core.attacks.defences import DEFENCES, EOT_DRAWS, Defended
+    from core.attacks.loop import attack
+    from core.attacks.mask import mask_for
+
+    if options.method not in _GRADIENT_METHODS:
+        steps = foolbox_adapter.attack(
+            classifier,
+            prepared,
+            goal,
+            options.method,
+            rounds=options.steps,
+            seed=options.seed,
+            start=_start(options, classifier, prepared, goal),
+        )
+        return last(steps, "attacking"), None
+    settings = _attack_settings(options)
+    *place, side = options.patch
+    mask = mask_for(options.mask, classifier, prepared, place=(place[0], place[1]), side=side)
+    network: Any = classifier
+    if options.through:
+        defence = DEFENCES[options.through]
+        network = Defended(classifier, defence, draws=EOT_DRAWS, seed=options.seed)
+    if options.smallest:
+        search = robustness.smallest_epsilon(network, prepared, goal, settings, mask=mask)
+        needed = last(search, "looking for the smallest ε")
+        return needed.attempt, needed.epsilon
+    return last(attack(network, prepared, goal, settings, mask=mask), "attacking"), None
+
+
+def _start(
+    options: argparse.Namespace, classifier: Classifier, prepared: Any, goal: Any
+) -> Any | None:
+    """Give a picture of the target where the method needs one to begin at."""
+    from core.attacks import start
+    from core.attacks.album import PhotoFile
+    from core.attacks.foolbox_adapter import METHODS
+
+    if not (goal.targeted and METHODS[options.method].needs_start):
+        return None
+    file = options.start
+    files = [PhotoFile(file.name, lambda: read_file(file))] if file else start.at_hand()
+    return returned(start.starting_point(classifier, prepared, goal, files))
+
+
+def _fools_defended(options: argparse.Namespace, classifier: Classifier, attempt: Any) -> bool:
+    """Judge the saved picture behind the defence, with other dice than the attacker's."""
+    from core.attacks.defences import DEFENCES, Defended
+    from core.attacks.robustness import holds_when_saved
+
+    judge = Defended(classifier, DEFENCES[options.through], seed=options.seed + 1)
+    return holds_when_saved(judge, attempt)
+
+
+def _defences(
+    options: argparse.Namespace, classifier: Classifier, prepared: Any, goal: Any
+) -> list[Answer]:
+    from core.attacks.defences import compare
+
+    settings = _attack_settings(options)
+    steps = compare(classifier, prepared, [goal.true_id], settings, goals=[goal])
+    return [asdict(finding) for finding in last(steps, "measuring")]
+
+
+def _album(options: argparse.Namespace, classifier: Classifier) -> Any:
+    from core.attacks import album
+
+    files = album.samples() if options.folder is None else album.in_folder(options.folder)
+    return album.read(classifier, files)
+
+
+def _robustness(options: argparse.Namespace) -> Answer:
+    from core.attacks import robustness
+    from core.attacks.defences import DEFENCES, Defended
+    from core.attacks.loop import Settings
+
+    epsilons = options.eps or robustness.EPSILONS
+    settings = Settings(norm=options.norm, steps=options.steps, seed=options.seed)
+    for epsilon in epsilons:
+        replace(settings, epsilon=epsilon)  # refuses what makes no sense before anything is read
+    classifier = load_network(options.model)
+    album = _album(options, classifier)
+    network: Any = classifier
+    if options.through:
+        network = Defended(classifier, DEFENCES[options.through], seed=options.seed)
+    started = time.perf_counter()
+    curve = robustness.accuracy_under_attack(
+        network, album.pictures, album.classes, settings, epsilons
+    )
+    points = last(curve, "attacking")
+    return {
+        "model": classifier.name,
+        "photos": len(album.names),
+        "norm": options.norm,
+        "classes_from": "network" if album.from_network else "names",
+        "curve": [asdict(point) for point in points],
+        "seconds": round(time.perf_counter() - started, 1),
+        "skipped": [{"file": file, "reason": str(reason)} for file, reason in album.skipped],
+    }
+
+
+def _sticker(options: argparse.Namespace) -> Answer:
+    from core.attacks import sticker
+
+    settings = sticker.Settings(steps=options.steps, seed=options.seed)
+    sticker.check_diameter(options.centimetres)
+    classifier = load_network(options.model)
+    class_id = classifier.labels.find(options.target)
+    album = _album(options, classifier)
+    steps = sticker.make(classifier, album.pictures, class_id, settings)
+    made = last(steps, "making a sticker")
+    write_file(options.out, sticker.printable(made.pixels, options.centimetres))
+    if options.example:
+        write_file(options.example, photos.encode_png(made.example))
+    return {
+        "model": classifier.name,
+        "target": classifier.labels[class_id],
+        "photos": len(album.names),
+        "share_won": made.success,
+        "centimetres": options.centimetres,
+        "file": str(options.out),
+    }

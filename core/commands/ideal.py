@@ -1,0 +1,152 @@
+"""The verb that draws."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core import photos
+from core.commands.shared import (
+    Answer,
+    Verb,
+    last,
+    load_network,
+    network_option,
+    read_file,
+    read_photo,
+    write_file,
+)
+from core.problem import Problem
+from core.zoo.classifier import Classifier
+
+_PRESETS = ("best", "lesson")
+_DIALS = (
+    *("canvas", "photo", "steps", "size", "learning_rate"),
+    *("tv", "l2", "blur", "batch_norm", "seed"),
+)
+
+
+def add(verb: Verb) -> None:
+    """Add the verb `ideal`."""
+    added = verb("ideal", _ideal, "draw a network's ideal picture of a class or a channel")
+    wanted = added.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--class", dest="class_name", metavar="NAME_OR_ID")
+    wanted.add_argument("--channel", metavar="LAYER:NUMBER", help="draw what one channel looks for")
+    wanted.add_argument("--recipe", type=Path, metavar="PICTURE.png", help="draw a picture again")
+    added.add_argument(
+        "--and", dest="second", metavar="NAME_OR_ID", help="a second class, mixed in"
+    )
+    added.add_argument(
+        "--share", type=float, default=0.5, help="of the first of two (default: 0.5)"
+    )
+    added.add_argument("--out", type=Path, required=True)
+    added.add_argument("--timelapse", type=Path, metavar="FILE.webp|FILE.gif")
+    added.add_argument("--preset", choices=list(_PRESETS), default="best")
+    added.add_argument("--objective", choices=["logit", "cross_entropy"])
+    added.add_argument("--canvas", choices=["pixel", "fourier", "phase"])
+    added.add_argument("--photo", help="start from this photo (a file or a sample), not from noise")
+    added.add_argument("--steps", type=int)
+    added.add_argument("--size", type=int, help="side in pixels")
+    added.add_argument("--lr", type=float, dest="learning_rate", help="learning rate")
+    added.add_argument("--tv", type=float, metavar="WEIGHT", help="weight of the total variation")
+    added.add_argument(
+        "--l2", type=float, metavar="WEIGHT", help="weight of the distance from grey"
+    )
+    added.add_argument("--blur", type=float, metavar="WEIGHT", help="weight of the fine detail")
+    added.add_argument("--batch-norm", type=float, metavar="WEIGHT", help="of the batch-norm prior")
+    added.add_argument("--scale", type=float, nargs=2, metavar=("LEAST", "GREATEST"))
+    added.add_argument("--rotation", type=float, metavar="DEGREES")
+    added.add_argument("--shift", action=argparse.BooleanOptionalAction, default=None)
+    added.add_argument("--seed", type=int, default=0)
+    network_option(added)
+
+
+def _ideal(options: argparse.Namespace) -> Answer:
+    from core.synthesis import recipe, record
+    from core.synthesis.loop import Drawing
+    from core.synthesis.verdict import judge, second_opinions, targets
+
+    classifier, plan, photo = _plan(options)
+    drawing = Drawing(classifier, plan.objective, plan.settings, photo)
+    ask = second_opinions(classifier, plan.objective)
+    steps = drawing.steps(plan.settings.steps)
+    started = time.perf_counter()
+    if options.timelapse:
+        kept = last(record.recorded(steps, ask), "drawing")
+    else:
+        kept = record.Record(last(steps, "drawing"))
+    seconds = time.perf_counter() - started
+    verdict = judge(classifier, kept)
+    synthesis = verdict.synthesis
+    write_file(options.out, photos.encode_png(synthesis.pixels, recipe.write(synthesis)))
+    if options.timelapse:
+        format: Any = options.timelapse.suffix[1:].lower()
+        write_file(options.timelapse, record.animation(verdict.record, format))
+    names = targets(classifier, plan.objective)
+    classes = [classifier.labels.index(name) for name in names]
+    answer: Answer = {
+        "model": classifier.name,
+        "class_id": classes[0] if classes else None,
+        "class_name": names[0] if names else None,
+        "probability": verdict.own[0].target_probability if names else None,
+        "opinions": [asdict(opinion) for opinion in verdict.others],
+        "seconds": round(seconds, 3),
+        "ms_per_step": round(1000 * seconds / synthesis.steps_done, 2),
+        "file": str(options.out),
+    }
+    if options.recipe:
+        first = photos.decode(read_file(options.recipe), options.recipe.name)
+        answer["identical"] = first.tobytes() == synthesis.pixels.tobytes()
+    return answer
+
+
+def _plan(options: argparse.Namespace) -> tuple[Classifier, Any, Any]:
+    """Give the network, the recipe and the photo to start from, from a picture or from options."""
+    from core.synthesis import recipe
+    from core.synthesis.objective import ChannelActivation, Mixture
+    from core.synthesis.presets import PRESETS
+
+    if options.timelapse and options.timelapse.suffix.lower() not in (".webp", ".gif"):
+        raise Problem("{file} must end in .webp or .gif.", file=options.timelapse)
+    if options.recipe:
+        found = recipe.read(photos.read_recipe(read_file(options.recipe), options.recipe.name))
+        classifier = load_network(options.model if found.model == "own" else found.model)
+        found.check(classifier)
+        return classifier, found, _start_photo(found.settings.photo)
+    classifier = load_network(options.model)
+    preset = PRESETS[options.preset]
+    settings = preset.changed(
+        **{name: getattr(options, name) for name in _DIALS},
+        view=preset.settings.view.changed(
+            scale=options.scale and tuple(options.scale),
+            rotation=options.rotation,
+            shift=options.shift,
+        ),
+    )
+    if options.channel:
+        layer, _, number = options.channel.rpartition(":")
+        if not number.isdecimal():
+            raise Problem("A channel is named LAYER:NUMBER, not {name}.", name=options.channel)
+        objective: Any = ChannelActivation(layer, int(number))
+    else:
+        objective = preset.objective(classifier.labels.find(options.class_name), options.objective)
+        if options.second is not None:
+            if not 0 <= options.share <= 1:
+                raise Problem("A share lies between 0 and 1.")
+            second = preset.objective(classifier.labels.find(options.second), options.objective)
+            objective = Mixture(objective, second, options.share)
+    plan = recipe.Recipe(classifier.name, objective, settings, recipe.versions())
+    plan.check(classifier)
+    return classifier, plan, _start_photo(settings.photo)
+
+
+def _start_photo(name: str) -> Any:
+    """Give the photo that a picture starts from: a sample, or a file; None for noise."""
+    if not name:
+        return None
+    if name in {sample.id for sample in photos.SAMPLES}:
+        return photos.read_sample(name)
+    return read_photo(Path(name))

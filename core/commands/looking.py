@@ -1,0 +1,105 @@
+"""Verbs that look: which networks there are, what they see, and their feature maps."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+from core import photos
+from core.commands.shared import (
+    Answer,
+    Verb,
+    load_network,
+    network_option,
+    read_photo,
+    told,
+    write_file,
+)
+from core.problem import Problem
+from core.zoo import catalogue, weights
+from core.zoo.classifier import Classifier
+
+
+def add(verb: Verb) -> None:
+    """Add the verbs `models`, `classify` and `features`."""
+    verb("models", _models, "list every network")
+
+    added = verb("classify", _classify, "say what a network sees in photos")
+    added.add_argument("photo", type=Path, nargs="+")
+    added.add_argument("--top", type=int, default=5, help="how many classes (default: 5)")
+    network_option(added)
+
+    added = verb("features", _features, "save the feature maps of a layer as one mosaic")
+    added.add_argument("photo", type=Path)
+    added.add_argument("--out", type=Path, required=True)
+    added.add_argument("--layer", help="default: one where the photo is still recognisable")
+    added.add_argument("--channels", type=int, default=64, help="at most (default: 64)")
+    added.add_argument(
+        "--order",
+        choices=["network", "strength", "maximum", "variance", "evidence"],
+        default="strength",
+        help="evidence: gradient × activation for the predicted class",
+    )
+    network_option(added)
+
+
+def _models(options: argparse.Namespace) -> Answer:
+    return {
+        "models": [
+            {
+                "name": entry.name,
+                "title": entry.title,
+                "source": entry.source,
+                "parameters": entry.parameters,
+                "weights_bytes": entry.weights_bytes,
+                "licence": entry.licence,
+                "present": weights.present(entry),
+                "file": str(weights.path(entry)),
+            }
+            for entry in catalogue.ENTRIES
+        ]
+    }
+
+
+def _classify(options: argparse.Namespace) -> Answer:
+    from core import predictions
+
+    classifier: Classifier | None = None
+    seen: list[Answer] = []
+    skipped: list[tuple[Path, Problem]] = []
+    for path in options.photo:
+        try:
+            photo = read_photo(path)
+        except Problem as reason:
+            skipped.append((path, reason))
+            continue
+        if classifier is None:
+            classifier = load_network(options.model)
+        found = predictions.top(classifier, photo, max(1, options.top))
+        seen.append({"file": str(path), "predictions": [asdict(p) for p in found]})
+    if classifier is None:
+        raise skipped[0][1]
+    answer: Answer = {"model": classifier.name, "photos": seen, "skipped": told(skipped)}
+    if options.json and len(options.photo) == 1:  # where there is one, scripts need not look for it
+        answer["predictions"] = seen[0]["predictions"]
+    return answer
+
+
+def _features(options: argparse.Namespace) -> Answer:
+    from core.features.maps import find_layer, observe, ranked
+    from core.features.mosaic import mosaic
+
+    photo = read_photo(options.photo)
+    classifier = load_network(options.model)
+    layer = find_layer(classifier, options.layer)
+    maps = observe(classifier, photo).maps[layer.name]
+    channels = ranked(maps, options.order)[: max(1, options.channels)]
+    write_file(options.out, photos.encode_png(mosaic(maps, channels)))
+    return {
+        "model": classifier.name,
+        "layer": layer.name,
+        "shape": list(maps.maps.shape),
+        "channels": channels,
+        "file": str(options.out),
+    }

@@ -1,0 +1,120 @@
+"""What the verbs of the command line share: networks, files, and steps that are told of."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from PIL import Image
+
+from core import photos
+from core.problem import Problem
+from core.steps import Steps
+from core.zoo import catalogue, weights
+from core.zoo.classifier import Classifier
+
+Answer = dict[str, Any]
+"""What a verb has to say, as it is printed with --json."""
+
+
+class Verb(Protocol):
+    """Adds a verb to the command line, and gives its parser."""
+
+    def __call__(
+        self, name: str, run: Callable[[argparse.Namespace], Answer], help: str
+    ) -> argparse.ArgumentParser:
+        """Add one."""
+        ...
+
+
+def network_option(added: argparse.ArgumentParser) -> None:
+    """Let a verb be told which network to use."""
+    added.add_argument(
+        *("--network", "--model"),
+        dest="model",
+        metavar="NAME|FOLDER|FILE.zip",
+        default=catalogue.DEFAULT,
+        help="a network, or what `train` saved (default: the built-in one)",
+    )
+
+
+def told(skipped: Sequence[tuple[object, Problem]]) -> list[Answer]:
+    """Give the files that were left out, with the reasons."""
+    return [{"file": str(file), "reason": str(reason)} for file, reason in skipped]
+
+
+def load_network(name: str) -> Classifier:
+    """Load a network of the catalogue, or a trained one from its folder or zip."""
+    from core.training import bundle, store
+
+    path = Path(name)
+    if path.is_dir():
+        return store.load(path, _of_the_catalogue)
+    if path.suffix.lower() == ".zip":
+        return bundle.read(read_file(path), path.name, _of_the_catalogue)
+    return _of_the_catalogue(name)
+
+
+def _of_the_catalogue(name: str) -> Classifier:
+    """Load a network of the catalogue, downloading it if need be."""
+    from core.zoo import loading
+
+    entry = catalogue.entry(name)
+    if not weights.present(entry):
+        last(weights.download(entry), f"downloading {entry.title}")
+    return loading.load(entry.name)
+
+
+def read_photo(path: Path) -> Image.Image:
+    """Read a photo.
+
+    Raises:
+        Problem: it cannot be read.
+    """
+    return photos.decode(read_file(path), path.name)
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        Problem: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Problem(
+            "{file} cannot be read: {reason}.", file=path, reason=error.strerror
+        ) from None
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file.
+
+    Raises:
+        Problem: it cannot be written.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise Problem(
+            "{file} cannot be written: {reason}.", file=path, reason=error.strerror
+        ) from None
+
+
+def last(steps: Steps[Any], doing: str) -> Any:
+    """Run a computation to its end, telling stderr how far it is, and give its result."""
+    told = 0.0
+    step = None
+    for step in steps:
+        if sys.stderr.isatty() and time.monotonic() - told > 0.2:
+            told = time.monotonic()
+            print(f"\r{step.phase or doing}: {step.index}/{step.total} ", end="", file=sys.stderr)
+    if told:
+        print(file=sys.stderr)
+    assert step is not None, "a computation makes at least one step"
+    return step.result

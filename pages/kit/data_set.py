@@ -1,0 +1,127 @@
+"""What the training page shows of the data, before anything is learned from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.training.data import Skipped
+from core.training.overview import Overview
+from pages.kit import layout
+from pages.kit.language import (
+    number,
+    percent,
+    plain,
+    say,
+    t,
+)
+from pages.kit.thumbnails import SHEET_COLUMNS, TILE, fingerprint, sprite
+
+_MOST_LISTED = 20
+
+
+def overview(seen: Overview, *, withheld: int = 0) -> None:
+    """Show what there is to learn from, before anything is learned.
+
+    Args:
+        seen: the data set.
+        withheld: photos kept out of the examination, since a copy is learned from.
+    """
+    st.markdown(_balance(seen))
+    for sentence in _copies(seen, withheld):
+        st.markdown(sentence)
+    if seen.contradictions:
+        _contradictions(seen)
+    unreadable(seen.unreadable)
+    columns = st.columns(2 if len(seen.classes) <= 4 else 3, gap="medium")
+    for i, (name, count, samples) in enumerate(
+        zip(seen.classes, seen.counts, seen.samples, strict=True)
+    ):
+        with columns[i % len(columns)]:
+            layout.label(
+                t("{name}: {count} photos", name=plain(name), count=number(count))
+                if count != 1
+                else t("{name}: 1 photo", name=plain(name))
+            )
+            if samples:
+                alt = t("Some photos of the class {name}", name=name)
+                picture = sprite(fingerprint(samples), samples, TILE, SHEET_COLUMNS)
+                st.image(picture, width="stretch", alt=alt)
+
+
+def _balance(seen: Overview) -> str:
+    if seen.balance == 1:
+        return t(
+            "**{count} photos** in {classes} classes of the same size.",
+            count=number(seen.total),
+            classes=len(seen.classes),
+        )
+    (fewest, least), (largest, most) = seen.smallest, seen.largest
+    return t(
+        "**{count} photos** in {classes} classes, from {least} ({fewest}) to {most} ({largest}). "
+        "Always answering “{largest}” would be right for {share} of them.",
+        count=number(seen.total),
+        classes=len(seen.classes),
+        least=number(least),
+        fewest=plain(fewest),
+        most=number(most),
+        largest=plain(largest),
+        share=percent(seen.always_largest),
+    )
+
+
+def _copies(seen: Overview, withheld: int) -> list[str]:
+    if not seen.copies:
+        return [t("No photo is there twice.")]
+    sentences = [
+        t(
+            "Exact copies of other photos, which add nothing: **{count}**.",
+            count=number(seen.extra_copies),
+        )
+    ]
+    if seen.leaks:
+        sentences.append(
+            t(
+                "Photos that stand both among those to learn from and among those to be examined "
+                "on: **{count}**.",
+                count=number(len(seen.leaks)),
+            )
+        )
+    if withheld:
+        sentences.append(
+            t(
+                "Kept out of the examination, since a copy is learned from: **{count}**. To "
+                "recognise those would be memory, not understanding.",
+                count=number(withheld),
+            )
+        )
+    return sentences
+
+
+def _contradictions(seen: Overview) -> None:
+    st.warning(
+        t(
+            "Photos that are in several classes at once: {count}. Some of their labels must be "
+            "wrong; keep each in one class.",
+            count=number(len(seen.contradictions)),
+        ),
+        icon=":material/rule:",
+    )
+    with st.expander(t("Which ones")):
+        for group in seen.contradictions[:_MOST_LISTED]:
+            names = (f"{plain(p.name)} ({plain(seen.classes[p.label])})" for p in group.photos)
+            st.markdown("- " + " = ".join(names))
+        if len(seen.contradictions) > _MOST_LISTED:
+            st.markdown("- …")
+
+
+def unreadable(skipped: Sequence[Skipped]) -> None:
+    """List files that cannot be used, with the reasons; nothing where there are none."""
+    if not skipped:
+        return
+    with st.expander(t("{count} files could not be read", count=number(len(skipped)))):
+        for one in skipped[:_MOST_LISTED]:
+            st.markdown(f"- {say(one.reason)}")
+        if len(skipped) > _MOST_LISTED:
+            st.markdown("- …")
