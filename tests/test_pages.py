@@ -133,7 +133,7 @@ def test_another_layer_shows_other_maps(visit):
     assert not np.array_equal(shown_picture(app), before)
     app.toggle(key="maps_strip").set_value(True).run()
     shapes = [shown_picture(app, index).shape for index in range(len(app.get("image")))]
-    assert (49, 1280, 3) in shapes
+    assert (7 * 49, 1280, 3) in shapes  # four times as wide as high
 
 
 @pytest.mark.parametrize(
