@@ -30,7 +30,9 @@ def tidy_regularly(seconds: float = SECONDS) -> threading.Event:
     enough = threading.Event()
 
     def tidy() -> None:
-        with suppress(RuntimeError):  # the event loop is closed: the server ends
+        # Either the event loop is closed, since the server ends, or this is no server but a test of
+        # a page, whose sessions are made up.
+        with suppress(RuntimeError, AttributeError):
             while not enough.wait(seconds):
                 if count := _on_the_event_loop().result():
                     gc.collect()  # a session's parts know each other, and so do a page's
