@@ -87,7 +87,7 @@ def test_who_has_left_is_forgotten_though_nobody_comes_or_goes_after(url, log):
         visitor = Visitor(url)
         await visitor.connect()
         await visitor.open("ideal_class")
-        await visitor.until(lambda: visitor.finished > 0, A_WHILE)
+        await visitor.until(lambda: visitor.is_enabled("ideal_start"), A_WHILE)
         await visitor.leave()
 
     def forgotten() -> int:
