@@ -46,6 +46,9 @@ class Account:
         self._turns = 0
         self._first = Turn()
         self._latest: deque[Turn] = deque(maxlen=_TURNS_REMEMBERED)
+        # Of the latest turns; kept, since each turn of a class asks thirty accounts for them.
+        self._total = Turn()
+        self._typical: float | None = None
         self._paid = 0.0
 
     def charge(self, turn: Turn, granted: float, others: Iterable[Account]) -> float:
@@ -69,7 +72,7 @@ class Account:
             self._first = Turn(min(turn.seconds, granted), turn.steps)
             return 0.0
         if turn.steps:
-            self._latest.append(turn)
+            self._remember(turn)
         price = self._usual_price(others)
         if self._turns > BEGINNING:
             return turn.seconds if price is None else turn.steps * price
@@ -85,7 +88,7 @@ class Account:
 
     def _due(self, price: float | None) -> float:
         """What the beginning costs, as far as it has gone, at a price for a step or at its own."""
-        total = self._total()
+        total = self._total
         if price is not None:
             return (self._first.steps + total.steps) * price
         if not total.steps:
@@ -95,20 +98,18 @@ class Account:
 
     def _usual_price(self, others: Iterable[Account]) -> float | None:
         """Seconds that a step has cost of late over all runs alike; None if there is no other."""
-        if not (typical := self._typical()):
+        if not (typical := self._typical):
             return None
         alike = [
-            account._total()
+            account._total
             for account in others
-            if (other := account._typical()) and 1 / ALIKE <= other / typical <= ALIKE
+            if (other := account._typical) and 1 / ALIKE <= other / typical <= ALIKE
         ]
-        total = sum(alike, self._total())
+        total = sum(alike, self._total)
         return total.seconds / total.steps if alike else None
 
-    def _typical(self) -> float | None:
-        """Seconds of a typical step: the median, which a few unlucky ones do not move."""
-        costs = [turn.seconds / turn.steps for turn in self._latest]
-        return statistics.median(costs) if costs else None
-
-    def _total(self) -> Turn:
-        return sum(self._latest, Turn())
+    def _remember(self, turn: Turn) -> None:
+        self._latest.append(turn)
+        self._total = sum(self._latest, Turn())
+        # Of a step; the median, which a few unlucky ones do not move.
+        self._typical = statistics.median(turn.seconds / turn.steps for turn in self._latest)
