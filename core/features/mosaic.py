@@ -47,13 +47,15 @@ def mosaic(
         the layer is signed, white for zero, red above and blue below it.
     """
     maps = features.maps[channels]
-    seen = maps if beside is None else np.concatenate([maps, beside.maps[channels]], axis=2)
+    width_of_a_map = maps.shape[2]
+    if beside is not None:  # stretched together, so that they have the same colours
+        maps = np.concatenate([maps, beside.maps[channels]], axis=2)
     columns, rows = grid(len(maps))
     cell = max(8, (width - gap) // columns - gap)
     picture = np.full((rows * (cell + gap) + gap, columns * (cell + gap) + gap, 3), 255, np.uint8)
     colours = _colours(_DIVERGING if features.signed else _VIRIDIS)
     shares_of = _around_zero if features.signed else _stretched
-    for position, shares in enumerate(shares_of(maps, seen, scale)):
+    for position, shares in enumerate(shares_of(maps, scale)[..., :width_of_a_map]):
         row, column = divmod(position, columns)
         top, left = row * (cell + gap) + gap, column * (cell + gap) + gap
         tile = Image.fromarray((shares * 255).astype(np.uint8))
@@ -72,26 +74,19 @@ def grid(count: int) -> tuple[int, int]:
     return columns, math.ceil(count / columns)
 
 
-def _stretched(
-    maps: NDArray[np.float32], seen: NDArray[np.float32], scale: Scale
-) -> NDArray[np.float32]:
-    """Bring maps (N, h, w) to [0, 1], each by itself or all together; flat ones become 0.
-
-    How far the values reach is taken from what is seen of each channel, (N, ...).
-    """
+def _stretched(maps: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
+    """Bring maps (N, h, w) to [0, 1], each by itself or all together; flat ones become 0."""
     axes = (1, 2) if scale == "own" else None
-    low = seen.min(axis=axes, keepdims=True)
-    span = seen.max(axis=axes, keepdims=True) - low
+    low = maps.min(axis=axes, keepdims=True)
+    span = maps.max(axis=axes, keepdims=True) - low
     stretched: NDArray[np.float32] = (maps - low) / np.where(span > 0, span, 1)
     return stretched
 
 
-def _around_zero(
-    maps: NDArray[np.float32], seen: NDArray[np.float32], scale: Scale
-) -> NDArray[np.float32]:
-    """Bring maps (N, h, w) to [0, 1] with zero at one half; see `_stretched`."""
+def _around_zero(maps: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
+    """Bring maps (N, h, w) to [0, 1] with zero at one half."""
     axes = (1, 2) if scale == "own" else None
-    reach = np.abs(seen).max(axis=axes, keepdims=True)
+    reach = np.abs(maps).max(axis=axes, keepdims=True)
     shares: NDArray[np.float32] = (0.5 + maps / np.where(reach > 0, 2 * reach, 1)).astype(
         np.float32
     )
@@ -106,8 +101,7 @@ def overlay(features: FeatureMaps, channel: int, seen: Pixels) -> Pixels:
         channel: which.
         seen: the photo as the network sees it, (H, W, 3).
     """
-    strength = np.abs(features.maps[channel])[None]
-    shares = _stretched(strength, strength, "own")[0]
+    shares = _stretched(np.abs(features.maps[channel])[None], "own")[0]
     height, width, _ = seen.shape
     light = Image.fromarray((shares * 255).astype(np.uint8))
     light = light.resize((width, height), Image.Resampling.BICUBIC)
@@ -157,7 +151,7 @@ def strip(features: FeatureMaps, *, cell: tuple[int, int] = (3, 3)) -> Pixels:
         An 8-bit picture, (h · w · height, channels · width, 3), on one common scale.
     """
     maps = features.maps
-    shares = (_around_zero if features.signed else _stretched)(maps, maps, "common")
+    shares = (_around_zero if features.signed else _stretched)(maps, "common")
     columns = (shares.reshape(len(maps), -1).T * 255).astype(np.uint8)
     colours = _colours(_DIVERGING if features.signed else _VIRIDIS)
     return colours[columns.repeat(cell[0], axis=0).repeat(cell[1], axis=1)]
