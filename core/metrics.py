@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
+from core.background import regularly
 from core.jobs import Job, Scheduler, State
 from core.log import who
 from core.memory import memory_mb
@@ -95,11 +96,6 @@ def ends() -> Ends:
 
 def log_regularly(scheduler: Scheduler, seconds: float = LOG_SECONDS) -> threading.Event:
     """Log the numbers now and then, in the background, until the event that is given is set."""
-    enough = threading.Event()
-
-    def tell() -> None:
-        while not enough.wait(seconds):
-            _log.info("numbers", extra=asdict(numbers(scheduler)))
-
-    threading.Thread(target=tell, name="numbers", daemon=True).start()
-    return enough
+    return regularly(
+        "numbers", seconds, lambda: _log.info("numbers", extra=asdict(numbers(scheduler)))
+    )

@@ -17,6 +17,7 @@ from core.commands.shared import (
     network_option,
     read_file,
     read_photo,
+    told,
     write_file,
 )
 from core.problem import Problem
@@ -282,7 +283,7 @@ def _robustness(options: argparse.Namespace) -> Answer:
         "classes_from": "network" if album.from_network else "names",
         "curve": [asdict(point) for point in points],
         "seconds": round(time.perf_counter() - started, 1),
-        "skipped": [{"file": file, "reason": str(reason)} for file, reason in album.skipped],
+        "skipped": told(album.skipped),
     }
 
 

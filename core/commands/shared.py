@@ -108,13 +108,13 @@ def write_file(path: Path, data: bytes) -> None:
 
 def last(steps: Steps[Any], doing: str) -> Any:
     """Run a computation to its end, telling stderr how far it is, and give its result."""
-    told = 0.0
+    shown = 0.0
     step = None
     for step in steps:
-        if sys.stderr.isatty() and time.monotonic() - told > 0.2:
-            told = time.monotonic()
+        if sys.stderr.isatty() and time.monotonic() - shown > 0.2:
+            shown = time.monotonic()
             print(f"\r{step.phase or doing}: {step.index}/{step.total} ", end="", file=sys.stderr)
-    if told:
+    if shown:
         print(file=sys.stderr)
     assert step is not None, "a computation makes at least one step"
     return step.result

@@ -9,13 +9,7 @@ import streamlit as st
 from core.training.data import Skipped
 from core.training.overview import Overview
 from pages.kit import layout
-from pages.kit.language import (
-    number,
-    percent,
-    plain,
-    say,
-    t,
-)
+from pages.kit.language import number, percent, plain, say, t
 from pages.kit.thumbnails import SHEET_COLUMNS, TILE, fingerprint, sprite
 
 _MOST_LISTED = 20

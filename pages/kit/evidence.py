@@ -15,13 +15,7 @@ from core.training import evidence
 from core.training.data import Photo
 from core.training.evidence import Score
 from pages.kit import layout
-from pages.kit.language import (
-    number,
-    percent,
-    remember_choice,
-    separators,
-    t,
-)
+from pages.kit.language import number, percent, remember_choice, separators, t
 from pages.kit.thumbnails import photo_uri
 
 _MOST_IN_GALLERY = 24

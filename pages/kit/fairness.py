@@ -9,12 +9,7 @@ import streamlit as st
 from core.training.evidence import Familiarity, Score
 from pages.kit import layout
 from pages.kit.evidence import score_list
-from pages.kit.language import (
-    class_name,
-    percent,
-    plain,
-    t,
-)
+from pages.kit.language import class_name, percent, plain, t
 
 _MOST_NAMED = 20
 

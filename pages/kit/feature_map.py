@@ -14,11 +14,7 @@ from numpy.typing import NDArray
 from core.training import projection
 from core.training.data import Photo
 from pages.kit import session
-from pages.kit.language import (
-    plain,
-    remember_choice,
-    t,
-)
+from pages.kit.language import plain, remember_choice, t
 from pages.kit.thumbnails import LARGE, fingerprint, photo_uri, sprite
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"

@@ -7,12 +7,7 @@ import streamlit as st
 
 from core.problem import N_
 from core.training.learning_curve import KINDS, LearningCurve
-from pages.kit.language import (
-    number,
-    percent,
-    separators,
-    t,
-)
+from pages.kit.language import number, percent, separators, t
 from pages.kit.live import Seldom
 
 _KIND_NAMES = {

@@ -7,7 +7,6 @@ import threading
 from functools import lru_cache
 
 import streamlit as st
-from streamlit import runtime
 
 from core import log, metrics
 from core.jobs import scheduler
@@ -37,8 +36,7 @@ def _begin() -> None:
     uploads.guard()
     scheduler().on_end = metrics.ends().note
     metrics.log_regularly(scheduler())
-    if runtime.exists():
-        housekeeping.tidy_regularly()
+    housekeeping.tidy_regularly()
     threading.Thread(target=_import_all, name="warm-up", daemon=True).start()
 
 
