@@ -11,12 +11,22 @@ EXCUSED: dict[tuple[str, str], str] = {}
 """Streamlit's own, which we cannot mend: rule, part of the element's HTML, reason. None today."""
 
 
+QUIET_FOR_A_SECOND = """() => {
+  const app = document.querySelector('[data-testid="stApp"]');
+  const runs = app?.dataset.testScriptState !== 'notRunning';
+  const now = performance.now();
+  if (runs || document.querySelector('[data-stale=true]')) window.quietSince = now;
+  window.quietSince ??= now;
+  return now - window.quietSince > 1000;
+}"""
+"""A page may run again as soon as it stands, and all of it is pale meanwhile."""
+
+
 def settled(page) -> None:
     """Wait until the page has run; what fades in or out meanwhile is pale for a moment."""
     page.locator("h1").first.wait_for()
     page.add_style_tag(content="* {transition: none !important; animation: none !important}")
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
-    page.wait_for_function("!document.querySelector('[data-stale=true]')")
+    page.wait_for_function(QUIET_FOR_A_SECOND)
 
 
 def problems(page) -> list[str]:
