@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from core import anatomy
+from core import anatomy, signatures
 from core.limits import LIMITS
 from core.problem import N_, Problem
 from core.steps import Pixels
@@ -126,6 +126,16 @@ def decode(data: bytes, name: str) -> Image.Image:
             N_("{file} is damaged or cut off and could not be read. Choose another photo."),
             file=name,
         ) from error
+
+
+def is_photo(name: str, head: bytes) -> bool:
+    """Tell whether a file should be offered to `decode`; see `signatures.is_photo`.
+
+    Args:
+        name: the file's name or path; only what it ends in counts.
+        head: at least its first 64 bytes (`signatures.HEAD_BYTES`), or all where it has fewer.
+    """
+    return signatures.is_photo(name, head)
 
 
 def _refuse_giants(opened: Image.Image, name: str) -> None:
