@@ -23,6 +23,7 @@ _MOST_READS = 200_000
 _MOST_PROFILE_BYTES = 4_000_000
 """Those of printers have up to two million."""
 _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
+_EXIF_OF_AVIF = re.compile(rb"(II\*\0\x08\0\0\0|MM\0\*\0\0\0\x08)..", re.DOTALL)
 _SCAN, _END = 0xDA, 0xD9
 _BYTES, _TEXT, _SHORT, _LONG, _UNDEFINED = 1, 2, 3, 4, 7
 _ORIENTATION, _SUB_DIRECTORIES, _PROFILE, _RAW_VERSION = 274, 330, 34675, 50706
@@ -97,6 +98,9 @@ def parts(data: bytes) -> Parts:
         return _tiff(data)
     if data.startswith((b"II+\0", b"MM\0+")):
         raise ValueError("a TIFF of the kind that is for more than 4 GB")
+    if data[4:8] == b"ftyp":
+        # In an AVIF, EXIF counts for nothing: which way is up stands elsewhere.
+        return Parts(_EXIF_OF_AVIF.sub(rb"\1\0\0", data), missing=_missing(data))
     return Parts(data, missing=_missing(data))
 
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms, TiffImagePlugin
 
 _BITS_PER_SAMPLE = 258
 _USUAL_BITS = (8, 10, 12, 14, 16)
-_SPACES = {"RGB": "RGB ", "RGBA": "RGB ", "CMYK": "CMYK", "L": "GRAY", "LA": "GRAY"}
+_SPACES = {"RGB": "RGB ", "CMYK": "CMYK", "L": "GRAY"}
 """What ICC calls the colour space of Pillow's modes."""
 _NOT_SEEN = 2
 """So many levels of difference leave a picture as it is: sRGB has been written down in many ways."""
@@ -42,10 +42,9 @@ def value_range(picture: Image.Image) -> tuple[float, float]:
         return low, high
     if not isinstance(picture, TiffImagePlugin.TiffImageFile):
         return 0, 65_535
-    declared = picture.tag_v2.get(_BITS_PER_SAMPLE, (16,))[0]
-    if declared != 16:
-        return 0, 2**declared - 1
-    return 0, next(2**bits - 1 for bits in _USUAL_BITS if high < 2**bits)
+    (declared, *_) = picture.tag_v2.get(_BITS_PER_SAMPLE, (16,))
+    usual = (declared,) if declared < 16 else _USUAL_BITS
+    return 0, next(2**bits - 1 for bits in usual if high < 2**bits)
 
 
 def eight_bits(picture: Image.Image, low: float, high: float) -> Image.Image:
@@ -60,11 +59,11 @@ def to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
     """Convert a picture to sRGB by the ICC profile that came with it.
 
     Args:
-        picture: of any mode.
+        picture: without transparency.
         profile: the profile; one that is empty, broken or made for other modes changes nothing.
 
     Returns:
-        The picture as it is, or in mode RGB or RGBA.
+        The picture as it is, or in mode RGB.
     """
     if picture.mode == "LAB":
         return _converted(picture, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
@@ -84,13 +83,8 @@ def to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _converted(picture: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
-    alpha = picture.getchannel("A") if picture.mode in ("RGBA", "LA") else None
-    opaque = picture.convert(picture.mode.removesuffix("A")) if alpha else picture
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    converted = ImageCms.buildTransform(profile, srgb, opaque.mode, "RGB").apply(opaque)
-    if alpha is not None:
-        converted.putalpha(alpha)
-    return converted
+    return ImageCms.buildTransform(profile, srgb, picture.mode, "RGB").apply(picture)
 
 
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:

@@ -218,14 +218,14 @@ def _open(pixels: bytes, format: str, name: str) -> ImageFile.ImageFile:
 def _to_rgb(opened: ImageFile.ImageFile, parts: anatomy.Parts) -> Image.Image:
     # Shrink first, so that all that follows touches a megapixel rather than fifty.
     picture = _shrunk(opened)
+    if picture.has_transparency_data:
+        rgba = picture.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        picture = Image.alpha_composite(white, rgba).convert("RGB")
     picture = colours.to_srgb(picture, parts.profile or opened.info.get("icc_profile") or b"")
     turn = _TURNS.get(max(parts.orientation, anatomy.orientation(opened.info.get("exif") or b"")))
     if turn is not None:
         picture = picture.transpose(turn)
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        picture = Image.alpha_composite(white, rgba)
     # A fresh picture carries no metadata: where a photo was taken is nobody's business.
     return Image.fromarray(np.asarray(picture.convert("RGB")))
 
