@@ -72,13 +72,11 @@ class Parts:
         pixels: a file of the same format, without what may be left out.
         orientation: how the picture is to be turned, 1 to 8 as in EXIF; 1 for not at all.
         profile: the ICC profile that says what its colours mean; empty if there is none.
-        missing: what makes `pixels` a file that a decoder takes for whole, in case it was cut off.
     """
 
     pixels: bytes
     orientation: int = 1
     profile: bytes = b""
-    missing: bytes = b""
 
 
 def parts(data: bytes) -> Parts:
@@ -100,21 +98,8 @@ def parts(data: bytes) -> Parts:
         raise ValueError("a TIFF of the kind that is for more than 4 GB")
     if data[4:8] == b"ftyp":
         # In an AVIF, EXIF counts for nothing: which way is up stands elsewhere.
-        return Parts(_EXIF_OF_AVIF.sub(rb"\1\0\0", data), missing=_missing(data))
-    return Parts(data, missing=_missing(data))
-
-
-def _missing(data: bytes) -> bytes:
-    """Return zeros for the end that a WebP, AVIF or JPEG 2000 lacks, if that is not more than what it has."""
-    if data.startswith(b"RIFF"):
-        length = 8 + int.from_bytes(data[4:8], "little")
-    elif data[4:8] in (b"ftyp", b"jP  "):
-        length = 0
-        while length < len(data):
-            length += max(8, int.from_bytes(data[length : length + 4]))
-    else:
-        return b""
-    return bytes(length - len(data)) if len(data) < length <= 2 * len(data) else b""
+        return Parts(_EXIF_OF_AVIF.sub(rb"\1\0\0", data))
+    return Parts(data)
 
 
 def orientation(exif: bytes) -> int:
@@ -161,9 +146,7 @@ def _jpeg(data: bytes) -> Parts:
     else:
         raise ValueError("a JPEG in too many pieces")
     joined = b"".join(profile[i] for i in sorted(profile))
-    return Parts(
-        b"".join(kept), orientation(exif), joined[:_MOST_PROFILE_BYTES], missing=b"\xff\xd9"
-    )
+    return Parts(b"".join(kept), orientation(exif), joined[:_MOST_PROFILE_BYTES])
 
 
 def _is_of_pixels(marker: int, content: bytes) -> bool:

@@ -22,6 +22,10 @@ TURNS = {  # by EXIF orientation
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+OF_PIXELS = {  # the tags of a TIFF without which it cannot be decoded
+    *(*range(254, 267), 273, *range(277, 282), 284, 292, 293, *range(317, 326)),
+    *(332, 338, 339, 347, *range(512, 533), 34675),
+}
 
 
 def main() -> int:
@@ -57,18 +61,19 @@ def main() -> int:
 
 def read(data: bytes) -> Image.Image:
     """Decode a photo: upright, 8 bits of sRGB, on white, at most 1024 pixels wide and high."""
-    exif = b""
+    content, turn = bytearray(data), 1
+    if data.startswith((b"II*\0", b"MM\0*")):  # a TIFF is put together like an EXIF
+        turn = strike_out(content)
     if data.startswith(b"\xff\xd8"):
-        _, mark, exif = data.partition(b"Exif\0\0")
-        data = data.replace(mark, b"unread", 1) if mark else data  # Pillow gives up on odd ones
+        before, mark, exif = data.partition(b"Exif\0\0")
+        turn = strike_out(bytearray(exif))
+        content = bytearray(before + b"unread" * bool(mark) + exif)  # Pillow gives up on odd ones
     else:
-        data += bytes(len(data))  # other decoders than JPEG's give up where the end is missing
-    opened = Image.open(io.BytesIO(data))
+        content += bytes(len(data))  # other decoders than JPEG's give up where the end is missing
+    opened = Image.open(io.BytesIO(content))
     opened.draft("RGB", (1024, 1024))  # a large JPEG need not be decoded whole
-    is_upright = False
-    with suppress(Exception):  # odd notes behind the pixels
-        opened.load()
-        is_upright = opened.format == "TIFF"  # Pillow has turned it
+    if turn == 1:
+        turn = strike_out(bytearray(opened.info.get("exif", b"").removeprefix(b"Exif\0\0")))
     photo = eight_bits(opened)
     photo.thumbnail((1024, 1024), Image.Resampling.LANCZOS)
     if photo.has_transparency_data:
@@ -76,24 +81,26 @@ def read(data: bytes) -> Image.Image:
         photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo).convert("RGB")
     with suppress(Exception):  # no ICC profile, or a broken one
         photo = to_srgb(photo, ImageCms.ImageCmsProfile(io.BytesIO(opened.info["icc_profile"])))
-    if not is_upright:
-        exif = exif or (data if opened.format == "TIFF" else opened.info.get("exif", b""))
-        turn = TURNS.get(orientation(exif.removeprefix(b"Exif\0\0")))
-        photo = photo if turn is None else photo.transpose(turn)
-    return photo.convert("RGB")
+    return (photo.transpose(TURNS[turn]) if turn in TURNS else photo).convert("RGB")
 
 
-def orientation(exif: bytes) -> int:
-    """Look up the one EXIF entry that says which way is up; the others may be broken."""
+def strike_out(exif: bytearray) -> int:
+    """Strike out what an EXIF or TIFF says of anything but pixels; return how it is to be turned.
+
+    Cameras and programs write nearly anything there, and Pillow gives up on what is odd.
+    """
 
     def number(at: int, size: int) -> int:
         return int.from_bytes(exif[at : at + size], "big" if exif[:2] == b"MM" else "little")
 
-    start = number(4, 4)
-    for at in range(start + 2, min(start + 2 + 12 * number(start, 2), len(exif)), 12):
-        if number(at, 2) == 274:
-            return number(at + 8, {1: 1, 3: 2, 4: 4}.get(number(at + 2, 2), 0))
-    return 1
+    turn, start = 1, number(4, 4)
+    for at in range(start + 2, min(start + 2 + 12 * number(start, 2), len(exif) - 11), 12):
+        tag, kind = number(at, 2), number(at + 2, 2)
+        if tag == 274:
+            turn = number(at + 8, {1: 1, 3: 2, 4: 4}.get(kind, 0))
+        if tag not in OF_PIXELS:
+            exif[at + 2 : at + 4] = b"\0\0"  # a type that there is not
+    return turn
 
 
 def to_srgb(photo: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
