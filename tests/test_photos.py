@@ -361,9 +361,9 @@ def test_a_resolution_written_as_text_leaves_the_photo_upright():
 
 
 @pytest.mark.parametrize("missing", [1, 2, 12])
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_a_photo_without_its_last_bytes_is_read(format, missing, small):
-    options = {"quality": 95} if format in ("JPEG", "WEBP", "AVIF") else {}
+    options = {"quality": 95} if format in ("JPEG", "WEBP") else {}
     data = encoded(small.convert("P") if format == "GIF" else small, format, **options)
     if format == "TIFF":  # Pillow writes the directory first
         assert struct.unpack_from("<I", data, 4)[0] < 200
