@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.training.data import Skipped
+from core.photo_files import Skipped
 from core.training.overview import Overview
 from pages.kit import layout
 from pages.kit.language import number, percent, plain, say, t
