@@ -153,7 +153,7 @@ def _walk(
 ) -> None:
     """Collect what is in a folder and below, in the order of the names."""
     try:
-        status = os.stat(folder)
+        status = folder.stat()
         paths = sorted(folder.iterdir())
     except OSError as error:
         finds.leave_out(above or (folder.name,), _unreadable("/".join(above), error))
@@ -167,7 +167,7 @@ def _walk(
         if _is_machine_made(parts):
             continue
         try:
-            status = os.stat(path)
+            status = path.stat()
         except OSError as error:
             finds.leave_out(parts, _unreadable("/".join(parts), error))
             continue
@@ -217,7 +217,8 @@ def _listing(finds: _Finds) -> Listing:
         paths.append(file.parts)
     for folder in _without_photos(finds, paths):
         finds.leave_out(
-            folder, Problem(N_("There is no photo in the folder {folder}."), folder="/".join(folder))
+            folder,
+            Problem(N_("There is no photo in the folder {folder}."), folder="/".join(folder)),
         )
     labels = _labels(paths)
     labelled = [
@@ -245,7 +246,9 @@ def _check_is_photo(file: _File, name: str) -> None:
     head = file.head()
     if not photos.is_photo(name, head):
         kind = signatures.kind(head)
-        raise Problem(kind.refusal if kind and kind.refusal else N_("{file} is no photo."), file=name)
+        raise Problem(
+            kind.refusal if kind and kind.refusal else N_("{file} is no photo."), file=name
+        )
 
 
 def _is_machine_made(parts: Sequence[str]) -> bool:
@@ -253,9 +256,7 @@ def _is_machine_made(parts: Sequence[str]) -> bool:
     return any(part.startswith(".") or part.lower() in _MACHINE_MADE for part in parts)
 
 
-def _without_photos(
-    finds: _Finds, paths: Iterable[tuple[str, ...]]
-) -> Iterator[tuple[str, ...]]:
+def _without_photos(finds: _Finds, paths: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
     """Give the folders that hold no photo, but not those inside of such."""
     known = {parts[:depth] for parts in paths for depth in range(len(parts))}
     folders = {*finds.folders, *(file.parts[:-1] for file in finds.files)}

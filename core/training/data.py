@@ -6,7 +6,7 @@ import bisect
 import importlib.util
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -121,14 +121,15 @@ def _read(listing: Listing) -> Dataset:
     return finish(reading(listing.photos, listing.left_out, listing.unlabelled))
 
 
-def from_files(
-    files: Mapping[str, Sequence[tuple[str, bytes] | tuple[str, bytes, str]]],
-) -> Dataset:
+Upload = tuple[str, bytes] | tuple[str, bytes, str]
+"""The name and the content of a photo, and the group of one that belongs to others."""
+
+
+def from_files(files: Mapping[str, Sequence[Upload]]) -> Dataset:
     """Build a data set of uploaded files.
 
     Args:
-        files: by class name, names and contents of its photos, and the groups of those that
-            belong together (see `PhotoFile`).
+        files: by class name, its photos.
 
     Raises:
         Problem: there are fewer than two classes with a photo, or too many photos.
