@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 
-from core import anatomy, signatures
+from core import anatomy, colours, signatures
 from core.limits import LIMITS
 from core.problem import N_, Problem
 from core.steps import Pixels
@@ -27,14 +28,16 @@ from core.steps import Pixels
 if TYPE_CHECKING:
     import torch
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-EXTENSIONS = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
+EXTENSIONS = (
+    *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"),
+    *("heic", "heif"),
+)
+"""What the choosers of files offer; the last two cannot be read, but `decode` says what to do."""
 MAX_BYTES = LIMITS.file_mb * 10**6
 MAX_PIXELS = LIMITS.megapixels * 10**6
 """A 48-megapixel phone photo passes: JPEG is decoded at a fraction of its size."""
 MAX_PIXELS_UNSCALED = MAX_PIXELS // 2
 """The limit for formats that can only be decoded whole."""
-_MOST_EXIF_BYTES = 1_000_000
 LONGEST_SIDE = 1024
 """No network here looks at more; keeping less bounds the memory of thirty students."""
 
@@ -84,8 +87,10 @@ SAMPLES = (
 def decode(data: bytes, name: str) -> Image.Image:
     """Decode a picture that may come from anyone.
 
-    The first frame of an animation is taken, the EXIF orientation applied, transparency laid on
-    white, and the longest side brought down to `LONGEST_SIDE`.
+    The first frame of an animation is taken, the EXIF orientation applied, colours brought to
+    sRGB by the file's ICC profile, values of more than 8 bits scaled by their range, transparency
+    laid on white, and the longest side brought down to `LONGEST_SIDE`. Of a file that is damaged
+    or cut off, what arrived is read, as browsers do, if that is at least half of the picture.
 
     Args:
         data: the bytes of the file.
@@ -95,32 +100,39 @@ def decode(data: bytes, name: str) -> Image.Image:
         An RGB picture whose longest side is at most `LONGEST_SIDE` pixels, without metadata.
 
     Raises:
-        Problem: the bytes are not a whole picture of a known format, or are too large.
+        Problem: the bytes are no picture of a format that is read here, hold less than half of
+            one, or are too large.
     """
     if not data:
         raise Problem(N_("{file} is empty. Choose another photo."), file=name)
+    kind = signatures.kind(data)
+    if kind and kind.refusal:
+        raise Problem(kind.refusal, file=name)
     if len(data) > MAX_BYTES:
         raise too_many_bytes(name, len(data))
-    try:
-        anatomy.check(data)
-        # Pillow's warnings about odd files would end up in the server's log.
-        with (
-            warnings.catch_warnings(action="ignore"),
-            Image.open(anatomy.Impatient(data), formats=FORMATS) as opened,
-        ):
-            _refuse_giants(opened, name)
-            return _to_rgb(opened)
-    except Problem:
-        raise
-    except UnidentifiedImageError:
+    if kind is None:
         raise Problem(
             N_(
-                "{file} is not a picture that can be read here. Use JPEG, PNG, WebP, GIF, BMP or TIFF."
+                "{file} is not a picture that can be read here. Use JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF."
             ),
             file=name,
-        ) from None
+        )
+    try:
+        parts = anatomy.parts(data)
+        # Pillow's warnings about odd files would end up in the server's log.
+        with warnings.catch_warnings(action="ignore"):
+            try:
+                return _whole(parts, kind.format, name)
+            except (Problem, Image.DecompressionBombError):
+                raise
+            except Exception:  # whatever stopped the decoder
+                return _what_arrived(parts, kind.format, name)
+    except Problem:
+        raise
+    except anatomy.RawError:
+        raise Problem(signatures.RAW.refusal, file=name) from None
     except Image.DecompressionBombError:
-        raise _too_many_pixels(name) from None
+        raise _too_many_pixels(name, kind.format) from None
     except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes
         raise Problem(
             N_("{file} is damaged or cut off and could not be read. Choose another photo."),
@@ -138,12 +150,8 @@ def is_photo(name: str, head: bytes) -> bool:
     return signatures.is_photo(name, head)
 
 
-def _refuse_giants(opened: Image.Image, name: str) -> None:
-    width, height = opened.size
-    # Some phones put further pictures behind the first one, which makes an MPO of a JPEG.
-    limit = MAX_PIXELS if opened.format in ("JPEG", "MPO") else MAX_PIXELS_UNSCALED
-    if width * height > limit:
-        raise _too_many_pixels(name)
+def _most_pixels(format: str) -> int:
+    return MAX_PIXELS if format == "JPEG" else MAX_PIXELS_UNSCALED
 
 
 def too_many_bytes(name: str, size: int) -> Problem:
@@ -151,63 +159,114 @@ def too_many_bytes(name: str, size: int) -> Problem:
     return Problem(
         N_("{file} has {megabytes} MB; at most {limit} MB fit. Choose a smaller photo."),
         file=name,
-        megabytes=round(size / 1e6),
+        megabytes=math.ceil(size / 1e6),
         limit=MAX_BYTES // 10**6,
     )
 
 
-def _too_many_pixels(name: str) -> Problem:
+def _too_many_pixels(name: str, format: str) -> Problem:
     return Problem(
         N_("{file} has too many pixels: at most {limit} million fit. Make it smaller first."),
         file=name,
-        limit=MAX_PIXELS_UNSCALED // 10**6,
+        limit=_most_pixels(format) // 10**6,
     )
 
 
-def _to_rgb(opened: Image.Image) -> Image.Image:
+def _whole(parts: anatomy.Parts, format: str, name: str) -> Image.Image:
+    with _open(parts.pixels, format, name) as opened:
+        opened.load()
+        return _to_rgb(opened, parts)
+
+
+def _what_arrived(parts: anatomy.Parts, format: str, name: str) -> Image.Image:
+    """Read a picture that is damaged or cut off, as browsers do; what is missing stays flat.
+
+    Pillow's switch for this holds for the whole process, and does not tell that it was needed.
+
+    Raises:
+        Problem: less than half of its rows arrived.
+    """
+    # WebP and AVIF are not even opened without their last bytes.
+    end = b"\xff\xd9" if format == "JPEG" else bytes(len(parts.pixels))
+    with _open(parts.pixels + end, format, name) as opened:
+        try:
+            opened.load()
+        except Exception:
+            opened.tile = []  # nothing more to decode: what has been so far is the picture
+            opened.load()
+        # libjpeg leaves grey where nothing arrived, the other decoders what they began with.
+        nothing = 128 if format == "JPEG" else 0
+        rows = np.asarray(opened).reshape(opened.height, -1)
+        arrived = np.count_nonzero((rows != nothing).any(axis=1))
+        if 2 * arrived < opened.height:
+            raise Problem(
+                N_(
+                    "{file} is cut off: only {percent} % of the picture arrived. Copy or download it again."
+                ),
+                file=name,
+                percent=100 * arrived // opened.height,
+            )
+        return _to_rgb(opened, parts)
+
+
+def _open(pixels: bytes, format: str, name: str) -> ImageFile.ImageFile:
+    opened = Image.open(anatomy.Impatient(pixels), formats=(format,))
+    if opened.width * opened.height > _most_pixels(format):
+        raise _too_many_pixels(name, format)
     opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-    opened.load()
+    return opened
+
+
+def _to_rgb(opened: ImageFile.ImageFile, parts: anatomy.Parts) -> Image.Image:
     # Shrink first, so that all that follows touches a megapixel rather than fifty.
     picture = _shrunk(opened)
-    if len(opened.info.get("exif", b"")) <= _MOST_EXIF_BYTES:
-        picture = ImageOps.exif_transpose(picture)
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
-        picture = Image.alpha_composite(white, rgba)
+        picture = Image.alpha_composite(white, rgba).convert("RGB")
+    picture = colours.to_srgb(picture, parts.profile or opened.info.get("icc_profile") or b"")
+    turn = _TURNS.get(max(parts.orientation, anatomy.orientation(opened.info.get("exif") or b"")))
+    if turn is not None:
+        picture = picture.transpose(turn)
     # A fresh picture carries no metadata: where a photo was taken is nobody's business.
     return Image.fromarray(np.asarray(picture.convert("RGB")))
 
 
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""By EXIF orientation."""
+
+
 def _shrunk(opened: Image.Image) -> Image.Image:
-    """Bring the longest side down to `LONGEST_SIDE`, and 16 bits a value to 8."""
+    """Bring the longest side down to `LONGEST_SIDE`, and what has more than 8 bits to 8."""
     picture = opened
-    if picture.mode in ("P", "1") or picture.mode.startswith("I;"):
+    if picture.mode in ("P", "PA", "1", "LAB") or colours.is_deep(picture):
         picture = _mixable(picture)
     if max(picture.size) > LONGEST_SIDE:
         picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    return _eight_bits(picture) if picture.mode == "I" else picture
+    return picture
 
 
 def _mixable(picture: Image.Image) -> Image.Image:
     """Turn a picture whose pixels Pillow cannot mix into one of which it can."""
+    low, high = colours.value_range(picture) if colours.is_deep(picture) else (0, 0)
     factor = max(picture.size) // (2 * LONGEST_SIDE)
     if factor > 1:
         # Leaving pixels out first still leaves more than twice the size wanted.
         size = (max(1, picture.width // factor), max(1, picture.height // factor))
         picture = picture.resize(size, Image.Resampling.NEAREST)
-    if picture.mode.startswith("I;"):
-        return _eight_bits(picture)
+    if colours.is_deep(picture):
+        return colours.eight_bits(picture, low, high)
+    if picture.mode == "LAB":
+        return colours.to_srgb(picture, b"")
     return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-
-
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Keep the upper eight of sixteen bits."""
-    values = np.asarray(picture).clip(0, 65_535).astype(np.uint32)
-    grey = Image.fromarray(((values + 128) // 257).astype(np.uint8))
-    if "exif" in picture.info:
-        grey.info["exif"] = picture.info["exif"]  # which way is up
-    return grey
 
 
 def sample(sample_id: str) -> SamplePhoto:

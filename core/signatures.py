@@ -22,18 +22,18 @@ class Kind:
     """A kind of file.
 
     Attributes:
-        format: what Pillow calls it; None if it cannot be read here.
+        format: what Pillow calls it; empty if it cannot be read here.
         is_photo: whether people think of it as a photo, readable or not.
         refusal: why it cannot be read and what to do, a template with the field `file`.
     """
 
-    format: str | None = None
+    format: str = ""
     is_photo: bool = True
     refusal: str = ""
 
 
 def _unread(refusal: str, *, is_photo: bool = True) -> Kind:
-    return Kind(None, is_photo, refusal)
+    return Kind("", is_photo, refusal)
 
 
 _HEIC = _unread(
