@@ -267,6 +267,7 @@ def _without_photos(finds: _Finds, paths: Iterable[tuple[str, ...]]) -> Iterator
         for depth in range(1, len(folder) + 1)
         if folder[:depth] not in known
     }
+    empty -= {tuple(skipped.file.split("/")) for skipped in finds.left_out}
     return (folder for folder in sorted(empty) if folder[:-1] not in empty)
 
 
