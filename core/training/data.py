@@ -396,12 +396,16 @@ def reading(
 
 
 def _without_class(unlabelled: Sequence[PhotoFile]) -> list[Skipped]:
-    folders = Counter(file.name.rpartition("/")[0] or "." for file in unlabelled)
+    folders = Counter(file.name.rpartition("/")[0] for file in unlabelled)
     return [
         Skipped(
-            folder,
+            folder or ".",
             Problem(
-                N_("Photos in the folder {folder} that belong to no class, left out: {count}."),
+                N_("Photos in the folder {folder} that belong to no class, left out: {count}.")
+                if folder
+                else N_(
+                    "Photos outside of the folders, which belong to no class, left out: {count}."
+                ),
                 folder=folder,
                 count=count,
             ),

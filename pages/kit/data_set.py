@@ -22,7 +22,8 @@ def overview(seen: Overview, *, withheld: int = 0) -> None:
         seen: the data set.
         withheld: photos kept out of the examination, since a copy is learned from.
     """
-    st.markdown(_balance(seen))
+    if seen.total:
+        st.markdown(_balance(seen))
     if seen.parts:
         st.markdown(
             t(
@@ -32,7 +33,7 @@ def overview(seen: Overview, *, withheld: int = 0) -> None:
             )
         )
     takes(seen.classes, seen.takes)
-    for sentence in _copies(seen, withheld):
+    for sentence in _copies(seen, withheld) if seen.total else ():
         st.markdown(sentence)
     if seen.contradictions:
         _contradictions(seen)
