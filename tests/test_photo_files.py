@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import struct
-import subprocess
 import sys
 import unicodedata
 import zipfile
@@ -72,7 +70,7 @@ class Bare(zipfile.ZipInfo):
     """An entry whose name is written as bytes of any encoding, and no flag says which."""
 
     def __init__(self, name: bytes, extra: bytes = b"") -> None:
-        super().__init__("x")
+        super().__init__(name.hex())
         self.bytes = name
         self.extra = extra
 
@@ -158,15 +156,6 @@ def test_the_unicode_name_in_an_extra_field_counts_if_it_is_of_this_name():
 
     assert classes(named(zlib.crc32(b"?/1.jpg"))) == {"キツネ/1.jpg"}
     assert classes(named(7)) == {"?/1.jpg"}
-
-
-@pytest.mark.skipif(not shutil.which("zip"), reason="there is no zip here")
-@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
-def test_the_zip_of_info_zip_keeps_accents(tmp_path, locale):
-    unpacked(tmp_path / "set", "cão/1.jpg", "maçã/1.jpg")
-    command = ["zip", "-qr", "set.zip", "set"]
-    subprocess.run(command, cwd=tmp_path, env={**os.environ, "LC_ALL": locale}, check=True)
-    assert from_zip((tmp_path / "set.zip").read_bytes()).classes == ("cão", "maçã")
 
 
 @pytest.mark.parametrize("other", ["Cat", "cat ", " CAT", "cat\u200a"])
@@ -386,7 +375,7 @@ def test_only_what_will_be_read_is_measured(monkeypatch, tmp_path):
     monkeypatch.setattr(photos, "MAX_BYTES", 1000)
     monkeypatch.setattr("core.training.data.MAX_EXPANDED_BYTES", 2000)
     large = [("cat/film.mov", FILM + bytes(5000)), ("dog/large.png", PHOTO + bytes(2000))]
-    files = ("cat/1.png", "dog/1.png", *large, *large)
+    files = ("cat/1.png", "dog/1.png", *large)
     for dataset in (from_zip(zipped(*files)), from_folder(unpacked(tmp_path, *files))):
         assert count(dataset) == {"cat": (1, 0), "dog": (1, 0)}
         assert "at most" in reasons(dataset)["dog/large.png"]
