@@ -102,6 +102,22 @@ def parts(data: bytes) -> Parts:
     return Parts(data)
 
 
+def completed(pixels: bytes) -> bytes:
+    """Give a file that was cut off an end: decoders of WebP and AVIF do not begin without one."""
+    if pixels.startswith(b"\xff\xd8"):
+        return pixels + b"\xff\xd9"
+    whole = bytearray(pixels) + bytes(len(pixels))
+    if pixels.startswith(b"RIFF") and 8 + int.from_bytes(pixels[4:8], "little") <= len(whole):
+        # Its last piece, and thereby all of it, reaches to the new end.
+        at = last = 12
+        while at + 8 <= len(pixels):
+            length = int.from_bytes(pixels[at + 4 : at + 8], "little")
+            last, at = at, at + 8 + length + length % 2
+        for start in (0, last):
+            struct.pack_into("<I", whole, start + 4, (len(whole) - start - 8) // 2 * 2)
+    return bytes(whole)
+
+
 def orientation(exif: bytes) -> int:
     """Read from an EXIF block how a picture is to be turned.
 

@@ -24,7 +24,7 @@ class Limits:
     Attributes:
         file_mb: of one photo, or of a picture with a recipe.
         megapixels: of a JPEG, which is decoded at a fraction of its size; half as many of the
-            other formats, which can only be decoded whole.
+            other formats, which can only be decoded whole, and a fifth of JPEG 2000.
         zip_mb: of a zip of photos, or of a network.
         unpacked_mb: of all photos of a data set.
         zip_files: files in a zip.

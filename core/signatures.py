@@ -90,7 +90,7 @@ _SIGNATURES: tuple[tuple[bytes, Kind], ...] = (
     (rb"II\*\x00.{4}CR|II[UR]|IIRS|MMOR|FUJIFILMCCD-RAW|FOVb|\x00MRM", _RAW),
     (rb"II[*+]\x00|MM\x00[*+]", _TIFF),
     (rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51", _JPEG_2000),
-    (rb"P[1-6]\s+[#\d]", _PPM),
+    (rb"P[4-6]\s+[#\d]", _PPM),
     (rb"\x00\x00\x00\x0cJXL |\xff\x0a", _NEW),
     (rb"8BPS\x00", _PHOTOSHOP),
     (rb"....ftypcrx ", _RAW),

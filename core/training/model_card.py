@@ -52,8 +52,8 @@ A network that tells {count} classes of photos apart. It was trained with Ideal 
     python predict.py photo.jpg
 
 `network.onnx` takes RGB in [0, 1], float32, (N, 3, {size}, {size}), and gives logits, (N, {count}); the
-normalisation is inside. Its logits were compared with PyTorch's and agree to 1e-4. Cut a photo to its
-middle square and resize it (bicubic), as `predict.py` does. `labels.txt` has the classes, a line each, in
+normalisation is inside. Its logits were compared with PyTorch's and agree to 1e-4. Read a photo upright, in
+8-bit sRGB, cut it to its middle square and resize it (bicubic), as `predict.py` does. `labels.txt` has the classes, a line each, in
 the order of the logits. `head.safetensors` is the last layer{body_file}. Ideal Cat opens the whole zip again.
 
 ## Data and settings

@@ -5,14 +5,14 @@ It takes the network.onnx and labels.txt next to it, and: pip install onnxruntim
 
 import io
 import sys
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from PIL import Image, ImageCms, ImageFile, ImageOps, TiffImagePlugin
+from PIL import Image, ImageCms, ImageOps, TiffImagePlugin
 
-ImageFile.LOAD_TRUNCATED_IMAGES = True  # of a photo that was cut off, see what arrived
 TURNS = {  # by EXIF orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -61,17 +61,23 @@ def main() -> int:
 
 def read(data: bytes) -> Image.Image:
     """Decode a photo: upright, 8 bits of sRGB, on white, at most 1024 pixels wide and high."""
-    content, turn = bytearray(data), 1
-    if data.startswith((b"II*\0", b"MM\0*")):  # a TIFF is put together like an EXIF
-        turn = strike_out(content)
+    content, turn, profile = bytearray(data), 1, b""
     if data.startswith(b"\xff\xd8"):
         before, mark, exif = data.partition(b"Exif\0\0")
         turn = strike_out(bytearray(exif))
-        content = bytearray(before + b"unread" * bool(mark) + exif)  # Pillow gives up on odd ones
-    else:
-        content += bytes(len(data))  # other decoders than JPEG's give up where the end is missing
+        content = bytearray(before + b"unread" * bool(mark) + exif + b"\xff\xd9")
+    elif data.startswith(b"\x89PNG"):
+        content, profile = only_pixels(data)
+    elif data.startswith((b"II*\0", b"MM\0*")):  # a TIFF is put together like an EXIF
+        turn = strike_out(content)
+    if not data.startswith(b"\xff\xd8"):
+        content += bytes(len(data))  # many decoders do not begin without the last bytes
     opened = Image.open(io.BytesIO(content))
     opened.draft("RGB", (1024, 1024))  # a large JPEG need not be decoded whole
+    try:
+        opened.load()
+    except Exception:
+        opened.tile = []  # of a photo that was cut off, see what arrived
     if turn == 1:
         turn = strike_out(bytearray(opened.info.get("exif", b"").removeprefix(b"Exif\0\0")))
     photo = eight_bits(opened)
@@ -80,8 +86,29 @@ def read(data: bytes) -> Image.Image:
         photo = photo.convert("RGBA")
         photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo).convert("RGB")
     with suppress(Exception):  # no ICC profile, or a broken one
-        photo = to_srgb(photo, ImageCms.ImageCmsProfile(io.BytesIO(opened.info["icc_profile"])))
+        profile = profile or opened.info["icc_profile"]
+        photo = to_srgb(photo, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
     return (photo.transpose(TURNS[turn]) if turn in TURNS else photo).convert("RGB")
+
+
+def only_pixels(png: bytes) -> tuple[bytearray, bytes]:
+    """Leave out what a PNG says beside its pixels, and make its checksums right.
+
+    Returns:
+        The PNG, and its ICC profile.
+    """
+    kept, profile, at = bytearray(png[:8]), b"", 8
+    while at + 8 <= len(png):
+        length, kind = int.from_bytes(png[at : at + 4], "big"), png[at + 4 : at + 8]
+        content = png[at + 8 : at + 8 + length]
+        if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND"):
+            kept += len(content).to_bytes(4, "big") + kind + content
+            kept += zlib.crc32(kind + content).to_bytes(4, "big")
+        if kind == b"iCCP":
+            with suppress(zlib.error):
+                profile = zlib.decompress(content.partition(b"\0")[2][1:])
+        at += 12 + length
+    return kept, profile
 
 
 def strike_out(exif: bytearray) -> int:
