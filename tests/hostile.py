@@ -357,9 +357,9 @@ def _photo_cases() -> list[Case]:
         "JPEG cut after nine tenths": partial(_cut, "JPEG", 0.9),
         "PNG cut after nine tenths": partial(_cut, "PNG", 0.9),
         "WebP cut after nine tenths": partial(_cut, "WEBP", 0.9),
-        "CMYK in scans, cut off": lambda: _wide(
-            "CMYK", "JPEG", (3000, 3000), progressive=True
-        )[:-100],
+        "CMYK in scans, cut off": lambda: _wide("CMYK", "JPEG", (3000, 3000), progressive=True)[
+            :-100
+        ],
         "AVIF of 25 megapixels": partial(_wide, "RGB", "AVIF", speed=10),
         "JPEG and zip at once": _with_a_zip,
         "GIF and script at once": lambda: encoded(scene(), "GIF") + b"/*" + HTML + b"*/",

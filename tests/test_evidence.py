@@ -47,7 +47,7 @@ def test_the_overview_counts_what_can_be_read_and_names_what_cannot():
     assert seen.counts == (3, 3)
     assert seen.balance == 1
     assert {skipped.file for skipped in seen.unreadable} == {"cut.png", "empty.png"}
-    assert "damaged or cut off" in str(seen.unreadable[0].reason)
+    assert "cut off" in str(seen.unreadable[0].reason)
 
 
 def test_the_overview_says_how_uneven_the_classes_are():
