@@ -5,13 +5,32 @@ from __future__ import annotations
 import io
 import re
 import stat
+import struct
+import unicodedata
 import zipfile
+import zlib
+from collections.abc import Sequence
 
 from core.problem import N_, Problem
 
 _CENTRAL_HEADER = b"PK\x01\x02"
 _ORDINARY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DRIVE = re.compile(r"[A-Za-z]:")
+_UTF_8 = 0x800
+"""The flag of an entry whose name is in UTF-8."""
+_UNICODE_NAME = 0x7075
+"""The extra field with the name in UTF-8 (PKWARE's APPNOTE 4.6.9)."""
+_EUROPEAN = "áàâãäåæçéèêëíìîïñóòôõöøœßúùûüýÿ"
+_LEGACY = {
+    # Alphabets of the code pages that packers use where names are not in UTF-8, likelier ones first.
+    "cp850": re.compile(f"[{_EUROPEAN}{_EUROPEAN.upper()}ªº]"),  # Windows in Western Europe, Brazil
+    "cp1252": re.compile(f"[{_EUROPEAN}{_EUROPEAN.upper()}ªº–’]"),
+    "cp932": re.compile("[\u3005\u3040-\u30ff\u4e00-\u9fff]"),  # Shift-JIS
+    "gbk": re.compile("[\u4e00-\u9fff]"),
+    "cp866": re.compile("[\u0400-\u04ff]"),
+    "cp437": re.compile("[^\u2500-\u259f]"),  # all but frames: what remains
+}
+_BROKEN_CASE = re.compile(r"[^\W\d_A-ZÀ-Þ][A-ZÀ-Þ]")
 
 
 def open_zip(archive: bytes, most_entries: int) -> zipfile.ZipFile:
@@ -61,3 +80,73 @@ def open_zip(archive: bytes, most_entries: int) -> zipfile.ZipFile:
 def _leads_out(name: str) -> bool:
     parts = name.replace("\\", "/").split("/")
     return parts[0] == "" or ".." in parts or bool(_DRIVE.match(parts[0]))
+
+
+# Names
+
+
+def names(entries: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """Return the names of a zip's entries as people typed them.
+
+    They are composed (NFC), and "/" stands between folders, as in a name from Windows.
+    """
+    raw = [_raw_name(info) for info in entries]
+    texts = iter(decoded([name for name in raw if isinstance(name, bytes)]))
+    typed = (name if isinstance(name, str) else next(texts) for name in raw)
+    return [unicodedata.normalize("NFC", name).replace("\\", "/") for name in typed]
+
+
+def decoded(names: Sequence[bytes]) -> list[str]:
+    """Decode names of which nothing says how they are encoded, and compose them (NFC).
+
+    Each is UTF-8 if it can be. The others are in one of the code pages of old, in that in which
+    all of them together look most like words.
+    """
+    texts = {name: text for name in names if (text := _from_utf_8(name)) is not None}
+    others = [name for name in names if name not in texts]
+    page = min(_LEGACY, key=lambda page: sum(_oddity(name, page) for name in others))
+    texts |= {name: name.decode(page, "replace") for name in others}
+    return [unicodedata.normalize("NFC", texts[name]) for name in names]
+
+
+def _from_utf_8(name: bytes) -> str | None:
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _oddity(name: bytes, page: str) -> int:
+    """Count what makes a name look unlike words if it is in a code page."""
+    try:
+        text = name.decode(page)
+    except UnicodeDecodeError:
+        return 10 * len(name)
+    found = 0
+    for word in re.findall(r"[^\s/\\_.-]+", text):
+        special = [character for character in word if not character.isascii()]
+        found += 2 * sum(not _LEGACY[page].match(character) for character in special)
+        if special and page in ("cp850", "cp1252"):
+            plain = sum(character.isascii() and character.isalpha() for character in word)
+            found += max(0, len(special) - plain)  # no word has more accents than other letters
+            found += len(_BROKEN_CASE.findall(word))
+    return found
+
+
+def _raw_name(info: zipfile.ZipInfo) -> str | bytes:
+    """Return the name if the zip says how it is encoded, else its bytes."""
+    if info.flag_bits & _UTF_8:
+        return info.orig_filename
+    # `zipfile` takes the bytes for code page 437, which has a character for each of them.
+    name = info.orig_filename.encode("cp437")
+    return _unicode_name(info.extra, name) or name
+
+
+def _unicode_name(extra: bytes, name: bytes) -> str | None:
+    """Return the name in an entry's extra field, if it is of the same name."""
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<HH", extra)
+        content, extra = extra[4 : 4 + length], extra[4 + length :]
+        if kind == _UNICODE_NAME and content[:5] == struct.pack("<BI", 1, zlib.crc32(name)):
+            return _from_utf_8(content[5:])
+    return None

@@ -16,7 +16,7 @@ from core.steps import Steps
 from core.training import bundle, learning_curve, loop, overview, sources
 from core.training.challenge import challenge
 from core.training.comparison import Comparison, compare
-from core.training.data import Dataset, split
+from core.training.data import Dataset, split, takes
 from core.training.descent import RateSearch
 from core.training.embeddings import shared_cache
 from core.training.evidence import Score, familiarity
@@ -173,6 +173,9 @@ def show_results(training: Training, comparison: Comparison) -> None:
     )
     if len(comparison) > 1:
         kit.show_ways(comparison)
+    classes = tuple(training.classifier.labels)
+    shown = (*training.train, *training.validation)
+    data_set.takes(classes, takes(len(classes), shown))
     data_set.unreadable(training.skipped)
     answers = kit.answers(training)
     left, right = st.columns([2, 3], gap="large")

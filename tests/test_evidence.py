@@ -47,7 +47,7 @@ def test_the_overview_counts_what_can_be_read_and_names_what_cannot():
     assert seen.counts == (3, 3)
     assert seen.balance == 1
     assert {skipped.file for skipped in seen.unreadable} == {"cut.png", "empty.png"}
-    assert "damaged or cut off" in str(seen.unreadable[0].reason)
+    assert "cut off" in str(seen.unreadable[0].reason)
 
 
 def test_the_overview_says_how_uneven_the_classes_are():
@@ -484,3 +484,41 @@ def test_the_photos_behind_a_cell_are_shown(shown):
 def test_the_map_can_be_laid_out_by_tsne_too(shown):
     shown.segmented_control(key="map_method").set_value("tsne").run()
     assert not shown.exception
+
+
+def page_of_data() -> None:
+    """A data set of the webcam, and one that comes divided with much that is left out."""
+    import numpy as np
+
+    from core import photos
+    from core.photo_files import Skipped
+    from core.problem import Problem
+    from core.training.data import Dataset, Photo
+    from core.training.overview import overview
+    from pages.kit import data_set
+
+    def photo(i: int, label: int, **more: object) -> Photo:
+        pixels = np.full((9, 9, 3), i, dtype=np.uint8)
+        return Photo(f"{i}.png", label, photos.encode_png(pixels), **more)
+
+    takes = [photo(i, 0, group="a") for i in range(3)]
+    takes += [photo(i + 10, 1, group=f"b{i % 2}") for i in range(4)]
+    data_set.overview(overview(Dataset(("once", "twice"), tuple(takes))))
+    divided = [photo(i + 20, 0, is_validation=i > 2) for i in range(5)]
+    left_out = (Skipped("a.mov", Problem("a.mov is a film.")),)
+    data_set.overview(overview(Dataset(("read", "unread"), tuple(divided), left_out, 7)))
+
+
+def test_the_sheet_tells_takes_divisions_and_what_was_left_out():
+    app = AppTest.from_function(page_of_data, default_timeout=60)
+    app.context = {"locale": "en-US"}
+    app.run()
+    assert not app.exception
+    text = words(app)
+    assert text.count("The photos of one take") == 1
+    assert "There is only one take of: once. " in text
+    assert "**3** to train, **2** to validate, as your folders say." in text
+    assert "No photo can be read of: unread." in text
+    assert "Photos without a class, left out: **7**" in text
+    assert [e.label for e in app.expander] == ["Left out, with the reasons: 1"]
+    assert "a.mov is a film." in text

@@ -298,3 +298,16 @@ class TestInTheBrowser:
         page.locator(".webcam .switch").first.click()
         page.get_by_text(sentence).wait_for()
         assert page.get_by_role("button", name="Turn the camera on").count() == 3
+
+
+def test_each_hold_of_the_button_is_a_take_of_its_own():
+    recording = Recording()
+    for batch, (photos_taken, last) in enumerate(
+        [(2, False), (1, True), (3, True), (0, True), (1, True)]
+    ):
+        message = {"batch": str(batch), "photos": [sent(jpeg())] * photos_taken, "last": last}
+        recording.receive(message)
+        recording.receive(message)  # its answer was lost
+    assert recording.takes == [1, 1, 1, 2, 2, 2, 4]
+    recording.clear()
+    assert recording.takes == []

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from core import photos
+from core import photo_files, photos
+from core.photo_files import Listing, PhotoFile
 from core.problem import N_, Problem
 from core.steps import Step, returned
 from core.zoo.classifier import Classifier
 from core.zoo.labels import imagenet
 
 MOST_PHOTOS = 200
-
-
-@dataclass(frozen=True)
-class PhotoFile:
-    """A photo that has not been read yet.
-
-    Attributes:
-        name: what to call it; never used as a path.
-        read: gives the bytes of its file.
-        class_name: what it shows; empty where nobody says.
-    """
-
-    name: str
-    read: Callable[[], bytes]
-    class_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,7 +41,7 @@ class Album:
 
 
 def reading(
-    classifier: Classifier, files: Iterable[PhotoFile], *, most: int = MOST_PHOTOS
+    classifier: Classifier, files: Listing | Iterable[PhotoFile], *, most: int = MOST_PHOTOS
 ) -> Generator[Step[Any], None, Album]:
     """Read photos for a network.
 
@@ -65,7 +50,8 @@ def reading(
 
     Args:
         classifier: gives the size, and is asked.
-        files: the photos; some of them evenly spread if there are more than `most`.
+        files: the photos; some of them evenly spread if there are more than `most`. What a listing
+            has left out is told of.
         most: how many are read.
 
     Yields:
@@ -77,12 +63,17 @@ def reading(
     Raises:
         Problem: none of them can be read.
     """
+    if isinstance(files, Listing):
+        left_out = files.left_out
+        files = sorted((*files.photos, *files.unlabelled), key=lambda file: file.name)
+    else:
+        left_out = ()
     chosen = _spread(list(files), most)
     is_known = all(file.class_name in classifier.labels for file in chosen)
     pictures: list[torch.Tensor] = []
     classes: list[int] = []
     names: list[str] = []
-    skipped: list[tuple[str, Problem]] = []
+    skipped = [(one.file, one.reason) for one in left_out]
     for done, file in enumerate(chosen, start=1):
         try:
             picture = photos.prepare(photos.decode(file.read(), file.name), classifier.input_size)
@@ -129,33 +120,18 @@ def samples() -> list[PhotoFile]:
     ]
 
 
-def in_folder(folder: Path) -> list[PhotoFile]:
+def in_folder(folder: Path) -> Listing:
     """List the photos of a folder, sub-folders included, which may be named like classes.
 
     Raises:
         Problem: there is no such folder, or no photo in it.
     """
-    if not folder.is_dir():
-        raise Problem(N_("There is no folder {folder}."), folder=folder)
-    files = [
-        PhotoFile(str(path.relative_to(folder)), partial(_bytes, path), path.parent.name)
-        for path in sorted(folder.rglob("*"))
-        if path.suffix[1:].lower() in photos.EXTENSIONS
-    ]
-    if not files:
+    listing = photo_files.in_folder(folder)
+    if not listing.photos and not listing.unlabelled:
         raise Problem(N_("There is no photo in {folder} that can be read."), folder=folder)
-    return files
+    return listing
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Problem(
-            N_("{file} cannot be read: {reason}."), file=path.name, reason=error.strerror
-        ) from None
-
-
-def read(classifier: Classifier, files: Iterable[PhotoFile]) -> Album:
+def read(classifier: Classifier, files: Listing | Iterable[PhotoFile]) -> Album:
     """Read photos for a network, all at once; see `reading`."""
     return returned(reading(classifier, files))

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from core import photos
-from core.attacks.album import Album, PhotoFile, reading, samples
+from core.attacks.album import Album, reading, samples
 from core.attacks.goal import Goal
+from core.photo_files import PhotoFile
 from core.problem import N_, Problem
 from core.steps import Step
 from core.zoo.classifier import Classifier

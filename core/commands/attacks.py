@@ -221,8 +221,8 @@ def _start(
 ) -> Any | None:
     """Give a picture of the target where the method needs one to begin at."""
     from core.attacks import start
-    from core.attacks.album import PhotoFile
     from core.attacks.foolbox_adapter import METHODS
+    from core.photo_files import PhotoFile
 
     if not (goal.targeted and METHODS[options.method].needs_start):
         return None

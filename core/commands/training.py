@@ -131,6 +131,8 @@ def _overview(folder: Path) -> Answer:
         "copies": seen.extra_copies,
         "in_several_classes": len(seen.contradictions),
         "in_both_parts": len(seen.leaks),
+        "parts": dict(zip(("train", "validate"), seen.parts, strict=True)) if seen.parts else None,
+        "unlabelled": seen.unlabelled,
         "unreadable": told([(s.file, s.reason) for s in seen.unreadable]),
     }
 
@@ -146,6 +148,7 @@ def _data_set(options: argparse.Namespace) -> Any:
 
 
 def _train(options: argparse.Namespace) -> Answer:
+    from core import photo_files
     from core.training import bundle, comparison, data, loop, store
     from core.training.embeddings import EmbeddingCache
 
@@ -166,7 +169,7 @@ def _train(options: argparse.Namespace) -> Answer:
     if options.out:
         store.save(training, options.out)
     if options.export:
-        name = options.data or options.folder.resolve().name  # where it lies is nobody's business
+        name = options.data or photo_files.name_of(options.folder)  # where it lies is private
         write_file(options.export, bundle.write(training, {"Data": name}))
     return {
         "model": base.name,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import bisect
 import importlib.util
 import random
-import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 from core import photos
 from core.archives import open_zip
 from core.limits import LIMITS
+from core.photo_files import Listing, PhotoFile, Skipped, in_folder, in_zip, one_class_each
 from core.problem import N_, Problem, check_range, check_seed
 from core.steps import Pixels, Step, Steps, finish
 
@@ -27,8 +28,6 @@ MAX_ARCHIVE_BYTES = LIMITS.zip_mb * 10**6
 MAX_EXPANDED_BYTES = LIMITS.unpacked_mb * 10**6
 MAX_ARCHIVE_ENTRIES = LIMITS.zip_files
 _PHOTOS_PER_STEP = 50
-_TRAIN = {"train", "training"}
-_VALIDATION = {"val", "valid", "validation", "test"}
 
 
 @dataclass(frozen=True)
@@ -40,39 +39,14 @@ class Photo:
         label: index of its class.
         data: the bytes of its file.
         is_validation: True or False where the data set says so, None where it has no split.
+        group: see `PhotoFile`; the split keeps photos of the same group together.
     """
 
     name: str
     label: int
     data: bytes
     is_validation: bool | None = None
-
-
-@dataclass(frozen=True)
-class PhotoFile:
-    """A photo of a data set that has not been read yet.
-
-    Attributes:
-        name: what to call it; never used as a path.
-        class_name: the name of its class.
-        is_validation: see `Photo`.
-        size: bytes of its file, as far as is known without reading it.
-        read: gives these bytes.
-    """
-
-    name: str
-    class_name: str
-    is_validation: bool | None
-    size: int
-    read: Callable[[], bytes]
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file that could not be used, and why, in a sentence."""
-
-    file: str
-    reason: Problem
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,10 +56,14 @@ class Dataset:
     Attributes:
         classes: their names, at least two, unique.
         photos: in a fixed order.
+        left_out: files that were not taken, with the reasons.
+        unlabelled: how many photos were left out because nothing tells their class.
     """
 
     classes: tuple[str, ...]
     photos: tuple[Photo, ...]
+    left_out: tuple[Skipped, ...] = ()
+    unlabelled: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,18 +80,7 @@ def from_folder(folder: Path) -> Dataset:
     Raises:
         Problem: there is no such folder, or it has not this layout.
     """
-    if not folder.is_dir():
-        raise Problem(N_("There is no folder {folder}."), folder=folder)
-    return finish(reading(in_folder(folder)))
-
-
-def in_folder(folder: Path) -> list[PhotoFile]:
-    """List the photos of a folder by class, without reading them; see `from_folder`."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return _by_class(
-        (path.relative_to(folder).as_posix(), path.stat().st_size, path.read_bytes)
-        for path in files
-    )
+    return _read(in_folder(folder))
 
 
 def from_zip(archive: bytes) -> Dataset:
@@ -133,53 +100,46 @@ def from_zip(archive: bytes) -> Dataset:
         )
     try:
         with open_zip(archive, MAX_ARCHIVE_ENTRIES) as opened:
-            _check_sizes(opened)
-            return finish(reading(in_zip(opened)))
+            listing = in_zip(opened)
+            _check_size(listing)
+            return _read(listing)
     except Problem:
         raise
     except Exception as error:  # each way of packing has errors of its own
         raise Problem(N_("This zip cannot be read; it may be damaged. Make it anew.")) from error
 
 
-def in_zip(opened: zipfile.ZipFile) -> list[PhotoFile]:
-    """List the photos of an open zip by class, without reading them; see `from_zip`."""
-    return _by_class(
-        # Some packers on Windows write the folders as Windows does.
-        (info.filename.replace("\\", "/"), info.file_size, partial(opened.read, info))
-        for info in opened.infolist()
-        if not info.is_dir()
-    )
-
-
-def _check_sizes(opened: zipfile.ZipFile) -> None:
-    for info in opened.infolist():
-        if info.file_size > photos.MAX_BYTES:
-            raise photos.too_many_bytes(info.filename, info.file_size)
-    if sum(info.file_size for info in opened.infolist()) > MAX_EXPANDED_BYTES:
+def _check_size(listing: Listing) -> None:
+    if sum(file.size for file in listing.photos) > MAX_EXPANDED_BYTES:
         raise Problem(
             N_("Unpacked, this zip has more than {limit} MB. Use fewer or smaller photos."),
             limit=MAX_EXPANDED_BYTES // 10**6,
         )
 
 
-def from_files(files: Mapping[str, Sequence[tuple[str, bytes]]]) -> Dataset:
+def _read(listing: Listing) -> Dataset:
+    return finish(reading(listing.photos, listing.left_out, listing.unlabelled))
+
+
+Upload = tuple[str, bytes] | tuple[str, bytes, str]
+"""The name and the content of a photo, and the group of one that belongs to others."""
+
+
+def from_files(files: Mapping[str, Sequence[Upload]]) -> Dataset:
     """Build a data set of uploaded files.
 
     Args:
-        files: by class name, names and contents of its photos.
+        files: by class name, its photos.
 
     Raises:
         Problem: there are fewer than two classes with a photo, or too many photos.
     """
-    return finish(
-        reading(
-            [
-                PhotoFile(file, name.strip(), None, len(data), partial(bytes, data))
-                for name, of_class in files.items()
-                for file, data in of_class
-            ]
-        )
-    )
+    found = [
+        PhotoFile(file, partial(bytes, data), name, None, len(data), *group)
+        for name, of_class in files.items()
+        for file, data, *group in of_class
+    ]
+    return finish(reading(one_class_each(found)))
 
 
 def digits() -> Dataset:
@@ -197,7 +157,7 @@ def in_digits() -> list[PhotoFile]:
 
     bunch = load_digits()
     return [
-        PhotoFile(f"digit-{i}.png", str(label), None, image.size, partial(_digit_png, image))
+        PhotoFile(f"digit-{i}.png", partial(_digit_png, image), str(label), size=image.size)
         for i, (image, label) in enumerate(zip(bunch.images, bunch.target, strict=True))
     ]
 
@@ -229,7 +189,7 @@ def in_faces() -> list[PhotoFile]:
     images = (np.load(path, allow_pickle=False) * 255).round().astype(np.uint8)
     half = len(images) // 2  # faces first
     return [
-        PhotoFile(f"{name}-{i}.png", name, None, image.size, partial(_grey_png, image))
+        PhotoFile(f"{name}-{i}.png", partial(_grey_png, image), name, size=image.size)
         for name, of_class in (("face", images[:half]), ("no face", images[half:]))
         for i, image in enumerate(of_class)
     ]
@@ -244,11 +204,13 @@ def split(
 ) -> Split:
     """Divide a data set, class by class, into photos to learn from and photos to be examined on.
 
-    A data set that comes divided into both parts stays so. A photo whose very bytes are learned
-    from is never examined on.
+    A data set that comes divided into both parts stays so. Photos of one group stay on one side,
+    in whatever class they are. A class with a single group is cut where four fifths of it have
+    been seen: the last fifth is examined on. A photo whose very bytes are learned from is never
+    examined on.
 
     Args:
-        dataset: the photos.
+        dataset: the photos; those of a group in the order in which they were taken.
         per_class: how many to learn from, per class; None for four in five.
         validation_per_class: how many to be examined on, at most; None for all others.
         seed: of the shuffling.
@@ -260,11 +222,22 @@ def split(
     shuffled = random.Random(seed)
     train: list[Photo] = []
     validation: list[Photo] = []
+    examined = _groups_to_examine(dataset, shuffled) if not is_divided else set[str]()
     for label in range(len(dataset.classes)):
         of_class = [photo for photo in dataset.photos if photo.label == label]
+        in_time = list(of_class)
         shuffled.shuffle(of_class)
-        learn, examine = _divide(of_class, per_class, is_divided=is_divided)
-        train += learn
+        if is_divided:
+            learn = [photo for photo in of_class if not photo.is_validation]
+            examine = [photo for photo in of_class if photo.is_validation]
+        elif not any(photo.group for photo in of_class):
+            learn, examine = _divide(of_class, per_class)
+        elif len({_group(photo) for photo in of_class}) == 1:
+            learn, examine = _divide(in_time, None)
+        else:
+            learn = [photo for photo in of_class if _group(photo) not in examined]
+            examine = [photo for photo in of_class if _group(photo) in examined]
+        train += learn[:per_class]
         validation += examine[:validation_per_class]
     learned = {photo.data for photo in train}
     apart = [photo for photo in validation if photo.data not in learned]
@@ -284,16 +257,59 @@ def split(
     return Split(tuple(train), tuple(validation))
 
 
-def _divide(
-    of_class: list[Photo], per_class: int | None, *, is_divided: bool
-) -> tuple[list[Photo], list[Photo]]:
-    if is_divided:
-        learn = [photo for photo in of_class if not photo.is_validation]
-        return learn[:per_class], [photo for photo in of_class if photo.is_validation]
+def _divide(of_class: list[Photo], per_class: int | None) -> tuple[list[Photo], list[Photo]]:
     count = round(0.8 * len(of_class)) if per_class is None else per_class
     # Keep one to be examined on, as long as that leaves one to learn from.
     count = max(1, min(count, len(of_class) - 1))
     return of_class[:count], of_class[count:]
+
+
+def _group(photo: Photo) -> str:
+    """Return the group of a photo; one that stands alone is a group by itself."""
+    return f"group {photo.group}" if photo.group else f"alone {id(photo)}"
+
+
+def _groups_to_examine(dataset: Dataset, shuffled: random.Random) -> set[str]:
+    """Choose groups to be examined on: about a fifth of each class, and never all of its groups."""
+    if not any(photo.group for photo in dataset.photos):
+        return set()
+    groups: dict[str, Counter[int]] = {}
+    for photo in dataset.photos:
+        groups.setdefault(_group(photo), Counter())[photo.label] += 1
+    totals = sum(groups.values(), Counter[int]())
+    groups_left = Counter(label for size in groups.values() for label in size)
+    examined: set[str] = set()
+    seen: Counter[int] = Counter()
+
+    def examine(group: str) -> None:
+        size = groups[group]
+        if group not in examined and all(groups_left[label] > 1 for label in size):
+            examined.add(group)
+            seen.update(size)
+            groups_left.subtract(dict.fromkeys(size, 1))
+
+    order = list(groups)
+    shuffled.shuffle(order)
+    for group in order:
+        size = groups[group]
+        is_wanted = any(seen[label] < round(0.2 * totals[label]) for label in size)
+        if is_wanted and all(seen[i] + size[i] <= totals[i] / 2 for i in size):
+            examine(group)
+    for group in sorted(order, key=lambda group: groups[group].total()):
+        if any(not seen[label] for label in groups[group]):  # of this class, only long takes
+            examine(group)
+    return examined
+
+
+def takes(classes: int, of: Iterable[Photo]) -> tuple[int, ...]:
+    """Count the groups of photos of each class; 0 for a class with photos that stand alone."""
+    found: list[set[str]] = [set() for _ in range(classes)]
+    alone: set[int] = set()
+    for photo in of:
+        found[photo.label].add(photo.group)
+        if not photo.group:
+            alone.add(photo.label)
+    return tuple(0 if i in alone else len(groups) for i, groups in enumerate(found))
 
 
 def sample(files: Sequence[PhotoFile], *, most_per_class: int, seed: int) -> list[PhotoFile]:
@@ -336,8 +352,17 @@ def sample(files: Sequence[PhotoFile], *, most_per_class: int, seed: int) -> lis
     return drawn(max(1, fitting))
 
 
-def reading(files: Sequence[PhotoFile]) -> Steps[Dataset]:
-    """Read the photos of a data set.
+def reading(
+    files: Sequence[PhotoFile],
+    left_out: Sequence[Skipped] = (),
+    unlabelled: Sequence[PhotoFile] = (),
+) -> Steps[Dataset]:
+    """Read the photos of a data set; those that cannot be read are left out.
+
+    Args:
+        files: the photos.
+        left_out: files that were left out before.
+        unlabelled: photos without a class; they are counted, folder by folder, and not read.
 
     Yields:
         Steps counted in photos; the last one's result is the data set.
@@ -347,52 +372,64 @@ def reading(files: Sequence[PhotoFile]) -> Steps[Dataset]:
     """
     if len(files) > MAX_PHOTOS:
         raise Problem(N_("There are more than {limit} photos. Use fewer."), limit=MAX_PHOTOS)
-    classes = _class_names(files)
+    skipped = [*_without_class(unlabelled), *left_out]
+    classes = _class_names(files, skipped)
     index = {name: i for i, name in enumerate(classes)}
     read: list[Photo] = []
-    for file in files:
-        read.append(Photo(file.name, index[file.class_name], file.read(), file.is_validation))
-        if len(read) % _PHOTOS_PER_STEP == 0:
-            yield Step(len(read), len(files), phase=N_("reading the photos"))
+    for done, file in enumerate(files, start=1):
+        try:
+            content = file.read()
+        except Problem as reason:
+            skipped.append(Skipped(file.name, reason))
+            continue
+        read.append(
+            Photo(file.name, index[file.class_name], content, file.is_validation, file.group)
+        )
+        if done % _PHOTOS_PER_STEP == 0:
+            yield Step(done, len(files), phase=N_("reading the photos"))
     yield Step(
         len(files),
         len(files),
         phase=N_("reading the photos"),
-        result=Dataset(classes, tuple(read)),
+        result=Dataset(classes, tuple(read), tuple(skipped), len(unlabelled)),
     )
 
 
-def _class_names(files: Sequence[PhotoFile]) -> tuple[str, ...]:
+def _without_class(unlabelled: Sequence[PhotoFile]) -> list[Skipped]:
+    folders = Counter(file.name.rpartition("/")[0] for file in unlabelled)
+    return [
+        Skipped(
+            folder or ".",
+            Problem(
+                N_("Photos in the folder {folder} that belong to no class, left out: {count}.")
+                if folder
+                else N_(
+                    "Photos outside of the folders, which belong to no class, left out: {count}."
+                ),
+                folder=folder,
+                count=count,
+            ),
+        )
+        for folder, count in folders.items()
+    ]
+
+
+def _class_names(files: Sequence[PhotoFile], left_out: Sequence[Skipped]) -> tuple[str, ...]:
     classes = tuple(sorted({file.class_name for file in files}))
     if not 2 <= len(classes) <= MAX_CLASSES:
+        few = len(classes) < 2 and left_out
         raise Problem(
             N_(
+                "{count} classes with photos were found; it takes 2 to {limit}. Put the photos of each class into a folder of its own. Left out: {reason}"
+            )
+            if few
+            else N_(
                 "{count} classes with photos were found; it takes 2 to {limit}. Put the photos of each class into a folder of its own."
             ),
             count=len(classes),
             limit=MAX_CLASSES,
+            **({"reason": left_out[0].reason} if few else {}),
         )
     if not all(name.strip() for name in classes):
         raise Problem(N_("A class has photos but no name. Give it one."))
     return classes
-
-
-def _by_class(files: Iterable[tuple[str, int, Callable[[], bytes]]]) -> list[PhotoFile]:
-    """Sort files into classes by the last folder of their paths."""
-    found: list[PhotoFile] = []
-    for name, size, read in files:
-        path = PurePosixPath(name)
-        parts = [part for part in path.parts if part != "/"]
-        hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
-        if hidden or len(parts) < 2 or path.suffix[1:].lower() not in photos.EXTENSIONS:
-            continue
-        found.append(PhotoFile(name, parts[-2], _part(parts[:-2]), size, read))
-    return found
-
-
-def _part(above: Sequence[str]) -> bool | None:
-    """Tell from the folders above a class whether its photos are to be examined on."""
-    names = {name.lower() for name in above}
-    if names & _VALIDATION:
-        return True
-    return False if names & _TRAIN else None

@@ -13,9 +13,10 @@ from multiprocessing.pool import ThreadPool
 import torch
 
 from core import cores, effort, photos
+from core.photo_files import Skipped
 from core.problem import N_, Problem
 from core.steps import Step
-from core.training.data import Photo, Skipped
+from core.training.data import Photo
 from core.zoo.classifier import Classifier
 
 _BATCH = 4

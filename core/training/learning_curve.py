@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from core import photos
+from core.photo_files import Skipped
 from core.problem import N_, Problem, check_range
 from core.steps import Step, Steps, relayed
-from core.training.data import Photo, Skipped, Split
+from core.training.data import Photo, Split
 from core.training.embeddings import Embedded, EmbeddingCache, embed
 from core.training.head import HeadSettings, fit_head
 from core.training.random_body import random_body

@@ -9,9 +9,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from core.photo_files import Skipped
 from core.problem import N_, Problem
 from core.steps import Step, Steps, relayed
-from core.training.data import Dataset, Photo, Skipped, Split, split
+from core.training.data import Dataset, Photo, Split, split
 from core.training.descent import RateSearch
 from core.training.embeddings import Embedded, EmbeddingCache, embed
 from core.training.evidence import confusion_matrix, wilson
@@ -74,7 +75,7 @@ class Training:
         trained: its head, with its answers for the validation photos.
         train: the photos it learned from.
         validation: the photos it was examined on, in the order of these answers.
-        skipped: files that could not be read.
+        skipped: files that were left out, with the reasons.
         settings: how it was trained.
     """
 
@@ -148,7 +149,8 @@ def train(
 
     def training(classifier: Classifier, trained: TrainedHead) -> Training:
         own = _with_head(classifier, dataset, trained)
-        return Training(own, trained, students, validation, embedded.skipped, settings)
+        skipped = (*dataset.left_out, *embedded.skipped)
+        return Training(own, trained, students, validation, skipped, settings)
 
     frozen: TrainedHead | None = None
     if settings.way != "scratch":
@@ -217,8 +219,16 @@ def _embed_all(
 def _check_readable(dataset: Dataset, parts: Split, embedded: Embedded) -> None:
     readable = set(map(id, embedded.photos))
     learned_from = {photo.label for photo in parts.train if id(photo) in readable}
+    reasons = {skipped.file: skipped.reason for skipped in embedded.skipped}
     for label, name in enumerate(dataset.classes):
         if label not in learned_from:
+            of_class = (photo.name for photo in parts.train if photo.label == label)
+            if reason := next((reasons[file] for file in of_class if file in reasons), None):
+                raise Problem(
+                    N_("No photo of the class {name} could be read to learn from. {reason}"),
+                    name=name,
+                    reason=reason,
+                )
             raise Problem(
                 N_("No photo of the class {name} could be read to learn from. Add photos to it."),
                 name=name,

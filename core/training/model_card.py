@@ -37,7 +37,7 @@ def model_card(training: Training, about: Mapping[str, str]) -> str:
         **about,
         "Photos learned from": str(training.n_train),
         "Photos examined on": str(training.n_val),
-        "Unreadable files left out": str(len(training.skipped)),
+        "Files left out": str(len(training.skipped)),
         **_settings(training.settings),
     }
     return f"""# {_plain(classifier.title)}

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core import photos
+from core.photo_files import Skipped
 from core.problem import N_, Problem
 from core.steps import Step, Steps, finish
-from core.training.data import Dataset, Photo, Skipped, Split
+from core.training.data import Dataset, Photo, Split, takes
 
 _BATCH = 16
 _SAMPLES = 12
@@ -50,9 +51,13 @@ class Overview:
     Attributes:
         classes: their names.
         counts: readable photos of each class.
-        unreadable: files that cannot be used, with the reasons.
+        unreadable: files that are left out or cannot be read, with the reasons.
         copies: groups of identical photos.
         samples: some readable photos of each class, no two of them copies.
+        parts: readable photos to learn from and to be examined on, where the data set says which;
+            else None.
+        takes: groups of photos of each class; 0 where photos stand alone.
+        unlabelled: photos left out because nothing tells their class.
     """
 
     classes: tuple[str, ...]
@@ -60,6 +65,9 @@ class Overview:
     unreadable: tuple[Skipped, ...]
     copies: tuple[Copies, ...]
     samples: tuple[tuple[Photo, ...], ...]
+    parts: tuple[int, int] | None = None
+    takes: tuple[int, ...] = ()
+    unlabelled: int = 0
 
     @property
     def total(self) -> int:
@@ -123,6 +131,8 @@ def survey(dataset: Dataset, *, samples: int = _SAMPLES, seed: int = 0) -> Steps
     readable: list[Photo] = []
     unreadable: list[Skipped] = []
     total = len(dataset.photos)
+    if not total:
+        yield Step(1, 1, result=_overview(dataset, [], (), samples, seed))
     for start in range(0, total, _BATCH):
         batch = dataset.photos[start : start + _BATCH]
         for photo in batch:
@@ -156,14 +166,19 @@ def _overview(
     for photo in readable:
         groups[hashlib.sha256(photo.data).digest()].append(photo)
     labels = range(len(dataset.classes))
+    validation = sum(bool(photo.is_validation) for photo in readable)
+    is_divided = 0 < validation < len(readable)
     return Overview(
         classes=dataset.classes,
         counts=tuple(sum(photo.label == label for photo in readable) for label in labels),
-        unreadable=unreadable,
+        unreadable=(*dataset.left_out, *unreadable),
         copies=tuple(Copies(tuple(group)) for group in groups.values() if len(group) > 1),
         samples=tuple(
             _some((group[0] for group in groups.values()), label, samples, seed) for label in labels
         ),
+        parts=(len(readable) - validation, validation) if is_divided else None,
+        takes=takes(len(dataset.classes), readable),
+        unlabelled=dataset.unlabelled,
     )
 
 

@@ -18,11 +18,12 @@ from weakref import WeakValueDictionary
 
 from core import photos
 from core.download import fetch, megabytes, mirrored
+from core.photo_files import PhotoFile, in_zip
 from core.problem import N_, Problem, Text, Texts
 from core.shared_download import no_other_program, together
 from core.steps import Step, Steps, finish
 from core.training import data
-from core.training.data import Dataset, PhotoFile
+from core.training.data import Dataset
 from core.zoo import weights
 
 MIRROR_VARIABLE = "IDEALCAT_DATA_MIRROR"
@@ -363,7 +364,7 @@ def _check_zip(source: Source, archive: Path) -> Steps[Path]:
     """Read everything in a zip against its checksums, and see that the classes are there."""
     size, done, last = megabytes(archive.stat().st_size), 0, time.monotonic()
     with zipfile.ZipFile(archive) as opened:
-        classes = {file.class_name for file in data.in_zip(opened)}
+        classes = {file.class_name for file in in_zip(opened).photos}
         if len(classes) != source.classes:
             raise ValueError(f"{len(classes)} classes")
         for info in opened.infolist():
@@ -380,7 +381,8 @@ def _check_zip(source: Source, archive: Path) -> Steps[Path]:
 def _open_zip(source: Source) -> Iterator[list[PhotoFile]]:
     with zipfile.ZipFile(path(source)) as opened:
         # As in torchvision's ImageFolder, no GIFs: the ants' one says that a photo was not found.
-        yield [file for file in data.in_zip(opened) if not file.name.lower().endswith(".gif")]
+        found = in_zip(opened).photos
+        yield [file for file in found if not file.name.lower().endswith(".gif")]
 
 
 # Oxford-IIIT Pets
@@ -462,7 +464,7 @@ def _list_pets(root: Path, source: Source) -> list[PhotoFile]:
             if file not in sizes:  # which also keeps a name from leading out of the folder
                 raise ValueError(f"{file.name} is missing")
             listed.append(
-                PhotoFile(file.name, classes[label], split == "test", sizes[file], file.read_bytes)
+                PhotoFile(file.name, file.read_bytes, classes[label], split == "test", sizes[file])
             )
     return listed
 

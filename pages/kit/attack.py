@@ -17,12 +17,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from core import photos
 from core.attacks import foolbox_adapter, ledger, loop
-from core.attacks.album import PhotoFile
 from core.attacks.goal import goal_for
 from core.attacks.mask import MaskName, mask_for
 from core.attacks.norm import NORMS
 from core.attacks.report import Report, report
 from core.attacks.start import at_hand, starting_point
+from core.photo_files import PhotoFile
 from core.problem import N_
 from core.steps import Pixels, Step, Steps
 from core.synthesis.verdict import Verdict

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.training.data import Skipped
+from core.photo_files import Skipped
 from core.training.overview import Overview
 from pages.kit import layout
 from pages.kit.language import number, percent, plain, say, t
@@ -22,11 +22,38 @@ def overview(seen: Overview, *, withheld: int = 0) -> None:
         seen: the data set.
         withheld: photos kept out of the examination, since a copy is learned from.
     """
-    st.markdown(_balance(seen))
-    for sentence in _copies(seen, withheld):
+    if seen.total:
+        st.markdown(_balance(seen))
+    if seen.parts:
+        st.markdown(
+            t(
+                "**{train}** to train, **{validate}** to validate, as your folders say.",
+                train=number(seen.parts[0]),
+                validate=number(seen.parts[1]),
+            )
+        )
+    takes(seen.classes, seen.takes)
+    for sentence in _copies(seen, withheld) if seen.total else ():
         st.markdown(sentence)
     if seen.contradictions:
         _contradictions(seen)
+    if nothing := [
+        name for name, count in zip(seen.classes, seen.counts, strict=True) if not count
+    ]:
+        st.warning(
+            t(
+                "No photo can be read of: {names}. The reasons are below.",
+                names=", ".join(map(plain, nothing)),
+            ),
+            icon=":material/warning:",
+        )
+    if seen.unlabelled:
+        st.markdown(
+            t(
+                "Photos without a class, left out: **{count}**. A class is a folder of its own.",
+                count=number(seen.unlabelled),
+            )
+        )
     unreadable(seen.unreadable)
     columns = st.columns(2 if len(seen.classes) <= 4 else 3, gap="medium")
     for i, (name, count, samples) in enumerate(
@@ -110,11 +137,40 @@ def _contradictions(seen: Overview) -> None:
             st.markdown("- …")
 
 
+def takes(classes: Sequence[str], counts: Sequence[int]) -> None:
+    """Say how the photos of the webcam are divided; nothing where there are none.
+
+    Args:
+        classes: their names.
+        counts: the takes of each class, 0 for photos that are from elsewhere; see `data.takes`.
+    """
+    if not any(counts):
+        return
+    st.markdown(
+        t(
+            "The photos of one take, taken while the button was held once, hardly differ. So they "
+            "stay together: what the network is examined on comes from takes that it has not "
+            "learned from."
+        )
+    )
+    if single := [name for name, count in zip(classes, counts, strict=True) if count == 1]:
+        st.warning(
+            t(
+                "There is only one take of: {names}. The network learns from the first four fifths "
+                "of it and is examined on the rest, which looks nearly the same: its accuracy will "
+                "look better than it is. Record a second take, from another side or in other "
+                "light.",
+                names=", ".join(map(plain, single)),
+            ),
+            icon=":material/videocam:",
+        )
+
+
 def unreadable(skipped: Sequence[Skipped]) -> None:
-    """List files that cannot be used, with the reasons; nothing where there are none."""
+    """List what was left out, with the reasons; nothing where there is none."""
     if not skipped:
         return
-    with st.expander(t("{count} files could not be read", count=number(len(skipped)))):
+    with st.expander(t("Left out, with the reasons: {count}", count=number(len(skipped)))):
         for one in skipped[:_MOST_LISTED]:
             st.markdown(f"- {say(one.reason)}")
         if len(skipped) > _MOST_LISTED:

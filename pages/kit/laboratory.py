@@ -15,9 +15,10 @@ from PIL import Image
 
 from core import photos
 from core.attacks import album, defences, loop, robustness, sticker
-from core.attacks.album import Album, PhotoFile
+from core.attacks.album import Album
 from core.attacks.goal import Goal, goal_for
 from core.attacks.norm import NORMS
+from core.photo_files import PhotoFile
 from core.problem import N_
 from core.steps import Step, Steps
 from core.training import hardening

@@ -127,12 +127,12 @@ def _from_zip() -> Wanted | None:
     return Wanted(archive.name, lambda: _at_once(lambda: data.from_zip(content)))
 
 
-def _by_hand(ask: Callable[[int, str], list[tuple[str, bytes]]]) -> Wanted | None:
+def _by_hand(ask: Callable[[int, str], Sequence[data.Upload]]) -> Wanted | None:
     """Ask for class names and, with `ask`, for the photos of each."""
     count = int(
         st.number_input(t("How many classes"), 2, MOST_CLASSES_BY_HAND, 2, key="train_classes")
     )
-    files: dict[str, list[tuple[str, bytes]]] = {}
+    files: dict[str, list[data.Upload]] = {}
     columns = st.columns(min(3, count))
     for i in range(count):
         with columns[i % len(columns)]:

@@ -94,15 +94,19 @@ class Recording:
 
     Attributes:
         photos: the JPEGs, at most `MOST_PHOTOS`.
+        takes: for each, the number of its take: of one hold of the button.
         thumbnails: addresses of small pictures of the latest ones.
         received: the id of the latest batch.
         problem: why a photo of it was left out, if one was.
+        take: the number of the take that comes in, or comes next.
     """
 
     photos: list[bytes] = field(default_factory=list)
+    takes: list[int] = field(default_factory=list)
     thumbnails: list[str] = field(default_factory=list)
     received: str = ""
     problem: Problem | None = None
+    take: int = 1
 
     def receive(self, message: object) -> bool:
         """Take over a batch from the browser; a message that is none changes nothing.
@@ -123,6 +127,7 @@ class Recording:
             taken = message.get("photos")
             for value in taken[:_MOST_PER_BATCH] if isinstance(taken, list) else ():
                 self._add(value)
+            self.take += message.get("last") is True
         return message.get("last") is True
 
     def _add(self, value: object) -> None:
@@ -134,11 +139,13 @@ class Recording:
             self.problem = problem
             return
         self.photos.append(photo)
+        self.takes.append(self.take)
         self.thumbnails = [*self.thumbnails, _thumbnail(photo)][-_RECENT:]
 
     def clear(self) -> None:
         """Forget all photos."""
         self.photos.clear()
+        self.takes.clear()
         self.thumbnails.clear()
         self.problem = None
 
@@ -207,7 +214,7 @@ def _answers() -> dict[str, dict[str, Any]]:
     return {}
 
 
-def collect(key: str, class_name: str, *, watched: bool = False) -> list[tuple[str, bytes]]:
+def collect(key: str, class_name: str, *, watched: bool = False) -> list[tuple[str, bytes, str]]:
     """Show a panel that takes photos into a class as long as a button is held.
 
     Only the panel runs again while photos come in; when the button is let go, the page does.
@@ -219,11 +226,15 @@ def collect(key: str, class_name: str, *, watched: bool = False) -> list[tuple[s
             itself, so the whole page runs again for each batch, and goes back to watching.
 
     Returns:
-        Names and contents of the class's photos, as `core.training.data.from_files` takes them.
+        Names, contents and takes of the class's photos, as `core.training.data.from_files` takes
+        them.
     """
     recording = _recordings().setdefault(key, Recording())
     _as_part(lambda: _collect(key, class_name, recording, watched=watched), watched=watched)
-    return [(f"webcam-{i}.jpg", photo) for i, photo in enumerate(recording.photos, 1)]
+    return [
+        (f"webcam-{i}.jpg", photo, f"{key} {take}")
+        for i, (photo, take) in enumerate(zip(recording.photos, recording.takes, strict=True), 1)
+    ]
 
 
 def _collect(key: str, class_name: str, recording: Recording, *, watched: bool) -> None:
