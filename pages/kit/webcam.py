@@ -189,19 +189,19 @@ def _pace() -> Pace:
     return Pace()
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@session.kept
 def _recordings() -> dict[str, Recording]:
     """This session's photos of the webcam, by the panel's key."""
     return {}
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@session.kept
 def _inbox() -> dict[str, object]:
     """By a panel's key, the message that has come and waits for its panel to be drawn."""
     return {}
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@session.kept
 def _answers() -> dict[str, dict[str, Any]]:
     """By a panel's key, the latest answer, so that drawing it again changes nothing."""
     return {}
