@@ -107,7 +107,7 @@ def _show(key: str, shown: list[UploadedFile], changed: Changed | None) -> list[
     given.draw(shown)
     if given.earlier:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption(_told(given.earlier))
+            st.caption(_told(given.earlier), width="content")
             st.button(
                 t("Remove"),
                 icon=":material/close:",
