@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
+from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 
 from pages.kit import session, uploads
 from pages.kit.language import number, plain, t
@@ -71,6 +71,9 @@ def ask(
         The files, those of before included.
     """
     value = widget(label, key=key, on_change=_take_over, args=(key, changed), **dials)
+    if any(isinstance(file, DeletedFile) for file in _as_list(st.session_state[key])):
+        # The browser was away for too long, or the file was let go of; the widget goes on showing it.
+        st.caption(t("What is shown above is no longer here. Upload it again if you need it."))
     return _show(key, _as_list(value), changed)
 
 
@@ -85,7 +88,7 @@ def let_go(key: str) -> None:
         _free(given.all())
 
 
-def _as_list(value: Any) -> list[UploadedFile]:
+def _as_list(value: Any) -> list[Any]:
     if isinstance(value, list):
         return value
     return [] if value is None else [value]
@@ -93,7 +96,8 @@ def _as_list(value: Any) -> list[UploadedFile]:
 
 def _take_over(key: str, changed: Changed | None) -> None:
     value, given = st.session_state[key], _given().setdefault(key, _Given())
-    before, given.shown = given.all(), _as_list(value)
+    before = given.all()
+    given.shown = [file for file in _as_list(value) if isinstance(file, UploadedFile)]
     if given.shown and not isinstance(value, list):  # one file takes the place of the other
         given.earlier = []
     now = {file.file_id for file in given.all()}

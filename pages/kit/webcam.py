@@ -248,7 +248,11 @@ def _collect(key: str, class_name: str, recording: Recording, *, watched: bool) 
                 "recording": t("Recording …"),
                 "count": t("Photos: {count}"),
                 "full": t("This class is full: {count} photos."),
-                "slow": t("The photos do not get through. Wait a moment, then go on."),
+                "lost": t("The connection was gone for too long: earlier photos are lost."),
+                "slow": t(
+                    "The photos do not get through. Wait a moment, then go on. If this lasts for "
+                    "minutes, the connection was gone for too long: reload the page and begin anew."
+                ),
             },
         },
         on_photos_change=lambda: _take_in(key, "photos"),
