@@ -272,7 +272,10 @@ class Recorder extends Panel {
       if (this.message.textContent === data.texts.slow) this.say("");
     }
     // Python knows of no batch any more: the connection was gone for longer than it keeps things.
-    if (this.data?.count && !data.received) this.say(data.texts.lost);
+    if (this.data?.count && !data.received) {
+      this.posts = 0;
+      this.say(data.texts.lost);
+    }
     super.update(data);
     this.deliver();
   }
