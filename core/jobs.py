@@ -38,6 +38,8 @@ CATCH_UP_SECONDS = 2.0
 """Of computing, by which somebody who was idle may be behind the others."""
 _PACE_SECONDS = 4.0
 """Of a job's own computing, by which its pace is judged."""
+_ASK_SECONDS = 1.0
+"""How often those who have gone are looked for, at least, while nothing computes."""
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -121,6 +123,7 @@ class _Session:
     jobs: dict[str, Job] = field(default_factory=dict)
     belongings: dict[str, Any] = field(default_factory=dict)
     expires: float | None = None  # None while somebody is there
+    is_back: Callable[[], bool] = lambda: False  # asked while it may expire
     used: float = 0.0  # seconds of computing, and more where it has joined late: see `_admit`
 
 
@@ -480,11 +483,18 @@ class Scheduler:
             if session and (job := session.jobs.pop(name, None)):
                 job.stop()
 
-    def release(self, owner: str) -> None:
-        """Note that a session has gone; its jobs end after the grace unless it comes back."""
+    def release(self, owner: str, is_back: Callable[[], bool] = lambda: False) -> None:
+        """Note that a session has gone; its jobs end after the grace unless it comes back.
+
+        Args:
+            owner: the session.
+            is_back: tells whether it has come back, though it has asked for nothing since; it must
+                be quick, and is called again and again. The grace begins anew with each yes.
+        """
         with self._changed:
             if session := self._sessions.get(owner):
                 session.expires = time.monotonic() + self._grace
+                session.is_back = is_back
                 self._changed.notify_all()
 
     @property
@@ -607,7 +617,11 @@ class Scheduler:
         """Stop and forget the jobs of sessions that have been gone for longer than the grace."""
         now = time.monotonic()
         for owner, session in list(self._sessions.items()):
-            if session.expires is not None and session.expires <= now:
+            if session.expires is None:
+                continue
+            if session.is_back():
+                session.expires = now + self._grace
+            elif session.expires <= now:
                 for job in session.jobs.values():
                     job.forget()
                 del self._sessions[owner]
@@ -615,7 +629,9 @@ class Scheduler:
 
     def _seconds_to_next_expiry(self) -> float | None:
         expiries = [s.expires for s in self._sessions.values() if s.expires is not None]
-        return max(0.0, min(expiries) - time.monotonic()) if expiries else None
+        if not expiries:
+            return None
+        return min(_ASK_SECONDS, max(0.0, min(expiries) - time.monotonic()))
 
 
 def _fulfil(work: Callable[[], Any], future: Future[Any]) -> None:

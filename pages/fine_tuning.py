@@ -1,11 +1,12 @@
 """Fine-tuning: the network learns the visitor's own classes, and the visitor sees why it can."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import photos
 from core.jobs import Snapshot, scheduler
@@ -29,6 +30,7 @@ from pages.kit import (
     evidence,
     fairness,
     feature_map,
+    files,
     layout,
     live,
     plots,
@@ -43,7 +45,7 @@ from pages.kit.registry import TRAINING
 
 entry.only_through_app()
 
-LOOK, RATE, CURVE, FAIR = "look", "rate", "curve", "fair"
+LOOK, RATE, CURVE, FAIR = kit.LOOK, "rate", "curve", "fair"
 CURVES = ("validation accuracy", "training accuracy", "validation loss", "training loss")
 
 layout.heading(t(TRAINING.title), t(TRAINING.promise))
@@ -77,6 +79,7 @@ def submit(name: str, run: Callable[[Dataset], Steps[Any]]) -> None:
 def start() -> None:
     """Submit the training; the network trained before, or brought along, is replaced."""
     session.brought().clear()
+    files.let_go("train_import")
     wishes = dict(plan)
 
     def run(dataset: Dataset) -> Steps[Comparison]:
@@ -271,38 +274,43 @@ def show_take_home(training: Training | None) -> None:
             )
     with right:
         layout.label(t("Bring one back"))
-        brought = st.file_uploader(
+        given = files.ask(
+            st.file_uploader,
             t("A zip that was downloaded here"),
-            type="zip",
             key="train_import",
+            changed=bring,
+            type="zip",
             max_upload_size=LIMITS.zip_mb,
         )
-        if brought and (archive := uploads.taken(brought)) is not None:
-            bring(archive, brought.name)
+        if given and (found := st.session_state.get("train_import_problem")):
+            st.error(say(found), icon=":material/error:")
+        elif given and session.OWN in session.brought():
+            st.success(
+                t(
+                    "**{title}** is now your network: it stands as ★ among the networks in the "
+                    "side bar.",
+                    title=plain(session.brought()[session.OWN].title),
+                ),
+                icon=":material/check:",
+            )
 
 
 def _packed(training: Training) -> bytes:
     return session.compute(lambda: bundle.write(training, kit.about(training)))
 
 
-def bring(archive: bytes, name: str) -> None:
-    """Make the network in a zip the visitor's own."""
-    try:
-        classifier = session.compute(lambda: bundle.read(archive, name))
-    except Problem as found:
-        st.error(say(found), icon=":material/error:")
+def bring(given: Sequence[UploadedFile]) -> None:
+    """Make the network in a zip the visitor's own; where it was removed, it is no longer."""
+    st.session_state["train_import_problem"] = None
+    if not given:
+        session.brought().clear()
         return
-    is_new = session.OWN not in session.brought()
-    session.brought()[session.OWN] = classifier
-    st.success(
-        t(
-            "**{title}** is now your network: it stands as ★ among the networks in the side bar.",
-            title=plain(classifier.title),
-        ),
-        icon=":material/check:",
-    )
-    if is_new:
-        st.rerun()  # so that the side bar has it
+    file = given[-1]
+    try:
+        archive = uploads.read(file)
+        session.brought()[session.OWN] = session.compute(lambda: bundle.read(archive, file.name))
+    except Problem as found:
+        st.session_state["train_import_problem"] = found
 
 
 with st.container(horizontal=True, vertical_alignment="center"):

@@ -18,7 +18,7 @@ from core.synthesis.presets import PRESETS
 from core.synthesis.verdict import Verdict, judge, second_opinions
 from core.zoo import catalogue
 from pages.kit import drawing as kit
-from pages.kit import entry, layout, live, plots, session, wall
+from pages.kit import entry, files, layout, live, plots, session, wall
 from pages.kit.language import class_name, number, percent, plain, say, sentence, t
 from pages.kit.registry import IDEAL
 
@@ -433,14 +433,17 @@ if job is None:
     )
 
 with st.expander(t("Draw a saved picture again"), icon=":material/receipt_long:"):
-    st.file_uploader(
+    dropped_in = files.ask(
+        st.file_uploader,
         t("A PNG that was downloaded here"),
-        type="png",
         key="ideal_recipe_file",
-        on_change=kit.receive_recipe,
+        changed=kit.receive_recipe,
+        type="png",
         max_upload_size=photos.MAX_BYTES // 10**6,
         help=t("Its recipe is in the file: network, class, all dials and the seed."),
     )
+    if dropped_in:
+        st.caption(t("If you remove it, the dials stay as they are."))
 
 layout.why(
     t("Why does it work?"),

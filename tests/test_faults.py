@@ -19,6 +19,7 @@ from benchmarks.visitor import Visitor
 
 GRACE = "IDEALCAT_GRACE_SECONDS"
 STREAMLITS_GRACE = "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL"
+GRACE_OF_THE_SERVER = 3
 A_WHILE = 60.0
 
 
@@ -29,9 +30,10 @@ def log(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def url(log):
+    seconds = str(GRACE_OF_THE_SERVER)
     with (
         log.open("wb") as output,
-        started("app.py", {GRACE: "3", STREAMLITS_GRACE: "3"}, output) as (address, _),
+        started("app.py", {GRACE: seconds, STREAMLITS_GRACE: seconds}, output) as (address, _),
     ):
         yield address
 
@@ -59,6 +61,8 @@ def test_after_a_lost_connection_the_run_is_still_there(url):
         await visitor.vanish()
         visitor.done = 0.0
         await visitor.connect()
+        # Back, but looking only: the grace begins when the connection is lost again.
+        await asyncio.sleep(GRACE_OF_THE_SERVER + 2)
         await visitor.open("ideal_class")
         await visitor.until(lambda: visitor.done > done, A_WHILE)
         assert visitor.session_id == session

@@ -743,6 +743,21 @@ def test_belongings_survive_a_gap_and_go_with_their_session(make_scheduler):
     assert turns.belonging("a", "photos", list) == []
 
 
+def test_who_is_back_and_asks_for_nothing_keeps_all_until_gone_again(make_scheduler):
+    turns = make_scheduler(grace_seconds=0.3)
+    is_connected = threading.Event()
+    photos = turns.belonging("a", "photos", list)
+    job = turns.submit("a", "page", counting(ENDLESS))
+    turns.release("a", is_connected.is_set)
+    is_connected.set()
+    after_the_grace(turns)
+    after_the_grace(turns)
+    assert not stepped(job).state.is_end
+    is_connected.clear()
+    ended(job)
+    assert turns.belonging("a", "photos", list) is not photos
+
+
 def test_releasing_somebody_unknown_is_nothing(turns):
     turns.release("nobody")
     assert turns.get("nobody", "page") is None

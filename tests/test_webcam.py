@@ -230,6 +230,33 @@ class TestInTheBrowser:
         assert page.locator(".thumbnails img").count() == 0
         assert hold.is_visible()  # the camera is still on
 
+    def test_photos_taken_before_and_without_a_connection_are_all_there_once_when_it_is_back(
+        self, visit
+    ):
+        page = visit(
+            script="const Real = WebSocket; window.sockets = [];"
+            "window.WebSocket = class extends Real {"
+            "  constructor(...all) { super(...all); window.sockets.push(this); }"
+            "};"
+        )
+        page.locator(".webcam .switch").first.click()
+        hold_button(page).hover()
+        page.mouse.down()
+        page.wait_for_timeout(600)
+        page.mouse.up()
+        before = wait_for_page_to_know(page)
+        page.mouse.down()
+        page.wait_for_timeout(300)
+        page.context.set_offline(True)
+        page.evaluate("window.sockets.forEach(socket => socket.close())")
+        page.wait_for_timeout(600)
+        page.mouse.up()
+        taken = count(page.locator(".recorder .count").first.inner_text())
+        assert taken > before
+        page.context.set_offline(False)
+        page.get_by_text(f"The page knows of {taken} and 0 photos").wait_for()
+        assert count(page.locator(".recorder .count").first.inner_text()) == taken
+
     def test_the_space_bar_can_be_held_and_a_click_without_a_pointer_is_a_second(self, visit):
         page = visit()
         page.locator(".webcam .switch").first.press("Enter")

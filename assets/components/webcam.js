@@ -6,6 +6,7 @@ const BATCH = 10; // photos sent while the button is still held
 const MOST_PER_BATCH = 20; // Python refuses more
 const MOST_UNSENT = 100; // the connection is too slow; do not fill the visitor's memory
 const PATIENCE = 5000; // ms until what got no answer is sent again
+const MANY_POSTS = 3; // of the same batch; then the visitor is told
 const IDLE = 120_000; // ms after which a camera that nobody uses is let go
 
 const panels = new WeakMap(); // by shadow root: a panel outlives the updates of its data
@@ -268,6 +269,12 @@ class Recorder extends Panel {
     if (this.underway && data.received === this.underway.batch) {
       clearTimeout(this.timer);
       this.underway = null;
+      if (this.message.textContent === data.texts.slow) this.say("");
+    }
+    // Python knows of no batch any more: the connection was gone for longer than it keeps things.
+    if (this.data?.count && !data.received) {
+      this.posts = 0;
+      this.say(data.texts.lost);
     }
     super.update(data);
     this.deliver();
@@ -355,12 +362,15 @@ class Recorder extends Panel {
     if (last) this.owesLast = false;
     this.sent += 1;
     this.underway = { batch: `${this.visit}-${this.sent}`, photos: photos.map(base64), last };
+    this.posts = 0;
     this.post();
   }
 
   post() {
     clearTimeout(this.timer);
     this.send("photos", this.underway);
+    this.posts += 1;
+    if (this.posts >= MANY_POSTS) this.say(this.data.texts.slow);
     // Sent again after a lost connection; Python knows a batch that it has had.
     this.timer = setTimeout(() => this.root.isConnected && this.underway && this.post(), PATIENCE);
   }

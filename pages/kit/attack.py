@@ -437,14 +437,19 @@ def within(outcome: Outcome, epsilon: float) -> Report:
     attempt = outcome.report.attempt
     if not outcome.plan.bounded or epsilon >= attempt.settings.epsilon:
         return outcome.report
-    return _within((id(outcome), epsilon), outcome, epsilon)[1]
+
+    def brought_back() -> tuple[Outcome, Report]:
+        # The outcome is kept with it, so that no other one can come by its id.
+        narrowed = attempt.within(epsilon)
+        return outcome, session.compute(lambda: report(outcome.classifier, narrowed))
+
+    return _brought_back().get((id(outcome), epsilon), brought_back)[1]
 
 
-@st.cache_resource(scope="session", show_spinner=False, max_entries=4)
-def _within(key: tuple[int, float], _outcome: Outcome, _epsilon: float) -> tuple[Outcome, Report]:
-    # The outcome is kept with it, so that no other one can come by its id.
-    narrowed = _outcome.report.attempt.within(_epsilon)
-    return _outcome, session.compute(lambda: report(_outcome.classifier, narrowed))
+@session.kept
+def _brought_back() -> session.Latest[tuple[Outcome, Report]]:
+    """Outcomes beside what is left of them within a smaller ε."""
+    return session.Latest(4)
 
 
 def written_on(pixels: Pixels, factor: int) -> Pixels:

@@ -121,15 +121,22 @@ def _learned() -> dict[str, tuple[str, Image.Image]]:
     by_class = sorted(training.train, key=lambda photo: photo.label)
     every = -(-len(by_class) // _MOST_LEARNED)
     return {
-        f"learned {number}": (training.classifier.labels[photo.label], _read(id(photo), photo)[1])
+        f"learned {number}": (training.classifier.labels[photo.label], _read(photo))
         for number, photo in enumerate(by_class[::every])
     }
 
 
-@st.cache_resource(scope="session", show_spinner=False, max_entries=_MOST_LEARNED)
-def _read(key: int, _photo: Photo) -> tuple[Photo, Image.Image]:
-    # Small, since there are many; kept with the photo, so that no other can come by its id.
-    return _photo, photos.centre_square(photos.decode(_photo.data, _photo.name), _SIDE_LEARNED)
+def _read(photo: Photo) -> Image.Image:
+    # Small, since there are many.
+    return _photos_read().get(
+        photo, lambda: photos.centre_square(photos.decode(photo.data, photo.name), _SIDE_LEARNED)
+    )
+
+
+@session.kept
+def _photos_read() -> session.Latest[Image.Image]:
+    """Photos that this session's network learned from, decoded."""
+    return session.Latest(_MOST_LEARNED)
 
 
 def _everything() -> dict[str, tuple[str, Image.Image]]:
@@ -172,13 +179,16 @@ def _gallery(found: Excitement, layer: str, channel: int) -> None:
 
 
 def _small(photo: Image.Image) -> Pixels:
-    return _made_small(id(photo), photo)[1]
-
-
-@st.cache_resource(scope="session", show_spinner=False, max_entries=32)
-def _made_small(key: int, _photo: Image.Image) -> tuple[Image.Image, Pixels]:
     # The photo is kept with it, so that no other one can come by its id.
-    return _photo, photos.to_pixels(photos.prepare(_photo, _SIDE))
+    return _made_small().get(
+        id(photo), lambda: (photo, photos.to_pixels(photos.prepare(photo, _SIDE)))
+    )[1]
+
+
+@session.kept
+def _made_small() -> session.Latest[tuple[Image.Image, Pixels]]:
+    """Photos beside the pixels of their small pictures."""
+    return session.Latest(32)
 
 
 def title_of(name: str) -> str:

@@ -13,6 +13,7 @@ from core import photos
 from core.features import diagram
 from core.features.maps import Observation, find_layer
 from core.zoo.classifier import Classifier
+from pages.kit import session
 from pages.kit.language import class_name, current, number, percent, t
 from pages.kit.live import data_uri
 
@@ -69,13 +70,18 @@ def _choose(key: str, component: str) -> None:
     st.session_state[key] = st.session_state[component]["layer"]
 
 
-@st.cache_data(scope="session", max_entries=8, show_spinner=False)
-def _layers(_classifier: Classifier, identity: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The bars: as high as the maps are large, as wide as there are many.
+def _layers(classifier: Classifier, identity: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the bars: as high as the maps are large, as wide as there are many."""
+    return _drawn().get(
+        identity,
+        lambda: [_bar(block, classifier.input_size) for block in diagram.blocks(classifier)],
+    )
 
-    Kept for the session only, since it may be the visitor's own network.
-    """
-    return [_bar(block, _classifier.input_size) for block in diagram.blocks(_classifier)]
+
+@session.kept
+def _drawn() -> session.Latest[list[dict[str, Any]]]:
+    """The bars of the latest networks; of a session, since one may be the visitor's own."""
+    return session.Latest(8)
 
 
 def _bar(block: diagram.Block, input_size: int) -> dict[str, Any]:

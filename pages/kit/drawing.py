@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import photos
 from core.predictions import Opinion
@@ -445,11 +446,15 @@ def keep(verdict: Verdict, title: str, take: str = "") -> None:
         del kept[MOST_KEPT:]
 
 
-def receive_recipe() -> None:
-    """Set all dials as in a dropped-in picture; a bad one changes nothing."""
-    file = st.session_state["ideal_recipe_file"]
-    if file is None:
+def receive_recipe(given: Sequence[UploadedFile]) -> None:
+    """Set all dials as in a dropped-in picture; a bad one changes nothing.
+
+    Where it was removed, nothing has to come out any more; the dials stay.
+    """
+    if not given:
+        st.session_state["ideal_expected"] = st.session_state["ideal_notice"] = None
         return
+    file = given[-1]
     try:
         restore(uploads.read(file), file.name)
     except Problem as problem:

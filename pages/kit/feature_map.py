@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
@@ -75,10 +76,16 @@ def _spread_out(count: int) -> NDArray[np.int64]:
     return np.linspace(0, count - 1, min(count, MOST_ON_MAP)).round().astype(np.int64)
 
 
-@st.cache_data(scope="session", max_entries=6, show_spinner=False)
 def _points(method: str, features: NDArray[np.float32]) -> NDArray[np.float64]:
     project = projection.pca if method == "pca" else projection.tsne
-    return session.compute(lambda: project(features))
+    key = method, features.shape, hashlib.sha256(features.tobytes()).hexdigest()
+    return _projected().get(key, lambda: session.compute(lambda: project(features)))
+
+
+@session.kept
+def _projected() -> session.Latest[NDArray[np.float64]]:
+    """The points of the latest maps."""
+    return session.Latest(6)
 
 
 def _draw_map(

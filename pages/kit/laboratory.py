@@ -26,7 +26,7 @@ from core.training.embeddings import shared_cache
 from core.training.loop import Training
 from core.zoo import loading
 from core.zoo.classifier import Classifier
-from pages.kit import live, session, uploads
+from pages.kit import files, live, session, uploads
 from pages.kit.attack import Plan, network_title
 from pages.kit.language import number, percent, remember_choice, sentence, separators, short, t
 
@@ -73,12 +73,13 @@ def _examined(training: Training) -> list[PhotoFile]:
 
 
 def _uploaded() -> list[PhotoFile]:
-    given = st.file_uploader(
+    given = files.ask(
+        st.file_uploader,
         t("Your photos"),
+        key="attack_uploads",
         type=list(photos.EXTENSIONS),
         accept_multiple_files=True,
         max_upload_size=photos.MAX_BYTES // 10**6,
-        key="attack_uploads",
         label_visibility="collapsed",
         help=t("They stay in memory, are shown to nobody else, and go when you leave."),
     )

@@ -78,7 +78,7 @@ class _Seen:
         return sum(observation.size for _, observation in self.observations.values())
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@session.kept
 def _seen() -> _Seen:
     return _Seen()
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import streamlit as st
-
 from core import photos
 from core.attacks.ledger import Row
 from core.attacks.report import Report
+from pages.kit import session
 
 MOST_KEPT = 12
 
@@ -28,7 +27,7 @@ class Attacked:
     after: bytes
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@session.kept
 def attacks() -> list[Attacked]:
     """This session's attempts, the latest last; gone with the session."""
     return []

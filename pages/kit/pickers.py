@@ -5,17 +5,18 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import streamlit as st
 from PIL import Image
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import photos
 from core.problem import Problem
 from core.zoo import catalogue, weights
 from core.zoo.labels import Labels
-from pages.kit import layout, session, uploads
+from pages.kit import files, layout, session, uploads
 from pages.kit.language import (
     LOCALES,
     class_name,
@@ -85,24 +86,29 @@ def photo(default: str) -> None:
         data={"photos": tiles, "selected": chosen, "label": t("Photo")},
         on_choice_change=_choose,
     )
-    st.file_uploader(
+    files.ask(
+        st.file_uploader,
         t("Your own photo"),
-        type=list(photos.EXTENSIONS),
         key="photo_upload",
-        on_change=_receive,
-        args=("upload", "photo_upload"),
+        changed=partial(_receive, "upload"),
+        type=list(photos.EXTENSIONS),
         max_upload_size=photos.MAX_BYTES // 10**6,
-        help=t("It stays in memory, is shown to nobody else, and goes when you leave."),
+        help=t(
+            "It stays in memory, is shown to nobody else, and goes when you remove it or leave. "
+            "What you have made of it stays until you leave."
+        ),
     )
     if st.toggle(t("Use the camera"), key="photo_camera_on"):
-        st.camera_input(
+        files.ask(
+            st.camera_input,
             t("Take a photo"),
             key="photo_camera",
-            on_change=_receive,
-            args=("camera", "photo_camera"),
+            changed=partial(_receive, "camera"),
             resolution="480p",
             label_visibility="collapsed",
         )
+    else:
+        files.still_here("photo_camera", partial(_receive, "camera"))
     if problem := st.session_state.pop("photo_problem", None):
         st.error(say(problem))
 
@@ -113,11 +119,17 @@ def _choose() -> None:
         st.session_state[session.PHOTO] = str(choice)
 
 
-def _receive(name: str, key: str) -> None:
-    """Take a photo over from an upload or the camera; a bad one changes nothing."""
-    file = st.session_state[key]
-    if file is None:
+def _receive(name: str, given: Sequence[UploadedFile]) -> None:
+    """Take a photo over from an upload or the camera; a bad one changes nothing.
+
+    Where it was removed, its photo goes too.
+    """
+    if not given:
+        session.own_photos().pop(name, None)
+        if st.session_state.get(session.PHOTO) == name:
+            del st.session_state[session.PHOTO]
         return
+    file = given[-1]
     try:
         session.own_photos()[name] = photos.decode(uploads.read(file), file.name)
         st.session_state[session.PHOTO] = name

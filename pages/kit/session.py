@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Callable
-from functools import wraps
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Hashable
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import streamlit as st
 from PIL import Image
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core import photos
 from core.classroom.answer import Answer
@@ -34,22 +37,62 @@ def owner() -> str:
     """The unguessable id under which this session's jobs run; they end when it goes."""
     if "owner" not in st.session_state:
         st.session_state.owner = uuid.uuid4().hex
-    _lease(st.session_state.owner)
+    context = get_script_run_ctx()
+    _lease(st.session_state.owner, context.session_id if context else "")
     return str(st.session_state.owner)
 
 
-@st.cache_resource(scope="session", show_spinner=False, on_release=lambda o: scheduler().release(o))
-def _lease(owner: str) -> str:
-    return owner  # Streamlit drops this when the browser has gone, which releases the jobs
+def _released(lease: tuple[str, str]) -> None:
+    owner, session_id = lease
+    scheduler().release(owner, partial(_is_connected, session_id))
+
+
+def _is_connected(session_id: str) -> bool:
+    # "is True", since the runtime of a page's test answers everything with a made-up object.
+    return runtime.exists() and runtime.get_instance().is_active_session(session_id) is True
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=_released)
+def _lease(owner: str, session_id: str) -> tuple[str, str]:
+    """Return what Streamlit drops when the connection is lost, which releases the owner.
+
+    A browser that comes back runs its page again only if a run was under way. Until it does, the
+    scheduler asks whether the session is connected.
+    """
+    return owner, session_id
 
 
 def kept(make: Callable[[], T]) -> Callable[[], T]:
-    """Keep what this makes for the session, in memory, until a grace after it has gone.
+    """Keep what a function returns for the session, in memory, until a grace after it has gone.
 
-    Streamlit's own session caches are emptied at once when a connection is lost.
+    This is the one place for what belongs to a visitor. Streamlit's own session caches are emptied
+    at once when a connection is lost.
     """
     name = f"{make.__module__}.{make.__name__}"
     return wraps(make)(lambda: scheduler().belonging(owner(), name, make))
+
+
+class Latest(Generic[T]):
+    """The latest results of a computation, by key; to be `kept`. Safe from several threads."""
+
+    def __init__(self, most: int) -> None:
+        """Keep at most so many."""
+        self._most = most
+        self._results: dict[Hashable, T] = {}  # the oldest first
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return the result for a key, made if it is not there."""
+        with self._lock:
+            if key in self._results:
+                self._results[key] = result = self._results.pop(key)
+                return result
+        result = make()
+        with self._lock:
+            self._results[key] = result
+            while len(self._results) > self._most:
+                del self._results[next(iter(self._results))]
+        return result
 
 
 @kept

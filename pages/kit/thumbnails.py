@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
-import streamlit as st
 
 from core import photos
 from core.steps import Pixels
 from core.training.data import Photo
+from pages.kit import session
 from pages.kit.live import data_uri
 
 TILE = 96
@@ -19,6 +19,7 @@ LARGE = 360
 SHEET_COLUMNS = 6
 _SPRITES_KEPT = 110
 """A sheet for each of 100 classes, and a few maps."""
+_PHOTOS_KEPT = 300
 
 
 def sheet(samples: Sequence[Photo], tile: int = TILE, columns: int = SHEET_COLUMNS) -> Pixels:
@@ -43,13 +44,28 @@ def fingerprint(shown: Sequence[Photo]) -> str:
     return digest.hexdigest()
 
 
-@st.cache_data(scope="session", max_entries=_SPRITES_KEPT, show_spinner=False)
-def sprite(fingerprint: str, _shown: Sequence[Photo], tile: int, columns: int) -> str:
-    """Give a sheet of photos as an address that carries it; `fingerprint` is theirs."""
-    return data_uri(sheet(_shown, tile, columns), quality=75)
+def sprite(fingerprint: str, shown: Sequence[Photo], tile: int, columns: int) -> str:
+    """Return a sheet of photos as an address that carries it; `fingerprint` is theirs."""
+    return _sprites().get(
+        (fingerprint, tile, columns), lambda: data_uri(sheet(shown, tile, columns), quality=75)
+    )
 
 
-@st.cache_data(scope="session", max_entries=300, show_spinner=False)
 def photo_uri(data: bytes, name: str, size: int) -> str:
-    """Give a photo's centre as an address that carries it, so many pixels wide and high."""
-    return data_uri(_thumbnail(Photo(name, 0, data), size))
+    """Return a photo's centre as an address that carries it, so many pixels wide and high."""
+    return _photo_uris().get(
+        (hashlib.sha256(data).hexdigest(), size),
+        lambda: data_uri(_thumbnail(Photo(name, 0, data), size)),
+    )
+
+
+@session.kept
+def _sprites() -> session.Latest[str]:
+    """The latest sheets."""
+    return session.Latest(_SPRITES_KEPT)
+
+
+@session.kept
+def _photo_uris() -> session.Latest[str]:
+    """The latest small photos."""
+    return session.Latest(_PHOTOS_KEPT)

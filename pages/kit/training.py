@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from core import photos
-from core.jobs import Job
+from core.jobs import Job, scheduler
 from core.limits import LIMITS
 from core.problem import N_
 from core.steps import Step, Steps, returned
@@ -23,7 +23,7 @@ from core.training.finetune import TuningSettings
 from core.training.head import HeadSettings
 from core.training.loop import WAYS, Settings, Training, Way
 from core.zoo.classifier import Classifier
-from pages.kit import plots, uploads, webcam
+from pages.kit import files, plots, session, uploads, webcam
 from pages.kit.evidence import Answers
 from pages.kit.language import number, percent, plain, remember_choice, t
 
@@ -51,6 +51,8 @@ SCHEDULE_NAMES = {
     "warm-up": N_("rises, then falls"),
 }
 _ALL = "all"
+LOOK = "look"
+"""The job that looks through the photos."""
 UNFAMILIAR = ("digits", "faces")
 """Sets that ImageNet has nothing like, and that are always here."""
 
@@ -115,14 +117,19 @@ def _source_label(source: sources.Source) -> str:
 
 
 def _from_zip() -> Wanted | None:
-    archive = st.file_uploader(
+    given = files.ask(
+        st.file_uploader,
         t("A zip with one folder per class (or train/ and val/ of such)"),
-        type="zip",
         key="train_zip",
+        changed=_forget_look,
+        type="zip",
         max_upload_size=LIMITS.zip_mb,
     )
-    content = uploads.taken(archive) if archive else None
-    if archive is None or content is None:
+    if not given:
+        return None
+    archive = given[-1]
+    content = uploads.taken(archive)
+    if content is None:
         return None
     return Wanted(archive.name, lambda: _at_once(lambda: data.from_zip(content)))
 
@@ -130,9 +137,16 @@ def _from_zip() -> Wanted | None:
 def _by_hand(ask: Callable[[int, str], Sequence[data.Upload]]) -> Wanted | None:
     """Ask for class names and, with `ask`, for the photos of each."""
     count = int(
-        st.number_input(t("How many classes"), 2, MOST_CLASSES_BY_HAND, 2, key="train_classes")
+        st.number_input(
+            t("How many classes"),
+            2,
+            MOST_CLASSES_BY_HAND,
+            2,
+            key="train_classes",
+            persist_state="session",
+        )
     )
-    files: dict[str, list[data.Upload]] = {}
+    by_class: dict[str, list[data.Upload]] = {}
     columns = st.columns(min(3, count))
     for i in range(count):
         with columns[i % len(columns)]:
@@ -143,26 +157,33 @@ def _by_hand(ask: Callable[[int, str], Sequence[data.Upload]]) -> Wanted | None:
                 key=f"train_class_{i}",
                 persist_state="session",
             )
-            files.setdefault(name, []).extend(ask(i, name))
-    if sum(bool(of_class) for of_class in files.values()) < 2:
+            by_class.setdefault(name, []).extend(ask(i, name))
+    if sum(bool(of_class) for of_class in by_class.values()) < 2:
         st.info(
             t("Add photos of at least two classes first."), icon=":material/add_photo_alternate:"
         )
         return None
-    return Wanted(" · ".join(files), lambda: _at_once(lambda: data.from_files(files)))
+    return Wanted(" · ".join(by_class), lambda: _at_once(lambda: data.from_files(by_class)))
 
 
 def _uploads(place: int, name: str) -> list[tuple[str, bytes]]:
-    files = st.file_uploader(
+    given = files.ask(
+        st.file_uploader,
         t("Photos of {name}", name=plain(name)),
+        key=f"train_files_{place}",
+        changed=_forget_look,
         type=list(photos.EXTENSIONS),
         accept_multiple_files=True,
-        key=f"train_files_{place}",
         max_upload_size=LIMITS.file_mb,
         label_visibility="collapsed",
     )
-    contents = ((file.name, uploads.taken(file)) for file in files)
+    contents = ((file.name, uploads.taken(file)) for file in given)
     return [(name, content) for name, content in contents if content is not None]
+
+
+def _forget_look(_: object) -> None:
+    """Forget what was seen of the photos, since they are others now."""
+    scheduler().discard(session.owner(), LOOK)
 
 
 def _at_once(read: Callable[[], Dataset]) -> Steps[Dataset]:

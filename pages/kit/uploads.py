@@ -10,6 +10,7 @@ import streamlit as st
 from starlette.formparsers import MultiPartParser
 from streamlit import config, runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 
 from core.limits import check_room
@@ -80,6 +81,13 @@ def read(file: UploadedFile) -> bytes:
     if problem := _refused.get(file.file_id):
         raise problem
     return file.getvalue()
+
+
+def remove(file: UploadedFile) -> None:
+    """Free the memory of an upload of this session, and its share of what a visitor may have."""
+    if context := get_script_run_ctx():
+        manager = cast(MemoryUploadedFileManager, context.uploaded_file_mgr)
+        manager.remove_file(context.session_id, file.file_id)
 
 
 def taken(file: UploadedFile) -> bytes | None:

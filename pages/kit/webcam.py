@@ -196,19 +196,19 @@ def _pace() -> Pace:
     return Pace()
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@session.kept
 def _recordings() -> dict[str, Recording]:
     """This session's photos of the webcam, by the panel's key."""
     return {}
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@session.kept
 def _inbox() -> dict[str, object]:
     """By a panel's key, the message that has come and waits for its panel to be drawn."""
     return {}
 
 
-@st.cache_resource(scope="session", show_spinner=False)
+@session.kept
 def _answers() -> dict[str, dict[str, Any]]:
     """By a panel's key, the latest answer, so that drawing it again changes nothing."""
     return {}
@@ -259,7 +259,11 @@ def _collect(key: str, class_name: str, recording: Recording, *, watched: bool) 
                 "recording": t("Recording …"),
                 "count": t("Photos: {count}"),
                 "full": t("This class is full: {count} photos."),
-                "slow": t("The photos do not get through. Wait a moment, then go on."),
+                "lost": t("The connection was gone for too long: earlier photos are lost."),
+                "slow": t(
+                    "The photos do not get through. Wait a moment, then go on. If this lasts for "
+                    "minutes, the connection was gone for too long: reload the page and begin anew."
+                ),
             },
         },
         on_photos_change=lambda: _take_in(key, "photos"),
