@@ -34,6 +34,19 @@ class PhotoFile:
     read: Callable[[], bytes]
     class_name: str = ""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the photo itself: its file may not be where this is read."""
+        read: Callable[[], bytes]
+        try:
+            read = partial(bytes, self.read())
+        except Problem as problem:
+            read = partial(_refuse, problem)
+        return PhotoFile, (self.name, read, self.class_name)
+
+
+def _refuse(problem: Problem) -> bytes:
+    raise problem
+
 
 @dataclass(frozen=True)
 class Album:
