@@ -393,7 +393,7 @@ class _Workers:
 
         try:
             ray.init(  # where RAY_ADDRESS says
-                ignore_reinit_error=True, log_to_driver=False, logging_level=logging.WARNING
+                ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise _no_answer(os.environ[ADDRESS]) from error
