@@ -1,157 +1,456 @@
 """The same generators on other computers: with `RAY_ADDRESS` set, a Ray cluster makes the steps.
 
-A worker (an actor) on the cluster holds the generators of several jobs and advances each for a
-slice when asked, in the order of asking, so that they have equal shares. Here a generator relays
-the steps: for the scheduler it is a job like any other, and closing it ends the one over there.
-Ray is imported when the first such job begins, and never without that variable.
+A worker (an actor) on the cluster holds the generators of several runs, and advances each for a
+slice when asked. Here a generator relays the steps: for the scheduler it is a job like any other,
+which needs no thread while the worker is at work; closing it ends the one over there. Ray is
+imported when the first such job begins, and never without that variable.
 
 What travels is pickled, between processes of our own only. Nothing that a visitor sends is.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import socket
 import threading
+import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from core import effort
-from core.problem import N_
-from core.steps import Step
+from core.problem import N_, Problem
+from core.steps import Resumable, Step, Steps
 
 ADDRESS = "RAY_ADDRESS"
 _SLICE_SECONDS = 0.25
-_WAIT_SECONDS = 0.02
+_ROUND_SECONDS = 0.5
+"""With many people on a worker the slices get shorter, so that each has a turn about this often."""
+_STATE_SECONDS = 3.0
+"""How often a run that can go on elsewhere sends its state: so much is lost with its computer."""
+_PATIENCE_SECONDS = 3.0
 _MOST_RESTARTS = 3
 
-Generating = Callable[[], Generator[Step[Any], None, None]]
+Run = Callable[[], Steps[Any]]
+"""Gives the steps of a run, from its seed, in whichever process it is called. It is pickled, so it
+is a function of a module with its arguments (`functools.partial`), or a `Resumable`'s `resume`."""
 
 
 def is_set() -> bool:
-    """Whether there is a cluster to compute on."""
+    """Return whether there is a cluster to compute on."""
     return bool(os.environ.get(ADDRESS))
 
 
-def anywhere(make: Generating) -> Generating:
-    """Let a job run on the cluster, if there is one.
+def anywhere(run: Run, person: str = "") -> Callable[[], Generator[Any, None, None]]:
+    """Return a job's maker for a run: on the cluster, if there is one, else `run` itself.
 
     Args:
-        make: gives the generator, from its seed, wherever it is called. What it holds on to is
-            sent there, and changes over there do not come back but in the steps.
+        run: what is computed. What it holds on to is sent there, and changes over there do not
+            come back but in the steps, and in the state of a `Resumable`.
+        person: whose run it is; the runs of one person have one part of a worker together.
     """
-    return (lambda: relayed_from_cluster(make)) if is_set() else make
+    return (lambda: relayed_from_cluster(run, person)) if is_set() else run
 
 
-def relayed_from_cluster(make: Generating) -> Generator[Step[Any], None, None]:
-    """Run a generator on the cluster, and give its steps as they come.
+def relayed_from_cluster(run: Run, person: str = "") -> Generator[Any, None, None]:
+    """Run something on the cluster, and give its steps as they come, with futures in between.
 
-    Where the computer that made them is lost, it starts again from the beginning on another, and
-    a step's phase says so. While nothing has come, the latest step is given again without its
-    numbers, so that nobody's turn is spent on waiting.
+    Where the computer that made them is lost, another one starts again, from the seed or from the
+    state that came last; a step's phase says so, and numbers that have been told are not repeated.
+    Pictures and results come with the last step of a slice; those before it carry the latest ones.
 
     Raises:
-        Problem: the job's own.
+        Problem: the run's own; or the cluster does not answer, or has lost too many computers.
     """
-    import ray
-    from ray.exceptions import RayActorError, RayTaskError
+    from ray.exceptions import RayActorError
 
-    name = uuid.uuid4().hex
     latest: Step[Any] = Step(0, 1, phase=N_("on its way to the cluster"))
-    for attempt in range(_MOST_RESTARTS + 1):
-        worker = _workers().least_busy()
-        asked = worker.advance.remote(name, make)
-        try:
-            while True:
+    yield latest
+    told = made = lost = 0
+    sent: set[tuple[Any, str]] = set()
+    while True:
+        with _Errand(run, person, made) as errand:
+            try:
+                while True:
+                    answer = errand.ask()
+                    while not answer.done():
+                        yield answer
+                    reply = errand.take(answer)
+                    effort.add(reply.seconds)
+                    for step in reply.steps:
+                        made += 1
+                        latest = replace(
+                            step,
+                            scalars=step.scalars if made > told else {},
+                            picture=latest.picture if step.picture is None else step.picture,
+                            result=latest.result if step.result is None else step.result,
+                        )
+                        told = max(told, made)
+                        yield latest
+                    if reply.missing:
+                        brought = (errand.worker, reply.missing)
+                        if brought not in sent and errand.bring_weights(reply.missing):
+                            sent.add(brought)
+                            made = errand.made
+                            break
+                    if reply.problem:
+                        raise reply.problem
+                    if reply.is_end:
+                        return
+            except RayActorError as error:
+                errand.give_up()
+                lost += 1
+                if lost > _MOST_RESTARTS:
+                    raise Problem(
+                        N_("The cluster lost {count} computers on the way. Start again."),
+                        count=lost,
+                    ) from error
+                made = errand.made
+                phase = (
+                    N_("a computer was lost, going on from the last state")
+                    if made
+                    else N_("a computer was lost, starting again")
+                )
+                latest = replace(latest, scalars={}, phase=phase)
+                yield latest
+
+
+@dataclass(frozen=True)
+class _Reply:
+    """What a worker tells after a slice.
+
+    Attributes:
+        steps: those that were made; all but the last without picture and result.
+        seconds: of computing.
+        is_end: whether there are no more.
+        problem: why it ended.
+        missing: the file of weights that is not over there, if that is why.
+        state: how the run stands, packed, with how many steps it has made; now and then.
+        embeddings: what the worker has found out about photos since the last reply, for
+            the cache of this process.
+    """
+
+    steps: tuple[Step[Any], ...] = ()
+    seconds: float = 0.0
+    is_end: bool = False
+    problem: Problem | None = None
+    missing: str = ""
+    state: tuple[bytes, int] | None = None
+    embeddings: tuple[tuple[Any, Any], ...] = ()
+
+
+class _Errand:
+    """A run on a worker, seen from here.
+
+    Attributes:
+        worker: where it is.
+        made: how many steps of the whole run had been made when its latest known state was.
+    """
+
+    def __init__(self, run: Run, person: str, made: int) -> None:
+        """Send a run to a worker; a `Resumable` begins from the state that it has here.
+
+        Raises:
+            Problem: the cluster does not answer.
+        """
+        workers = _workers()  # connects, if need be
+        import ray
+
+        from core.parcel import Exchange
+
+        self._state = _state_of(run)
+        self._before = self.made = made
+        self._name = uuid.uuid4().hex
+        self._exchange = Exchange()
+        # In the object store, once: it may be large, and a worker may be lost.
+        self._opening: Any = ray.put(self._exchange.pack((run, person), is_first=True))
+        self._has_begun = self._is_over = False
+        self._person = person
+        self.worker = workers.place(person)
+
+    def __enter__(self) -> _Errand:
+        return self
+
+    def ask(self) -> Future[bytes]:
+        """Ask for a slice; the dials stand over there as they stand here now."""
+        dials = [dial.value for dial in self._exchange.dials]
+        opening, self._opening = self._opening, None
+        asked = self.worker.advance.remote(self._name, self._exchange.pack_state(dials), opening)
+        future: Future[bytes] = asked.future()
+        return future
+
+    def take(self, answer: Future[bytes]) -> _Reply:
+        """Return the reply, and bring up to date here what it tells of over there."""
+        from core.training.embeddings import shared_cache
+
+        reply: _Reply = self._exchange.unpack(answer.result())
+        for key, embedding in reply.embeddings:
+            shared_cache().put(key, embedding)
+        self._take_state(reply.state)
+        self._has_begun = True
+        self._is_over = reply.is_end or reply.problem is not None
+        return reply
+
+    def give_up(self) -> None:
+        """Expect nothing more of the worker, which is lost."""
+        _workers().forget(self.worker)
+        self._is_over = True
+
+    def bring_weights(self, file: str) -> bool:
+        """Send a network's weights there, if they are here."""
+        import ray
+
+        from core.zoo import catalogue, weights
+
+        for entry in catalogue.ENTRIES:
+            if entry.weights_file == file and weights.present(entry):
+                content = ray.put(weights.path(entry).read_bytes())
+                ray.get(self.worker.take_weights.remote(entry.name, content))
+                return True
+        return False
+
+    def _take_state(self, state: tuple[bytes, int] | None) -> None:
+        if state is not None and self._state is not None:
+            content, made = state
+            vars(self._state).update(vars(self._exchange.unpack_state(content)))
+            self.made = self._before + made
+
+    def __exit__(self, *_: object) -> None:
+        """End the run over there; what can be gone on with comes back as it stands."""
+        import ray
+        from ray.exceptions import RayError
+
+        _workers().release(self.worker, self._person)
+        if self._is_over:
+            return
+        left = self.worker.drop.options(concurrency_group="control").remote(self._name)
+        if self._has_begun and self._state is not None:
+            try:
                 with effort.waiting():
-                    ready, _ = ray.wait([asked], timeout=_WAIT_SECONDS)
-                if not ready:
-                    yield _again(latest)
-                    continue
-                steps, is_end = ray.get(asked)
-                for latest in steps:
-                    yield latest
-                if is_end:
-                    return
-                asked = worker.advance.remote(name)
-        except RayTaskError as error:
-            raise error.cause from None  # what happened over there, as it was raised
-        except RayActorError:
-            _workers().forget(worker)
-            if attempt == _MOST_RESTARTS:
-                raise
-            latest = Step(0, 1, phase=N_("a computer was lost, starting again"))
-            yield latest
-        finally:
-            _workers().release(worker)
-            worker.drop.remote(name)
+                    self._take_state(ray.get(left, timeout=_PATIENCE_SECONDS))
+            except RayError:
+                pass  # then it goes on from the state before
 
 
-def _again(step: Step[Any]) -> Step[Any]:
-    return Step(step.index, step.total, {}, step.phase, step.picture, step.result)
+def _state_of(run: Run) -> Resumable | None:
+    owner = getattr(run, "__self__", None)
+    return owner if isinstance(owner, Resumable) else None
+
+
+class _Going:
+    """A run on this worker."""
+
+    def __init__(self, run: Run, person: str, exchange: Any) -> None:
+        self.person = person
+        self.exchange = exchange
+        self.state = _state_of(run)
+        self.steps = run()
+        self.made = 0
+        self.credit = 0.0  # seconds; below 0 after a long step, which is paid for by being passed
+        self.lock = threading.Lock()
+        self.is_leaving = False
+        self.state_sent = time.monotonic()
+
+    def packed_state(self) -> tuple[bytes, int] | None:
+        if self.state is None:
+            return None
+        self.state_sent = time.monotonic()
+        return self.exchange.pack_state(self.state), self.made
 
 
 class Worker:
-    """Holds generators and advances them, on a computer of the cluster."""
+    """Holds runs and advances them, on a computer of the cluster.
+
+    Its slices are shared among people by deficit round-robin (Shreedhar and Varghese 1995).
+    """
 
     def __init__(self) -> None:
-        self._going: dict[str, Generator[Step[Any], None, None]] = {}
+        """Begin without any run."""
+        from core.training.embeddings import shared_cache
 
-    def advance(self, name: str, make: Generating | None = None) -> tuple[list[Step[Any]], bool]:
-        """Make a slice of steps, and tell whether these were the last."""
-        import time
+        self._going: dict[str, _Going] = {}
+        self._dropped: set[str] = set()
+        self._lock = threading.Lock()
+        self._found: list[tuple[Any, Any]] = []
+        shared_cache().on_put = lambda key, row: self._found.append((key, row))
 
-        if make is not None:
-            self._going[name] = make()
-        until = time.monotonic() + _SLICE_SECONDS
+    def advance(self, name: str, dials: bytes, opening: bytes | None = None) -> bytes:
+        """Make a slice of steps, and return the packed reply.
+
+        Args:
+            name: of the run.
+            dials: how they stand.
+            opening: what to run and for whom, where it is to begin.
+        """
+        from core.parcel import Exchange
+        from core.zoo.weights import WeightsMissing
+
+        exchange = Exchange()
+        going: _Going | None = None
+        try:
+            if opening is not None:
+                run, person = exchange.unpack(opening, is_first=True)
+                _turn(exchange, dials)
+                going = self._begin(name, _Going(run, person, exchange))
+            else:
+                going = self._going.get(name)
+            if going is None:  # it was dropped
+                return exchange.pack(_Reply(is_end=True))
+            with going.lock:
+                exchange = going.exchange
+                _turn(exchange, dials)
+                reply = self._slice(going)
+        except Problem as problem:  # it could not even begin
+            reply = _Reply(problem=problem)
+        if reply.is_end or reply.problem:
+            self._going.pop(name, None)
+        if isinstance(reply.problem, WeightsMissing):
+            reply = replace(reply, missing=str(reply.problem.fields.get("file", "")))
+        found, self._found = self._found, []
+        return exchange.pack(replace(reply, embeddings=tuple(found)))
+
+    def _begin(self, name: str, going: _Going) -> _Going | None:
+        with self._lock:
+            if name in self._dropped:
+                self._dropped.discard(name)
+                return None
+            self._going[name] = going
+            return going
+
+    def _slice(self, going: _Going) -> _Reply:
+        runs = list(self._going.values())
+        people = Counter(run.person for run in runs)
+        share = min(_SLICE_SECONDS, _ROUND_SECONDS / len(people)) / people[going.person]
+        going.credit = share + (going.credit if len(runs) > 1 else 0.0)
+        began = time.monotonic()
+        until = began + going.credit
         steps: list[Step[Any]] = []
-        while not steps or time.monotonic() < until:
-            step = next(self._going[name], None)
-            if step is None:
-                return steps, True
-            steps.append(step)
-        return steps, False
+        is_end, problem = going.is_leaving, None
+        while not is_end and not going.is_leaving and time.monotonic() < until:
+            try:
+                steps.append(next(going.steps))
+            except StopIteration:
+                is_end = True
+            except Problem as found:
+                is_end, problem = True, found
+        seconds = time.monotonic() - began
+        going.credit -= seconds
+        going.made += len(steps)
+        is_due = time.monotonic() - going.state_sent > _STATE_SECONDS
+        return _Reply(
+            steps=(*(replace(s, picture=None, result=None) for s in steps[:-1]), *steps[-1:]),
+            seconds=seconds,
+            is_end=is_end,
+            problem=problem,
+            state=going.packed_state() if is_end or is_due else None,
+        )
 
-    def drop(self, name: str) -> None:
-        """End a generator."""
-        if generator := self._going.pop(name, None):
-            generator.close()
+    def drop(self, name: str) -> tuple[bytes, int] | None:
+        """End a run between two steps, and return its state, if it can be gone on with."""
+        with self._lock:
+            going = self._going.pop(name, None)
+            if going is None:
+                self._dropped.add(name)
+                return None
+        going.is_leaving = True
+        with going.lock:
+            going.steps.close()
+            return going.packed_state()
+
+    def take_weights(self, name: str, content: bytes) -> None:
+        """Put a network's weights where they are looked for."""
+        from core.zoo import catalogue, weights
+
+        path = weights.path(catalogue.entry(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+        partial.write_bytes(content)
+        partial.replace(path)
+
+
+def _turn(exchange: Any, dials: bytes) -> None:
+    for dial, value in zip(exchange.dials, exchange.unpack_state(dials), strict=False):
+        dial.value = value
 
 
 class _Workers:
     """The workers on the cluster: one for each of its processors at most, made when needed."""
 
     def __init__(self) -> None:
+        """Connect to the cluster.
+
+        Raises:
+            Problem: it does not answer.
+        """
+        _check_that_it_answers(os.environ[ADDRESS])
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told of what is done
         import ray
 
-        ray.init(ignore_reinit_error=True, log_to_driver=False)  # where RAY_ADDRESS says
+        try:
+            ray.init(  # where RAY_ADDRESS says
+                ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR
+            )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise _no_answer(os.environ[ADDRESS]) from error
         self._lock = threading.Lock()
-        self._busy: dict[Any, int] = {}
+        self._people: dict[Any, Counter[str]] = {}
 
-    def least_busy(self) -> Any:
-        """Give the worker with the fewest jobs, a new one where a processor is free."""
+    def place(self, person: str) -> Any:
+        """Return a worker for a run: one that is free, or else one that the person has already.
+
+        So a person's runs take one part of the cluster together, where others want theirs.
+        """
         import ray
 
         with self._lock:
             processors = int(ray.cluster_resources().get("CPU", 1))
-            worker = min(self._busy, key=lambda known: self._busy[known], default=None)
-            if worker is None or (self._busy[worker] and len(self._busy) < processors):
-                worker = ray.remote(num_cpus=1)(Worker).remote()
-                self._busy[worker] = 0
-            self._busy[worker] += 1
+            known = self._people
+            worker = min(known, key=lambda w: (len(known[w]), known[w].total()), default=None)
+            if worker is None or (known[worker] and len(known) < processors):
+                actor = ray.remote(num_cpus=1, concurrency_groups={"control": 1})(Worker)
+                worker = actor.remote()
+                known[worker] = Counter()
+            elif known[worker]:
+                own = [w for w in known if known[w][person]]
+                worker = min(own, key=lambda w: known[w].total(), default=worker)
+            known[worker][person] += 1
             return worker
 
-    def release(self, worker: Any) -> None:
-        """Note that a job has left a worker."""
+    def release(self, worker: Any, person: str) -> None:
+        """Note that a person's run has left a worker."""
         with self._lock:
-            if worker in self._busy:
-                self._busy[worker] -= 1
+            if people := self._people.get(worker):
+                people[person] -= 1
+                people += Counter()  # drops those without any
 
     def forget(self, worker: Any) -> None:
         """Count no more on a worker that is lost."""
         with self._lock:
-            self._busy.pop(worker, None)
+            self._people.pop(worker, None)
+
+
+def _check_that_it_answers(address: str) -> None:
+    """Ray itself would go on trying for minutes, and hold everybody up."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdigit():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _PATIENCE_SECONDS).close()
+        except OSError as error:
+            raise _no_answer(address) from error
+
+
+def _no_answer(address: str) -> Problem:
+    return Problem(
+        N_(
+            "The cluster at {address} does not answer. Start it, or start the app without RAY_ADDRESS to compute on this computer."
+        ),
+        address=address,
+    )
 
 
 @lru_cache(maxsize=1)

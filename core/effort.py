@@ -28,3 +28,8 @@ def waiting() -> Iterator[None]:
     finally:
         waited = time.monotonic() - time.thread_time() - began
         _local.waited = getattr(_local, "waited", 0.0) + waited
+
+
+def add(seconds: float) -> None:
+    """Count what another computer has computed for the calling thread as its own."""
+    _local.waited = getattr(_local, "waited", 0.0) + seconds

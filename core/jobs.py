@@ -62,6 +62,8 @@ class JobStep(Protocol):
 
 
 JobGenerator = Generator[Any, None, None]
+"""Of steps. A `Future` in between says that another computer is at work: the thread is free for
+others until that is done."""
 
 
 class State(StrEnum):
@@ -93,6 +95,7 @@ class Snapshot:
         parts: it gets one in so many parts of the computer: more than `sharing` where its owner
             has several jobs.
         place: in the queue of those that do not take turns yet, from 1; 0 where it takes turns.
+        is_away: whether another computer makes its steps.
         seconds: since it was submitted, until now or its end.
         seconds_left: estimate from its present pace and part; None while there is none.
         result: what its conclusion gave, once it is done or stopped.
@@ -106,6 +109,7 @@ class Snapshot:
     sharing: int
     parts: int
     place: int
+    is_away: bool
     seconds: float
     seconds_left: float | None
     result: Any | None
@@ -155,6 +159,9 @@ class Job:
         self._clock = clock
         self._effort = effort
         self._generator: JobGenerator | None = None
+        self._awaited: Future[Any] | None = None  # what another computer is at work on
+        self._awaited_since = 0.0
+        self._is_away = False
         self._state = State.WAITING
         self._step: Any | None = None
         self._history = {name: list(values) for name, values in history.items()}
@@ -186,6 +193,7 @@ class Job:
                 sharing=self._sharing,
                 parts=self._parts,
                 place=self._place,
+                is_away=self._is_away,
                 seconds=(self._clock() if self._ended is None else self._ended) - self._started,
                 seconds_left=self._seconds_left(),
                 result=self._result,
@@ -239,9 +247,17 @@ class Job:
         """Make steps for so long, or until someone needs the thread or the job's end."""
         spent, steps = self._effort(), self._steps_made
         self._turn_began = self._clock()
+        if self._awaited:
+            # Those who share that computer were at work in between, so this is more than a part.
+            self._used += (self._turn_began - self._awaited_since) / self._slowed
+            self._awaited = None
         self._make_steps(self._turn_began + seconds, interrupted)
         self._used += self._clock() - self._turn_began
         return Turn(self._effort() - spent, self._steps_made - steps)
+
+    def _is_due(self) -> bool:
+        """Whether a turn would be of use: it would not while another computer is at work."""
+        return self._stop_wanted or self._awaited is None or self._awaited.done()
 
     def _make_steps(self, until: float, interrupted: Callable[[], bool]) -> None:
         try:
@@ -251,6 +267,10 @@ class Job:
                 step = next(self._generator, None)
                 if step is None:
                     self._finish(State.DONE)
+                    return
+                if isinstance(step, Future):
+                    self._awaited, self._awaited_since = step, self._clock()
+                    self._is_away = True
                     return
                 self._record(step)
                 if self._clock() >= until or interrupted():
@@ -533,7 +553,7 @@ class Scheduler:
             with self._changed:
                 self._sweep()
                 self._admit()
-                if not (self._urgent or self._ready):
+                if not (self._urgent or any(job._is_due() for job in self._ready)):
                     if self._closing:
                         return
                     if self._has_freed:  # now that nobody waits for it
@@ -583,8 +603,9 @@ class Scheduler:
     def _next(self) -> tuple[Job, float]:
         """Choose whose turn it is, and for how many seconds."""
         # What is to be stopped goes first: it computes no more, and somebody waits for it.
-        job = min(self._ready, key=lambda job: (not job._stop_wanted, job._session.used))
-        self._served = max(self._served, min(job._session.used for job in self._ready))
+        due = [job for job in self._ready if job._is_due()]
+        job = min(due, key=lambda job: (not job._stop_wanted, job._session.used))
+        self._served = max(self._served, min(job._session.used for job in due))
         self._ready.remove(job)
         self._running.append(job)
         seconds = min(self._slice, ROUND_SECONDS / job._sharing)
@@ -605,6 +626,12 @@ class Scheduler:
                 job._set(State.PAUSED)
             else:
                 self._ready.append(job)
+        if (awaited := job._awaited) is not None:
+            awaited.add_done_callback(lambda _: self._wake())
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def _charge(self, job: Job, turn: Turn, granted: float) -> float:
         """Give the seconds to be charged for a turn, which may be more than were granted."""

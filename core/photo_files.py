@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from core import archives, photos, signatures
 from core.problem import N_, Problem
@@ -61,6 +62,20 @@ class PhotoFile:
     is_validation: bool | None = None
     size: int = 0
     group: str = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the photo itself: its file may not be where this is read."""
+        read: Callable[[], bytes]
+        try:
+            read = partial(bytes, self.read())
+        except Problem as problem:
+            read = partial(_refuse, problem)
+        others = (self.class_name, self.is_validation, self.size, self.group)
+        return PhotoFile, (self.name, read, *others)
+
+
+def _refuse(problem: Problem) -> bytes:
+    raise problem
 
 
 @dataclass(frozen=True)

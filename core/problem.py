@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 
 class Problem(Exception):  # noqa: N818 - it is what people meet, not a programmer's error
     """Something a person did or met that has a clear sentence for an answer.
@@ -21,6 +23,10 @@ class Problem(Exception):  # noqa: N818 - it is what people meet, not a programm
         self.template = template
         self.fields = fields
         super().__init__(template.format(**fields))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the template and its fields; an exception would be made of its text otherwise."""
+        return partial(type(self), self.template, **self.fields), ()
 
 
 MOST_SEED = 2**31 - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Result = TypeVar("Result")
 Returned = TypeVar("Returned")
 Outer = TypeVar("Outer")
+Value = TypeVar("Value")
 Pixels: TypeAlias = NDArray[np.uint8]
 """An 8-bit RGB picture, (H, W, 3): what is shown, saved and claimed."""
 
@@ -40,6 +41,32 @@ class Step(Generic[Result]):
 
 
 Steps: TypeAlias = Generator[Step[Result], None, None]
+
+
+class Dial(Generic[Value]):
+    """A value that may be turned, from any thread, while a computation goes on reading it.
+
+    Where the computation is on another computer, the value follows it there.
+    """
+
+    def __init__(self, value: Value) -> None:
+        """Begin with a value, which is replaced and never changed in itself."""
+        self.value = value
+
+    def read(self) -> Value:
+        """Return the value that holds now."""
+        return self.value
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A computation that keeps its state in itself: called again, it goes on from there.
+
+    It can be pickled between any two steps, so it may go on in another process.
+    """
+
+    def resume(self) -> Steps[Any]:
+        """Return the steps that are still to be made."""
 
 
 def finish(steps: Steps[Result]) -> Result:

@@ -8,10 +8,10 @@ import numpy as np
 import streamlit as st
 
 from core import photos
-from core.attacks import defences, foolbox_adapter, loop, robustness, sticker
+from core.attacks import defences, foolbox_adapter, loop, sticker
 from core.attacks.norm import NORMS
 from core.attacks.report import Report, amplify
-from core.jobs import Job, Snapshot, scheduler
+from core.jobs import Job, Snapshot
 from core.steps import Pixels
 from pages.kit import attack as kit
 from pages.kit import entry, laboratory, layout, live, pickers, plots, session, wall
@@ -110,13 +110,13 @@ def planned() -> kit.Plan:
 plan = planned()
 running = kit.dial()
 if running.get("kind") == (plan.settings.norm, plan.mask) and plan.bounded:
-    running["epsilon"] = epsilon  # an attack that runs goes on within it
+    running["epsilon"].value = epsilon  # an attack that runs goes on within it
 
 
 def start() -> None:
     """Submit the attack; the one before it, if any, is replaced."""
     make, conclude = kit.starter(classifier, photo, photo_name, plan)
-    scheduler().submit(session.owner(), JOB, make, conclude)
+    session.start_job(JOB, make, conclude)
 
 
 with buttons:
@@ -319,7 +319,7 @@ def experiment(
     run = session.job(key)
 
     def begin() -> None:
-        scheduler().submit(session.owner(), key, make, lambda last: last.result)
+        session.start_job(key, make, lambda last: last.result)
 
     with st.container(horizontal=True, key=f"{key}_buttons"):
         st.button(
@@ -363,11 +363,10 @@ with in_needed:
             )
         )
     bounded = replace(plan.settings, restarts=1) if plan.bounded else loop.Settings()
-    load = kit.networks(asked)
     found = experiment(
         "needed",
         t("Find the smallest ε"),
-        lambda: robustness.needed_by_network([classifier, *load()], photo, name, bounded),
+        partial(laboratory.needed_run, classifier, kit.networks(asked), photo, name, bounded),
     )
     if found and found.result:
         laboratory.needed_chart(found.result, bounded.norm)
@@ -390,7 +389,7 @@ with in_needed:
     found = experiment(
         "curve",
         t("Draw the curve"),
-        lambda: laboratory.curve_run(classifier, files),
+        partial(laboratory.curve_run, classifier, files),
         disabled=not files,
     )
     if found and found.result:
@@ -425,8 +424,8 @@ with in_helps:
     found = experiment(
         "defences",
         t("Measure"),
-        lambda: laboratory.defence_run(
-            classifier, photo, defended, names, files if samples else ()
+        partial(
+            laboratory.defence_run, classifier, photo, defended, names, files if samples else ()
         ),
         disabled=not names or (samples and not files),
     )
@@ -483,7 +482,7 @@ with in_sticker:
     found = experiment(
         "sticker_run",
         t("Make a sticker"),
-        lambda: laboratory.sticker_run(classifier, wanted, int(sticker_steps), prepared, files),
+        partial(laboratory.sticker_run, classifier, wanted, int(sticker_steps), prepared, files),
         disabled=not files,
     )
     sticker_place = st.empty()

@@ -9,18 +9,16 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import photos
-from core.jobs import Snapshot, scheduler
+from core.jobs import Snapshot
 from core.limits import LIMITS
 from core.predictions import top
 from core.problem import Problem
 from core.steps import Steps
 from core.training import bundle, learning_curve, loop, overview, sources
-from core.training.challenge import challenge
-from core.training.comparison import Comparison, compare
-from core.training.data import Dataset, split, takes
+from core.training.comparison import Comparison
+from core.training.data import Dataset, takes
 from core.training.descent import RateSearch
-from core.training.embeddings import shared_cache
-from core.training.evidence import Score, familiarity
+from core.training.evidence import familiarity
 from core.training.head import fit_head
 from core.training.loop import Training, Way
 from core.zoo.classifier import Classifier
@@ -65,30 +63,17 @@ with layout.dials():
 
 
 def submit(name: str, run: Callable[[Dataset], Steps[Any]]) -> None:
-    """Submit a computation on the chosen photos."""
+    """Submit a computation on the chosen photos, which are read on this computer."""
     assert wanted is not None, "the button is disabled without photos"
-    load = wanted.load
-
-    def steps() -> Steps[Any]:
-        dataset = yield from kit.loaded(load())
-        yield from run(dataset)
-
-    scheduler().submit(session.owner(), name, steps, lambda last: last.result)
+    first = partial(kit.loaded, wanted.load)
+    session.start_job(name, run, lambda last: last.result, first=first)
 
 
 def start() -> None:
     """Submit the training; the network trained before, or brought along, is replaced."""
     session.brought().clear()
     files.let_go("train_import")
-    wishes = dict(plan)
-
-    def run(dataset: Dataset) -> Steps[Comparison]:
-        cache = shared_cache()
-        yield from compare(
-            {way: loop.train(base, dataset, wish, cache) for way, wish in wishes.items()}
-        )
-
-    submit(session.TRAIN, run)
+    submit(session.TRAIN, partial(kit.training_run, base, dict(plan)))
 
 
 def look() -> None:
@@ -98,33 +83,20 @@ def look() -> None:
 
 def search_rate() -> None:
     """Submit a search for the learning rate."""
-    settings = next(iter(plan.values()))
-    submit(RATE, lambda dataset: loop.search(base, dataset, settings, shared_cache()))
+    submit(RATE, partial(kit.rate_run, base, next(iter(plan.values()))))
 
 
 def measure_curve() -> None:
     """Submit the learning curve."""
-
-    def run(dataset: Dataset) -> Steps[learning_curve.LearningCurve]:
-        parts = split(dataset, per_class=None, validation_per_class=None, seed=0)
-        settings = learning_curve.Settings()
-        yield from learning_curve.learning_curve(
-            base, parts, len(dataset.classes), settings, shared_cache()
-        )
-
-    submit(CURVE, run)
+    submit(CURVE, partial(kit.curve_run, base))
 
 
 def try_the_unfamiliar() -> None:
     """Submit trainings on sets that ImageNet has nothing like."""
-    settings = next(iter(plan.values()))
+    settings = replace(next(iter(plan.values())), tuning=None)
     titles = {name: t(sources.source(name).title) for name in kit.UNFAMILIAR}
-
-    def run() -> Steps[tuple[Score, ...]]:
-        sets = {title: sources.read(sources.source(name)) for name, title in titles.items()}
-        yield from challenge(base, sets, replace(settings, tuning=None), shared_cache())
-
-    scheduler().submit(session.owner(), FAIR, run, lambda last: last.result)
+    run = partial(kit.unfamiliar_run, base, titles, settings)
+    session.start_job(FAIR, run, lambda last: last.result)
 
 
 def draw(snapshot: Snapshot) -> None:

@@ -7,7 +7,7 @@ from functools import cache, partial
 import numpy as np
 import streamlit as st
 
-from core import cluster, photos
+from core import photos
 from core.jobs import Snapshot, State, scheduler
 from core.predictions import Opinion
 from core.problem import Problem
@@ -15,8 +15,9 @@ from core.steps import Pixels, Step
 from core.synthesis import lesson, loop, recipe, record
 from core.synthesis.objective import ClassLogit, CrossEntropy, classes_of
 from core.synthesis.presets import PRESETS
-from core.synthesis.verdict import Verdict, judge, second_opinions
+from core.synthesis.verdict import Sitting, Verdict, judge
 from core.zoo import catalogue
+from core.zoo.classifier import Classifier
 from pages.kit import drawing as kit
 from pages.kit import entry, files, layout, live, plots, session, wall
 from pages.kit.language import class_name, number, percent, plain, say, sentence, t
@@ -83,42 +84,33 @@ def start() -> None:
     wanted, chosen = kit.planned(classifier, objective, settings)
     photo = kit.start_photo(chosen.photo)
     drawing = scheduler().call(lambda: loop.Drawing(classifier, wanted, chosen, photo))
-    kit.easel()["drawing"] = drawing
-    _submit(drawing, int(steps))
+    _submit(Sitting(drawing, int(steps)))
 
 
 def go_on(verdict: Verdict, history: Mapping[str, Sequence[float]]) -> None:
     """Draw on from where the picture stands."""
-    _submit(kit.easel()["drawing"], MORE_STEPS, verdict.record, history)
+    _submit(Sitting(kit.easel()["sitting"].drawing, MORE_STEPS, verdict.record), history)
 
 
-def _submit(
-    drawing: loop.Drawing,
-    count: int,
-    before: record.Record | None = None,
-    history: Mapping[str, Sequence[float]] | None = None,
-) -> None:
+def _submit(sitting: Sitting, history: Mapping[str, Sequence[float]] | None = None) -> None:
+    kit.easel()["sitting"] = sitting
     # The drawing's own network: another one may have been chosen since it was begun.
-    network = drawing.classifier
-    ask = second_opinions(network, drawing.objective)
-    scheduler().submit(
-        session.owner(),
-        JOB,
-        lambda: record.recorded(drawing.steps(count), ask, before),
-        lambda last: judge(network, last.result),
-        history,
-    )
+    network = sitting.drawing.classifier
+    session.start_job(JOB, sitting.resume, lambda last: _judged(network, last), history)
+
+
+def _judged(network: Classifier, last: Step[record.Record]) -> Verdict | None:
+    return judge(network, last.result) if last.result else None
 
 
 def start_lesson() -> None:
     """Submit the lesson: the same seed without and with total variation, then at its best."""
     (class_id,) = classes_of(objective)
-    kit.easel().pop("drawing", None)
-    scheduler().submit(
-        session.owner(),
+    kit.easel().pop("sitting", None)
+    session.start_job(
         JOB,
-        cluster.anywhere(lambda: lesson.noise_or_cat(classifier, class_id, int(seed))),
-        lambda last: lesson.compared(classifier, last.result),
+        partial(lesson.noise_or_cat, classifier, class_id, int(seed)),
+        lambda last: lesson.compared(classifier, last.result or {}),
     )
 
 
@@ -147,7 +139,8 @@ with buttons:
             )
     if problem:
         st.error(say(problem), icon=":material/error:")
-    if running and (drawing := kit.easel().get("drawing")):
+    if running and (sitting := kit.easel().get("sitting")):
+        drawing = sitting.drawing
         begun = replace(drawing.settings, turns=(), tv=tv, learning_rate=settings.learning_rate)
         if begun != settings or objective != drawing.objective:
             st.info(t("The dials you have changed are for the next run."), icon=":material/info:")
@@ -298,7 +291,7 @@ def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
             icon=":material/forward:",
             on_click=go_on,
             args=(verdict, snapshot.history),
-            disabled="drawing" not in kit.easel(),
+            disabled="sitting" not in kit.easel(),
             key="ideal_go_on",
         )
         st.download_button(

@@ -7,8 +7,9 @@ step.result.pixels               # the picture
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from PIL import Image
@@ -16,7 +17,7 @@ from PIL import Image
 from core import photos
 from core.limits import LIMITS
 from core.problem import N_, Problem, check_range, check_seed
-from core.steps import Pixels, Step, Steps
+from core.steps import Dial, Pixels, Step, Steps
 from core.synthesis.canvas import CANVASES, CanvasName
 from core.synthesis.objective import Objective, classes_of, layers_of
 from core.synthesis.regularisers import PENALTIES, batch_norm_prior
@@ -127,7 +128,10 @@ def synthesise(
 
 
 class Drawing:
-    """A picture in the making: canvas, optimiser and randomness, so that it can be continued."""
+    """A picture in the making: canvas, optimiser and randomness, so that it can be continued.
+
+    It can be pickled between two steps, and goes on in another process.
+    """
 
     def __init__(
         self,
@@ -168,12 +172,25 @@ class Drawing:
         self._canvas.parameters = start
         self._optimiser = torch.optim.Adam([start], lr=settings.learning_rate)
         self._norms = classifier.norms if settings.batch_norm else ()
-        self._look = classifier.look(
-            layers_of(objective),
+        self._look = self._looking()
+        self._wanted: Dial[Turn | None] = Dial(None)
+        self._heeded: Turn | None = None
+
+    def _looking(self) -> Callable[[torch.Tensor], Seen]:
+        return self.classifier.look(
+            layers_of(self.objective),
             [norm.node for norm in self._norms],
-            answer=bool(classes_of(objective)),
+            answer=bool(classes_of(self.objective)),
         )
-        self._wanted: deque[Turn] = deque(maxlen=1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but what the network is looked at with, which is made from the rest."""
+        return {name: value for name, value in vars(self).items() if name != "_look"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take all that, and make the rest."""
+        vars(self).update(state)
+        self._look = self._looking()
 
     def turn(self, *, tv: float, learning_rate: float) -> None:
         """Turn dials while it is being drawn, from any thread; it takes effect at the next step.
@@ -182,7 +199,7 @@ class Drawing:
             Problem: a value is out of its range.
         """
         replace(self.settings, tv=tv, learning_rate=learning_rate)  # checks them
-        self._wanted.append(Turn(self.done, tv, learning_rate))
+        self._wanted.value = Turn(self.done, tv, learning_rate)
 
     def steps(self, count: int) -> Steps[Synthesis]:
         """Draw on. Two times 100 steps give, bit for bit, the picture of 200.
@@ -227,8 +244,9 @@ class Drawing:
 
     def _dials(self) -> Turn:
         """Give the values of the dials for this step, and write down what was turned."""
-        if self._wanted:
-            wanted = replace(self._wanted.pop(), after=self.done)
+        turned = self._wanted.read()
+        if turned is not None and turned != self._heeded:
+            self._heeded, wanted = turned, replace(turned, after=self.done)
             # What lay ahead in a recipe gives way to what is wanted now.
             kept = tuple(turn for turn in self.settings.turns if turn.after < self.done)
             self.settings = replace(self.settings, turns=(*kept, wanted)[-MOST_TURNS:])

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.predictions import Opinion, opinion
-from core.steps import Pixels
-from core.synthesis.loop import Synthesis
+from core.steps import Pixels, Steps
+from core.synthesis.loop import Drawing, Synthesis
 from core.synthesis.objective import Objective, classes_of
-from core.synthesis.record import Record, completed
+from core.synthesis.record import Record, completed, recorded
 from core.zoo import catalogue, loading
 from core.zoo.classifier import Classifier
 
@@ -75,3 +75,34 @@ def judge(classifier: Classifier, record: Record) -> Verdict:
         completed(record, second_opinions(classifier, synthesis.objective)),
         tuple(opinion(classifier, synthesis.pixels, target) for target in wanted),
     )
+
+
+class Sitting:
+    """A drawing with its record up to a number of steps; a `core.steps.Resumable`.
+
+    Attributes:
+        drawing: what is drawn.
+        until: how many steps it is to have in the end.
+        record: of what has been drawn.
+    """
+
+    def __init__(self, drawing: Drawing, count: int, record: Record | None = None) -> None:
+        """Plan to draw on.
+
+        Args:
+            drawing: from where it stands.
+            count: how many steps to make.
+            record: of the sitting that this one goes on from.
+        """
+        self.drawing = drawing
+        self.until = drawing.done + count
+        self.record = record
+
+    def resume(self) -> Steps[Record]:
+        """Draw the steps that are left; see `record.recorded`."""
+        drawing = self.drawing
+        steps = drawing.steps(self.until - drawing.done)
+        ask = second_opinions(drawing.classifier, drawing.objective)
+        for step in recorded(steps, ask, self.record):
+            self.record = step.result
+            yield step

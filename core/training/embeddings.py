@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from multiprocessing.pool import ThreadPool
@@ -53,6 +53,8 @@ class EmbeddingCache:
         self._bytes = 0
         self._entries: OrderedDict[tuple[str, str, bytes], torch.Tensor] = OrderedDict()
         self._lock = threading.Lock()
+        self.on_put: Callable[[tuple[str, str, bytes], torch.Tensor], None] = lambda key, row: None
+        """Told of each embedding that is remembered, from any thread; it must be quick."""
 
     def get(self, key: tuple[str, str, bytes]) -> torch.Tensor | None:
         """Give a remembered embedding (D,), or None."""
@@ -69,6 +71,7 @@ class EmbeddingCache:
             self._entries[key] = embedding
             while self._bytes > self._max_bytes and len(self._entries) > 1:
                 self._bytes -= self._entries.popitem(last=False)[1].nbytes
+        self.on_put(key, embedding)
 
 
 @lru_cache(maxsize=1)

@@ -215,7 +215,7 @@ class Classifier(nn.Module):
             accuracy=accuracy,
             body=self.provenance.body,
         )
-        return self._like(
+        return self.like(
             name=name,
             title=title,
             head=head.requires_grad_(False),
@@ -233,7 +233,7 @@ class Classifier(nn.Module):
             norms: what its batch norms saw in training, where they have been folded.
             origin: where its weights come from, with an id of their own.
         """
-        return self._like(body=body, norms=norms, provenance=origin)
+        return self.like(body=body, norms=norms, provenance=origin)
 
     def for_drawing(self, size: int) -> Classifier:
         """Give the same network for pictures of `size` pixels, seen before its activations.
@@ -244,10 +244,10 @@ class Classifier(nn.Module):
         layers = tuple(
             replace(layer, node=before_activation(self.body, layer.node)) for layer in self.layers
         )
-        return self._like(input_size=size, layers=layers)
+        return self.like(input_size=size, layers=layers)
 
-    def _like(self, **changes: Any) -> Classifier:
-        """Give a classifier that shares everything with this one but for what is changed."""
+    def like(self, **changes: Any) -> Classifier:
+        """Return a classifier that shares everything with this one but for what is changed."""
         same: dict[str, Any] = {
             "name": self.name,
             "title": self.title,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import threading
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -34,6 +37,43 @@ def _shared(name: str) -> Classifier:
     return load(name)
 
 
+def portable(classifier: Classifier) -> tuple[Callable[..., Classifier], tuple[Any, ...]] | None:
+    """Return how to make a fast classifier in another process, as `object.__reduce__` does.
+
+    What the catalogue has is told by its name; only a head or a body of its own goes along.
+    None where the network did not grow out of one of the catalogue.
+    """
+    origin = classifier.provenance
+    entry = next((e for e in catalogue.ENTRIES if e.name == origin.network), None)
+    if entry is None:
+        return None
+    own: dict[str, Any] = {"input_size": classifier.input_size, "layers": classifier.layers}
+    if origin != _origin(entry):
+        own |= {
+            "name": classifier.name,
+            "title": classifier.title,
+            "head": classifier.head,
+            "labels": classifier.labels,
+            "provenance": origin,
+        }
+    if not origin.body:
+        return _brought, (entry.name, own)
+    return _brought, (entry.name, own | {"norms": classifier.norms}, classifier.body.state_dict())
+
+
+def _brought(
+    name: str, own: dict[str, Any], weights_of_body: dict[str, torch.Tensor] | None = None
+) -> Classifier:
+    base = shared(name)
+    if all(getattr(base, key) == value for key, value in own.items() if key != "head"):
+        return base
+    if weights_of_body is None:
+        return base.like(**own)
+    body = copy.deepcopy(base.body)
+    body.load_state_dict(weights_of_body)
+    return base.like(**own, body=body)
+
+
 def load(name: str, *, trainable: bool = False) -> Classifier:
     """Load a network of the catalogue.
 
@@ -52,8 +92,11 @@ def load(name: str, *, trainable: bool = False) -> Classifier:
         raise weights.missing(entry)
     network = _build(entry)
     network.load_state_dict(_read(entry, network))
-    origin = Provenance(entry.name, f"ImageNet, {entry.weights_file}", entry.licence)
-    return _classifier(entry, network, origin, trainable=trainable)
+    return _classifier(entry, network, _origin(entry), trainable=trainable)
+
+
+def _origin(entry: Entry) -> Provenance:
+    return Provenance(entry.name, f"ImageNet, {entry.weights_file}", entry.licence)
 
 
 def untrained(name: str, seed: int) -> Classifier:

@@ -24,7 +24,7 @@ from core.attacks.report import Report, report
 from core.attacks.start import at_hand, starting_point
 from core.photo_files import PhotoFile
 from core.problem import N_
-from core.steps import Pixels, Step, Steps
+from core.steps import Dial, Pixels, Step, Steps
 from core.synthesis.verdict import Verdict
 from core.training.loop import OWN_NETWORK
 from core.zoo import catalogue, loading
@@ -314,7 +314,11 @@ def networks(names: Sequence[str]) -> Callable[[], list[Classifier]]:
     others = [name for name in names if name != session.OWN]
     # The visitor's own may have gone: a new one is being trained.
     mine = [own] if own and session.OWN in names else []
-    return lambda: [*mine, *map(loading.shared, others)]
+    return partial(_loaded, mine, others)
+
+
+def _loaded(mine: Sequence[Classifier], others: Sequence[str]) -> list[Classifier]:
+    return [*mine, *map(loading.shared, others)]
 
 
 def photos_at_hand() -> list[PhotoFile]:
@@ -382,18 +386,18 @@ def starter(
     """Give a job's generator and its conclusion, which enters a row into the ledger."""
     rows, turned, pictures = book(), dial(), notebook.attacks()
     turned.clear()
-    turned.update(kind=(plan.settings.norm, plan.mask), epsilon=plan.settings.epsilon)
-    began = [0.0]
-    beginnings, others = photos_at_hand(), networks(plan.others)
-
-    def make() -> Steps[loop.Attempt]:
-        began[0] = time.perf_counter()
-        yield from run(classifier, photo, plan, lambda: float(turned["epsilon"]), beginnings)
+    epsilon = Dial(plan.settings.epsilon)
+    turned.update(kind=(plan.settings.norm, plan.mask), epsilon=epsilon)
+    began = time.perf_counter()
+    others = networks(plan.others)
+    known = foolbox_adapter.METHODS.get(plan.method)  # type: ignore[call-overload]
+    beginnings = photos_at_hand() if known and known.needs_start else []
+    make = partial(run, classifier, photo, plan, epsilon.read, beginnings)
 
     def conclude(last: Step[loop.Attempt]) -> Outcome | None:
         if last.result is None:
             return None
-        seconds = time.perf_counter() - began[0]
+        seconds = time.perf_counter() - began
         found = report(classifier, last.result)
         row = ledger.enter_report(
             classifier,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -11,7 +12,7 @@ from PIL import Image
 
 from core import photos
 from core.features.exciting import Excitement, excitement
-from core.jobs import Job, Snapshot, scheduler
+from core.jobs import Job, Snapshot
 from core.steps import Pixels
 from core.synthesis.thumbnail import thumbnail
 from core.training.data import Photo
@@ -87,7 +88,7 @@ def _ideal(classifier: Classifier, place: Place) -> None:
 
 def _start_ideal(classifier: Classifier, place: Place, key: tuple[object, ...]) -> None:
     st.session_state["maps_ideal_of"] = key
-    scheduler().submit(session.owner(), "maps_ideal", lambda: thumbnail(classifier, *place))
+    session.start_job("maps_ideal", partial(thumbnail, classifier, *place))
 
 
 def _draw_ideal(snapshot: Snapshot, key: tuple[object, ...], place: Place) -> None:
@@ -151,11 +152,8 @@ def _looking(classifier: Classifier) -> Job:
     job = session.job("maps_album")
     if job is None or st.session_state.get("maps_album_of") != key:
         st.session_state["maps_album_of"] = key
-        job = scheduler().submit(
-            session.owner(),
-            "maps_album",
-            lambda: excitement(classifier, by_name),
-            lambda step: step.result,
+        job = session.start_job(
+            "maps_album", partial(excitement, classifier, by_name), lambda step: step.result
         )
     return job
 

@@ -20,7 +20,7 @@ from core.problem import N_, Problem
 from core.steps import Pixels
 from core.synthesis import recipe
 from core.synthesis.canvas import CanvasName
-from core.synthesis.loop import SIZES, Drawing, Settings
+from core.synthesis.loop import SIZES, Settings
 from core.synthesis.objective import (
     ChannelActivation,
     ClassLogit,
@@ -30,7 +30,7 @@ from core.synthesis.objective import (
 )
 from core.synthesis.presets import LESSON_TV, PRESETS
 from core.synthesis.record import Record
-from core.synthesis.verdict import Verdict
+from core.synthesis.verdict import Sitting, Verdict
 from core.synthesis.view import View
 from core.zoo.classifier import Classifier
 from pages.kit import pickers, session, uploads
@@ -98,16 +98,17 @@ def gallery() -> list[Keepsake]:
 
 
 @session.kept
-def easel() -> dict[str, Drawing]:
-    """This session's drawing in progress, under "drawing", for its dials and to go on with."""
+def easel() -> dict[str, Sitting]:
+    """This session's drawing in progress, under "sitting", for its dials and to go on with."""
     return {}
 
 
 def turn_dials() -> None:
     """Let the weight of the total variation and the learning rate act on a running drawing."""
-    drawing, state = easel().get("drawing"), st.session_state
+    sitting, state = easel().get("sitting"), st.session_state
     preset = state.get("ideal_preset") or "best"
-    if drawing is not None:
+    if sitting is not None:
+        drawing = sitting.drawing
         tv = state.get(f"ideal_tv_{preset}", drawing.settings.tv)
         rate = state.get(f"ideal_rate_{preset}", drawing.settings.learning_rate)
         drawing.turn(tv=float(tv), learning_rate=float(rate))

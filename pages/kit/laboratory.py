@@ -95,6 +95,17 @@ def _read(classifier: Classifier, files: Sequence[PhotoFile]) -> Generator[Step[
 # How much is needed
 
 
+def needed_run(
+    classifier: Classifier,
+    others: Callable[[], list[Classifier]],
+    photo: Image.Image,
+    class_name: str | None,
+    settings: loop.Settings,
+) -> Steps[dict[str, robustness.Needed]]:
+    """Find the smallest ε for a network and for others, which are loaded first."""
+    yield from robustness.needed_by_network([classifier, *others()], photo, class_name, settings)
+
+
 def needed_chart(found: Mapping[str, robustness.Needed], norm: loop.NormName) -> None:
     """Draw how much each network needs."""
     title = t("The smallest ε that fools, per network")

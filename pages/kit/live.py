@@ -14,6 +14,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core import cluster
 from core.jobs import Job, Snapshot, State
 from core.photos import encode_film, encode_jpeg
 from core.problem import N_
@@ -173,6 +174,8 @@ def progress(line: DeltaGenerator, snapshot: Snapshot, unit: str = "") -> None:
         parts.append(t("{seconds} s left", seconds=number(snapshot.seconds_left + 0.5)))
     if waiting:
         parts.append(waiting)
+    elif cluster.is_set() and not snapshot.state.is_end:
+        parts.append(t("on the cluster") if snapshot.is_away else t("on this computer"))
     elif snapshot.sharing > 1 and not snapshot.state.is_end:
         parts.append(
             t(

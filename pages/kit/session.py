@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import streamlit as st
 from PIL import Image
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from core import photos
+from core import cluster, photos
 from core.classroom.answer import Answer
 from core.jobs import Job, scheduler
+from core.log import who
 from core.problem import Problem
+from core.steps import Step, Steps
 from core.zoo import catalogue, weights
 from pages.kit import live
 from pages.kit.language import say, t
@@ -110,6 +112,35 @@ def answers() -> dict[str, Answer]:
 def job(name: str) -> Job | None:
     """This session's job of that name, running or ended."""
     return scheduler().get(owner(), name)
+
+
+def start_job(
+    name: str,
+    run: Callable[..., Steps[Any]],
+    conclude: Callable[[Any], Any] | None = None,
+    history: Mapping[str, Sequence[float]] | None = None,
+    *,
+    first: Callable[[], Generator[Step[Any], None, Any]] | None = None,
+) -> Job:
+    """Start a long run of this session, on the cluster where there is one.
+
+    Args:
+        name: of the job; the one before it of that name is replaced.
+        run: what is computed. It may be sent away, so it is a function of a module, with its
+            arguments bound by `functools.partial`.
+        conclude: turns the last step into the job's result, on this computer.
+        history: the scalars of the run that this one goes on from.
+        first: what has to be done on this computer before; `run` is given what this returns.
+    """
+    person = who(owner())
+
+    def steps() -> Generator[Any, None, None]:
+        whole = run
+        if first is not None:
+            whole = partial(run, (yield from first()))
+        yield from cluster.anywhere(whole, person)()
+
+    return scheduler().submit(owner(), name, steps, conclude, history)
 
 
 def compute(work: Callable[[], T]) -> T:

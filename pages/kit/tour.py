@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from core import cluster, photos
+from core import photos
 from core.features import mosaic
 from core.features.tour import Stop, stops
-from core.jobs import Snapshot, scheduler
+from core.jobs import Snapshot
 from core.problem import N_
 from core.steps import Pixels
 from core.synthesis.thumbnail import SIDE, thumbnails
@@ -90,11 +91,7 @@ def _name(classifier: Classifier, wanted: list[Place]) -> object:
 
 def _start(classifier: Classifier, missing: list[Place], name: object) -> None:
     st.session_state["maps_tour_of"] = name
-    scheduler().submit(
-        session.owner(),
-        "maps_tour",
-        cluster.anywhere(lambda: thumbnails(classifier, missing)),
-    )
+    session.start_job("maps_tour", partial(thumbnails, classifier, missing))
 
 
 def _live(

@@ -13,14 +13,16 @@ from core.jobs import Job, scheduler
 from core.limits import LIMITS
 from core.problem import N_
 from core.steps import Step, Steps, returned
-from core.training import data, finetune, head, sources
-from core.training.comparison import Comparison
+from core.training import data, finetune, head, learning_curve, loop, sources
+from core.training.challenge import challenge
+from core.training.comparison import Comparison, compare
 from core.training.data import Dataset
 from core.training.descent import OPTIMISERS, SCHEDULES, RateSearch, Tricks
 from core.training.embeddings import Embedded, embed, shared_cache
 from core.training.evidence import Score
 from core.training.finetune import TuningSettings
 from core.training.head import HeadSettings
+from core.training.learning_curve import LearningCurve
 from core.training.loop import WAYS, Settings, Training, Way
 from core.zoo.classifier import Classifier
 from pages.kit import files, plots, session, uploads, webcam
@@ -413,14 +415,45 @@ def seconds(value: float) -> str:
     return t("{seconds} s", seconds=number(value, 1))
 
 
-def loaded(steps: Steps[Dataset]) -> Generator[Step[Any], None, Dataset]:
+def loaded(load: Callable[[], Steps[Dataset]]) -> Generator[Step[Any], None, Dataset]:
     """Run the reading of photos as part of another computation, and give them."""
     dataset: Dataset | None = None
-    for step in steps:
+    for step in load():
         dataset = step.result or dataset
         yield Step(step.index, step.total, phase=step.phase)
     assert dataset is not None, "reading ends with a data set or a problem"
     return dataset
+
+
+def training_run(
+    base: Classifier, wishes: Mapping[Way, Settings], dataset: Dataset
+) -> Steps[Comparison]:
+    """Train in each way that is wanted, one after the other."""
+    cache = shared_cache()
+    yield from compare(
+        {way: loop.train(base, dataset, wish, cache) for way, wish in wishes.items()}
+    )
+
+
+def rate_run(base: Classifier, settings: Settings, dataset: Dataset) -> Steps[RateSearch]:
+    """Search for a learning rate for a head."""
+    yield from loop.search(base, dataset, settings, shared_cache())
+
+
+def curve_run(base: Classifier, dataset: Dataset) -> Steps[LearningCurve]:
+    """Measure the learning curve on all the photos."""
+    parts = data.split(dataset, per_class=None, validation_per_class=None, seed=0)
+    classes = len(dataset.classes)
+    settings = learning_curve.Settings()
+    yield from learning_curve.learning_curve(base, parts, classes, settings, shared_cache())
+
+
+def unfamiliar_run(
+    base: Classifier, titles: Mapping[str, str], settings: Settings
+) -> Steps[tuple[Score, ...]]:
+    """Train on data sets that come with the app, given by their names with titles."""
+    sets = {title: sources.read(sources.source(name)) for name, title in titles.items()}
+    yield from challenge(base, sets, settings, shared_cache())
 
 
 def result(job: Job | None) -> Any:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.features import mosaic
 from core.features.saliency import METHODS, Explanation, Method, explain
-from core.jobs import Snapshot, scheduler
+from core.jobs import Snapshot
 from core.problem import N_
 from core.steps import Pixels
 from core.zoo.classifier import Classifier
@@ -39,11 +39,8 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
     job = session.job("maps_where")
     if job is None or st.session_state.get("maps_where_of") != key:
         st.session_state["maps_where_of"] = key
-        job = scheduler().submit(
-            session.owner(),
-            "maps_where",
-            lambda: explain(classifier, photo, class_id),
-            lambda step: step.result,
+        job = session.start_job(
+            "maps_where", partial(explain, classifier, photo, class_id), lambda step: step.result
         )
     follow(job, lambda snapshot: _show(snapshot, classifier, observation.seen))
 
