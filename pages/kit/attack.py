@@ -22,7 +22,7 @@ from core.attacks.goal import goal_for
 from core.attacks.mask import MaskName, mask_for
 from core.attacks.norm import NORMS
 from core.attacks.report import Report, report
-from core.attacks.start import at_hand, starting_point
+from core.attacks.start import at_hand, beginning
 from core.problem import N_
 from core.steps import Pixels, Step, Steps
 from core.synthesis.verdict import Verdict
@@ -156,7 +156,7 @@ def aiming(method: str) -> None:
     known = foolbox_adapter.METHODS.get(method)  # type: ignore[call-overload]
     if known and not known.towards:
         st.caption(t("Cannot be aimed at a class: tick “anything else”."))
-    elif known and known.needs_start:
+    elif known and known.label_only:
         st.caption(t("Begins at a photo of the class, among the samples and yours."))
 
 
@@ -348,7 +348,7 @@ def run(
         photo: what is changed.
         plan: what the dials say.
         epsilon_now: gives the ε that holds now.
-        beginnings: where an attack may begin that needs a photo of the target.
+        beginnings: where an attack may begin that sees answers only.
 
     Raises:
         Problem: the network sees the target already, or the method cannot be aimed.
@@ -358,8 +358,8 @@ def run(
     if not plan.bounded:
         name: Any = plan.method
         start = None
-        if goal.targeted and foolbox_adapter.METHODS[name].needs_start:
-            start = yield from starting_point(classifier, prepared, goal, beginnings)
+        if foolbox_adapter.METHODS[name].label_only:
+            start = yield from beginning(classifier, prepared, goal, beginnings)
         yield from foolbox_adapter.attack(
             classifier,
             prepared,
