@@ -21,7 +21,7 @@ _OUTSIDE_ITS_DATES = (9, 10)
 """OpenSSL's codes for a certificate that does not hold yet, or no more."""
 
 
-class NotTrusted(OSError):
+class NotTrustedError(OSError):
     """The certificate of a server is not one that this computer trusts.
 
     Attributes:
@@ -31,9 +31,7 @@ class NotTrusted(OSError):
     def __init__(self, cause: ssl.SSLCertVerificationError) -> None:
         super().__init__(str(cause))
         self.reason: Text = (
-            N_(
-                "the server's certificate does not hold today; is the date of this computer right?"
-            )
+            N_("the server's certificate does not hold today; is the date of this computer right?")
             if cause.verify_code in _OUTSIDE_ITS_DATES
             else N_(
                 "this computer does not trust the server's certificate, likely because a school's proxy or a virus scanner opens connections and signs anew: ask for its certificate, a .pem file, and name that file in the environment variable SSL_CERT_FILE"
@@ -60,7 +58,7 @@ def fetch(
         Steps counted in megabytes; the last megabyte is only reported by the caller.
 
     Raises:
-        NotTrusted: the server's certificate is not trusted.
+        NotTrustedError: the server's certificate is not trusted.
         OSError, ValueError, http.client.HTTPException: it failed, was cut off, or is another file.
     """
     version_file = partial.with_name(partial.name + ".version")
@@ -130,7 +128,7 @@ def _asked(request: urllib.request.Request) -> HTTPResponse:
         )
     except urllib.error.URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
-            raise NotTrusted(error.reason) from error
+            raise NotTrustedError(error.reason) from error
         raise
     return opened
 

@@ -23,9 +23,9 @@ def labels_on_pages() -> set[str]:
     found = set()
     for path in [*ROOT.glob("pages/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
-                if node.func.id in ("t", "N_") and isinstance(node.args[0], ast.Constant):
-                    found.add(node.args[0].value)
+            is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            if is_call and node.func.id in ("t", "N_") and isinstance(node.args[0], ast.Constant):
+                found.add(node.args[0].value)
     return found
 
 

@@ -43,6 +43,11 @@ def add(verb: Verb) -> None:
     added.add_argument(
         "--export", type=Path, metavar="FILE.zip", help="the whole network, to take home"
     )
+    added.add_argument(
+        "--whole",
+        action="store_true",
+        help="export ONNX even where the app's page would not take the zip back: VGG",
+    )
     added.add_argument("--per-class", type=int, help="photos to learn from; default: four in five")
     added.add_argument("--epochs", type=int)
     added.add_argument("--seed", type=int, default=0)
@@ -152,6 +157,8 @@ def _train(options: argparse.Namespace) -> Answer:
 
     if options.out is None and options.export is None:
         raise Problem("Say where to save the network: --out FOLDER, --export FILE.zip, or both.")
+    if options.whole and options.export is None:
+        raise Problem("--whole goes with --export.")
     ways = loop.WAYS if options.way == "all" else (options.way,)
     _check_way(options, ways)
     plan = {way: _training_settings(options, way) for way in ways}
@@ -169,7 +176,8 @@ def _train(options: argparse.Namespace) -> Answer:
         store.save(training, options.out)
     if options.export:
         name = options.data or options.folder.resolve().name  # where it lies is nobody's business
-        write_file(options.export, bundle.write(training, {"Data": name}))
+        most = None if options.whole else bundle.MOST_BYTES
+        write_file(options.export, bundle.write(training, {"Data": name}, most_bytes=most))
     return {
         "model": base.name,
         "classes": list(dataset.classes),
@@ -190,8 +198,15 @@ def _train(options: argparse.Namespace) -> Answer:
         ],
         "skipped": told([(s.file, s.reason) for s in training.skipped]),
         **({"folder": str(options.out)} if options.out else {}),
-        **({"zip": str(options.export)} if options.export else {}),
+        **(_exported(options, training) if options.export else {}),
     }
+
+
+def _exported(options: argparse.Namespace, training: Any) -> Answer:
+    from core.training import bundle
+
+    with_onnx = options.whole or bundle.holds_onnx(training.classifier)
+    return {"zip": str(options.export), "onnx": with_onnx}
 
 
 def _check_way(options: argparse.Namespace, ways: Sequence[str]) -> None:
