@@ -9,7 +9,9 @@ code 2 and one line on stderr.
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -21,8 +23,9 @@ from core.problem import Problem
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and give the exit code."""
-    options = _parser().parse_args(arguments)
+    _speak_utf8()
     try:
+        options = _parser().parse_args(arguments)
         answer: Answer = options.verb(options)
     except Problem as problem:
         print(f"core: {' '.join(str(problem).split())}", file=sys.stderr)
@@ -31,10 +34,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("core: interrupted", file=sys.stderr)
         return 130
     if options.json:
-        print(json.dumps(answer, ensure_ascii=False, default=str))
+        print(json.dumps(_finite(answer), ensure_ascii=False, default=str, allow_nan=False))
     else:
         _print_for_people(answer)
     return 0
+
+
+def _speak_utf8() -> None:
+    """Write every class name in every language, and file names that are in none.
+
+    Where output goes into a file or a pipe, Windows would take an encoding of 256 characters.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def _finite(value: Any) -> Any:
+    """Give an answer with null in place of the numbers that JSON has no word for."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class _Parser(argparse.ArgumentParser):
@@ -42,7 +65,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
-        self.exit(2, f"core: {message}; see {self.prog} --help\n")
+        self.exit(2, f"core: {' '.join(message.split())}; see {self.prog} --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,16 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import os
+import ssl
 import urllib.error
 import urllib.request
 from http.client import HTTPResponse
 from pathlib import Path
 
-from core.problem import N_
+import certifi
+
+from core.problem import N_, Text
 from core.steps import Step, Steps
 
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 20
+_OUTSIDE_ITS_DATES = (9, 10)
+"""OpenSSL's codes for a certificate that does not hold yet, or no more."""
+
+
+class NotTrustedError(OSError):
+    """The certificate of a server is not one that this computer trusts.
+
+    Attributes:
+        reason: what that is likely to be, and what to do.
+    """
+
+    def __init__(self, cause: ssl.SSLCertVerificationError) -> None:
+        super().__init__(str(cause))
+        self.reason: Text = (
+            N_("the server's certificate does not hold today; is the date of this computer right?")
+            if cause.verify_code in _OUTSIDE_ITS_DATES
+            else N_(
+                "this computer does not trust the server's certificate, likely because a school's proxy or a virus scanner opens connections and signs anew: ask for its certificate, a .pem file, and name that file in the environment variable SSL_CERT_FILE"
+            )
+        )
 
 
 def fetch(
@@ -35,6 +58,7 @@ def fetch(
         Steps counted in megabytes; the last megabyte is only reported by the caller.
 
     Raises:
+        NotTrustedError: the server's certificate is not trusted.
         OSError, ValueError, http.client.HTTPException: it failed, was cut off, or is another file.
     """
     version_file = partial.with_name(partial.name + ".version")
@@ -88,14 +112,35 @@ def megabytes(size: int) -> int:
 
 def _open(request: urllib.request.Request) -> HTTPResponse:
     try:
-        opened: HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
+        return _asked(request)
     except urllib.error.HTTPError as error:
         if error.code != 416:  # the partial file is longer than the server's: begin anew
             raise
         request.remove_header("Range")
         request.remove_header("If-range")
-        opened = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
+        return _asked(request)
+
+
+def _asked(request: urllib.request.Request) -> HTTPResponse:
+    try:
+        opened: HTTPResponse = urllib.request.urlopen(
+            request, timeout=_TIMEOUT_SECONDS, context=_trusting()
+        )
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, ssl.SSLCertVerificationError):
+            raise NotTrustedError(error.reason) from error
+        raise
     return opened
+
+
+def _trusting() -> ssl.SSLContext:
+    """Trust what this computer does, SSL_CERT_FILE included, and Mozilla's list.
+
+    Python from python.org on a Mac comes without any list of its own.
+    """
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
 
 
 def _note_version(response: HTTPResponse, version_file: Path) -> None:

@@ -30,6 +30,7 @@ class Problem(Exception):  # noqa: N818 - it is what people meet, not a programm
 
 
 MOST_SEED = 2**31 - 1
+_GREATEST = 1e300
 
 
 class Text(str):
@@ -63,8 +64,28 @@ def check_range(name: Text, value: float, least: float, most: float) -> None:
             setting=name,
             least=least,
             most=most,
-            value=value,
+            value=_writable(value),
         )
+
+
+def check_least(name: Text, value: float, least: float = 1) -> None:
+    """Refuse a number that is less than it must be.
+
+    Raises:
+        Problem: it is.
+    """
+    if not value >= least:
+        raise Problem(
+            N_("The {setting} must be at least {least:g}, not {value:g}."),
+            setting=name,
+            least=least,
+            value=_writable(value),
+        )
+
+
+def _writable(value: float) -> float:
+    """A number that `:g` can write: whole ones may have any number of digits."""
+    return min(max(value, -_GREATEST), _GREATEST) if isinstance(value, int) else value
 
 
 def check_seed(seed: int) -> None:

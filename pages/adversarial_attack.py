@@ -198,7 +198,7 @@ def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
         layout.prediction_bars(found.after, highlight=goal.class_id)
     with change:
         show_measures(outcome, found)
-    show_verdict(found)
+    show_verdict(found, bounded=outcome.plan.bounded)
     if found is not outcome.report:
         st.caption(
             t(
@@ -255,8 +255,13 @@ def show_measures(outcome: kit.Outcome, found: Report) -> None:
     wall.send(found, outcome.classifier.name, "attack_wall")
 
 
-def show_verdict(found: Report) -> None:
-    """Say in one sentence what came of it."""
+def show_verdict(found: Report, *, bounded: bool) -> None:
+    """Say in one sentence what came of it, and what else can be tried.
+
+    Args:
+        found: what came of it.
+        bounded: whether the method keeps within ε.
+    """
     goal = found.attempt.goal
     if found.success_after_png:
         told = {
@@ -276,6 +281,20 @@ def show_verdict(found: Report) -> None:
             )
         )
         st.success(sentence, icon=":material/check_circle:")
+    elif not bounded:
+        name = plain(class_name(classifier.labels[goal.class_id]))
+        sentence = (
+            t(
+                "Not fooled: no picture was found that the network takes for {name}. Try more rounds or another method.",
+                name=name,
+            )
+            if goal.targeted
+            else t(
+                "Not fooled: no picture was found that the network takes for anything but {name}. Try more rounds or another method.",
+                name=name,
+            )
+        )
+        st.info(sentence, icon=":material/shield:")
     elif goal.targeted:
         sentence = t(
             "Not fooled: with this little change the network does not say {name}. Allow a greater "

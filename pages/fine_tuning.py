@@ -243,6 +243,10 @@ def show_take_home(training: Training | None) -> None:
                     "you get it), its classes, a model card, and a script of a few lines that "
                     "classifies photos with it."
                 )
+                if bundle.holds_onnx(training.classifier)
+                else t(
+                    "One zip, to be brought back here: the weights that you have trained, the classes and a model card. The whole network as ONNX is left out: with it, the zip would be too large to come back."
+                )
             )
     with right:
         layout.label(t("Bring one back"))

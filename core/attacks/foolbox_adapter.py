@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from core import cores, effort
 from core.attacks.goal import Goal
@@ -29,6 +30,8 @@ MAX_ROUNDS = 5000
 _PUSHES = (1.0, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0)
 """How far a found change is drawn out until it survives rounding to 8 bits."""
 
+_HALVINGS = 10
+
 
 @dataclass(frozen=True)
 class Method:
@@ -37,7 +40,8 @@ class Method:
     Attributes:
         title: its name in papers.
         towards: whether it can be aimed at a class.
-        label_only: whether it sees nothing but answers: no gradient, no probability.
+        label_only: whether it sees nothing but answers: no gradient, no probability. It begins at
+            a picture that is seen as wanted, and needs one to be aimed at a class; see `start`.
         rounds: how many are usual.
         make: gives foolbox's attack for a number of rounds.
     """
@@ -47,11 +51,6 @@ class Method:
     label_only: bool
     rounds: int
     make: Callable[[Any, int], Any]
-
-    @property
-    def needs_start(self) -> bool:
-        """Whether, to be aimed at a class, it needs a picture of it to begin at."""
-        return self.label_only
 
 
 METHODS: dict[FoolboxName, Method] = {
@@ -84,8 +83,36 @@ METHODS: dict[FoolboxName, Method] = {
 }
 
 
+def check_rounds(count: int) -> None:
+    """Refuse a number of rounds that makes no attack, or one without an end.
+
+    Raises:
+        Problem: it is out of its range.
+    """
+    check_range(N_("number of rounds"), count, 1, MAX_ROUNDS)
+
+
 class _Left(BaseException):
     """Ends foolbox's call when nobody waits for it any more; nothing in foolbox catches it."""
+
+
+class _OwnChance(TorchFunctionMode):
+    """Lets foolbox draw from a generator of its own thread instead of the one that all share.
+
+    The others on this computer draw from that one, too, while an attack waits for its turn.
+    """
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        super().__init__()
+        self._generator = torch.Generator(device).manual_seed(seed)
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Call a function of torch; the two that foolbox draws with are given the generator."""
+        if function in (torch.rand, torch.randn):
+            kwargs = {**(kwargs or {}), "generator": self._generator}
+        return function(*args, **(kwargs or {}))
 
 
 class _Watched(nn.Module):
@@ -169,8 +196,9 @@ def attack(
         name: which attack.
         rounds: how many, in foolbox's count; None: the method's usual number.
         seed: of the attack's random numbers.
-        start: a picture that the network takes for the target, (1, 3, H, W) in [0, 1], for
-            methods that need one to be aimed; see `start`.
+        start: a picture that the network says what is wanted of, (1, 3, H, W) in [0, 1], for
+            methods that see answers only; see `start`. None: away from a class, noise is drawn
+            until some is seen as another one.
 
     Yields:
         A step per question put to the network. The result is the nearest picture so far that is
@@ -187,16 +215,16 @@ def attack(
             N_("{method} can only lead away from a class. Choose “anything else” as the target."),
             method=method.title,
         )
-    beginning: dict[str, torch.Tensor] = {}
-    if goal.targeted and method.needs_start:
-        if start is None:
-            raise ValueError(f"{name} needs a picture of the target to begin at")
-        beginning["starting_points"] = start.to(classifier.device)
+    if goal.targeted and method.label_only and start is None:
+        raise ValueError(f"{name} needs a picture of the target to begin at")
     count = method.rounds if rounds is None else rounds
-    check_range(N_("number of steps"), count, 1, MAX_ROUNDS)
+    check_rounds(count)
     import foolbox  # takes seconds, so not before somebody wants it
 
     photo = photo.to(classifier.device)
+    beginning: dict[str, torch.Tensor] = {}
+    if method.label_only and start is not None:
+        beginning["starting_points"] = _brought_nearer(classifier, photo, start, goal)
     watched = _Watched(classifier, photo, goal).eval()
     classes = torch.tensor([goal.class_id], device=photo.device)
     criterion = (
@@ -209,8 +237,7 @@ def attack(
     def call() -> None:
         cores.roam()
         try:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
+            with _OwnChance(seed, photo.device):
                 model = foolbox.models.pytorch.PyTorchModel(
                     watched, bounds=(0, 1), device=photo.device
                 )
@@ -263,6 +290,25 @@ def _step(
     return Step(
         max(1, watched.queries), total, scalars, picture=to_pixels(watched.shown), result=attempt
     )
+
+
+@torch.no_grad()
+def _brought_nearer(
+    classifier: Classifier, photo: torch.Tensor, start: torch.Tensor, goal: Goal
+) -> torch.Tensor:
+    """Give the picture nearest to the photo, on the straight way to it, that is seen as wanted.
+
+    The boundary attack takes hundreds of rounds for that way.
+    """
+    start = start.to(photo)
+    kept, lost = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        share = (kept + lost) / 2
+        if goal.reached(classifier(start.lerp(photo, share))).item():
+            kept = share
+        else:
+            lost = share
+    return start.lerp(photo, kept)
 
 
 @torch.no_grad()

@@ -119,6 +119,9 @@ def settings_for(method: MethodName, **chosen: Any) -> Settings:
     Args:
         method: its name.
         **chosen: further fields of `Settings`; what makes the method up goes before them.
+
+    Raises:
+        Problem: one of them is out of its range, whether it goes with the method or not.
     """
     makes_it: dict[MethodName, dict[str, Any]] = {
         "fgsm": {"steps": 1, "random_start": False, "momentum": 0.0, "restarts": 1},
@@ -126,7 +129,7 @@ def settings_for(method: MethodName, **chosen: Any) -> Settings:
         "pgd": {"random_start": True, "momentum": 0.0},
         "mifgsm": {"random_start": False, "momentum": 1.0, "restarts": 1},
     }
-    return Settings(**{**chosen, **makes_it[method]})
+    return replace(Settings(**chosen), **makes_it[method])
 
 
 @dataclass(frozen=True)

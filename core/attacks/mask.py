@@ -50,14 +50,23 @@ def mask_for(
         mask += 1
         mask[..., border : height - border, border : width - border] = 0
         return mask
-    for share in place:
-        check_range(N_("place of the patch"), share, 0, 1)
-    check_range(N_("side of the patch"), side, 0, 1)
+    check_patch(place, side)
     rows, columns = max(1, round(side * height)), max(1, round(side * width))
     top = min(round(place[1] * height), height - rows)
     left = min(round(place[0] * width), width - columns)
     mask[..., top : top + rows, left : left + columns] = 1
     return mask
+
+
+def check_patch(place: tuple[float, float], side: float) -> None:
+    """Refuse a patch that does not lie on the photo; see `mask_for`.
+
+    Raises:
+        Problem: place or side are out of their range.
+    """
+    for share in place:
+        check_range(N_("place of the patch"), share, 0, 1)
+    check_range(N_("side of the patch"), side, 0, 1)
 
 
 def background(classifier: Classifier, photo: torch.Tensor) -> torch.Tensor:

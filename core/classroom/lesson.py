@@ -45,7 +45,7 @@ PARTS = (
         7,
         Scene("feature_maps", photo="cat", question="edges", settings={"view": "tour"}),
         N_(
-            "Walk through the five stops. Then choose “Its maps” and click on layers in the diagram."
+            "Walk through the five stops. Then choose “The maps” and click on layers in the diagram."
         ),
         N_("How much of the photo can one value of the first layer see?"),
         (N_("3×3 pixels"), N_("About the cat's eye"), N_("The whole photo")),

@@ -12,6 +12,7 @@ from core import photos
 from core.commands.shared import (
     Answer,
     Verb,
+    a_file,
     last,
     load_network,
     network_option,
@@ -32,8 +33,12 @@ _DEFENCES = ("jpeg", "blur", "bits", "resize", "crops")
 def add(verb: Verb) -> None:
     """Add the verbs `attack`, `robustness` and `sticker`."""
     added = verb("attack", _attack, "change a photo until it is seen as something else")
-    added.add_argument("photo", type=Path)
-    added.add_argument("--target", required=True, metavar="NAME_OR_ID|none")
+    added.add_argument("photo", type=a_file)
+    wanted = added.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--target", metavar="NAME_OR_ID|none", help="none: any other class")
+    wanted.add_argument(
+        "--untargeted", action="store_true", help="any other class, even if one is called none"
+    )
     added.add_argument("--out", type=Path, required=True)
     added.add_argument(
         "--method",
@@ -67,9 +72,9 @@ def add(verb: Verb) -> None:
     added.add_argument("--others", nargs="+", metavar="NETWORK", help="ask these networks, too")
     added.add_argument(
         "--start",
-        type=Path,
+        type=a_file,
         metavar="PHOTO",
-        help="of the target, where boundary and hopskipjump begin; default: one of the samples",
+        help="seen as wanted, where boundary and hopskipjump begin; default: one of the samples",
     )
     added.add_argument("--ledger", type=Path, metavar="FILE.csv", help="write the ledger's row")
     added.add_argument(
@@ -80,7 +85,10 @@ def add(verb: Verb) -> None:
 
     added = verb("robustness", _robustness, "measure accuracy under attack on a folder of photos")
     added.add_argument(
-        "folder", type=Path, nargs="?", help="sub-folders may name the classes; default: 20 samples"
+        "folder",
+        type=a_file,
+        nargs="?",
+        help="sub-folders may name the classes; default: 20 samples",
     )
     added.add_argument("--eps", type=float, nargs="+", help="default: 0 ¼ ½ 1 2 4 8")
     added.add_argument("--norm", choices=["linf", "l2"], default="linf")
@@ -90,7 +98,7 @@ def add(verb: Verb) -> None:
     network_option(added)
 
     added = verb("sticker", _sticker, "make a sticker that wins on any photo, to be printed")
-    added.add_argument("folder", type=Path, nargs="?", help="photos; default: 20 samples")
+    added.add_argument("folder", type=a_file, nargs="?", help="photos; default: 20 samples")
     added.add_argument("--target", required=True, metavar="NAME_OR_ID")
     added.add_argument("--out", type=Path, required=True)
     added.add_argument("--example", type=Path, help="save a photo with the sticker on it")
@@ -109,8 +117,7 @@ def _attack(options: argparse.Namespace) -> Answer:
     photo = read_photo(options.photo)
     classifier = load_network(options.model)
     others = [*(options.others or ()), *(ledger.askable(classifier) if options.transfer else ())]
-    untargeted = options.target.lower() == "none"
-    target = None if untargeted else classifier.labels.find(options.target)
+    target = _target(options, classifier)
     goal = goal_for(classifier, photo, target)
     prepared = photos.prepare(photo, classifier.input_size)
     started = time.perf_counter()
@@ -120,7 +127,7 @@ def _attack(options: argparse.Namespace) -> Answer:
     write_file(options.out, photos.encode_png(found.adversarial))
     answer: Answer = {
         "model": classifier.name,
-        "target": None if untargeted else classifier.labels[goal.class_id],
+        "target": None if target is None else classifier.labels[target],
         "before": [asdict(p) for p in found.before],
         "after": [asdict(p) for p in found.after],
         "success": found.success,
@@ -152,16 +159,37 @@ def _attack(options: argparse.Namespace) -> Answer:
     return answer
 
 
+def _target(options: argparse.Namespace, classifier: Classifier) -> int | None:
+    """Give the class to be seen as; None for any other. A class may be called "none", too."""
+    if options.untargeted:
+        return None
+    is_none = options.target.lower() == "none"
+    if is_none and not any(label.lower() == "none" for label in classifier.labels):
+        return None
+    return classifier.labels.find(options.target)
+
+
 def _check_attack(options: argparse.Namespace) -> None:
-    """Refuse options that do not go together.
+    """Refuse options that mean nothing, or do not go together, before anything is computed.
 
     Raises:
-        Problem: they do not.
+        Problem: there are some.
     """
-    if options.method not in _GRADIENT_METHODS and (options.smallest or options.through):
-        raise Problem(
-            "--smallest and --through go with {methods}.", methods=", ".join(_GRADIENT_METHODS)
-        )
+    from core.attacks.foolbox_adapter import METHODS, check_rounds
+    from core.attacks.mask import check_patch
+
+    needing_start = [name for name, method in METHODS.items() if method.label_only]
+    if options.start and options.method not in needing_start:
+        raise Problem("--start goes with {methods}.", methods=", ".join(needing_start))
+    if options.method not in _GRADIENT_METHODS:
+        if options.smallest or options.through:
+            raise Problem(
+                "--smallest and --through go with {methods}.", methods=", ".join(_GRADIENT_METHODS)
+            )
+        if options.steps is not None:
+            check_rounds(options.steps)
+    *place, side = options.patch
+    check_patch((place[0], place[1]), side)
     _attack_settings(options)
 
 
@@ -169,10 +197,11 @@ def _attack_settings(options: argparse.Namespace) -> Any:
     from core.attacks.loop import settings_for
 
     method: Any = options.method if options.method in _GRADIENT_METHODS else "ifgsm"
+    of_foolbox = options.method not in _GRADIENT_METHODS  # the steps are its rounds then
     chosen = {
         "norm": options.norm,
         "epsilon": options.eps,
-        "steps": 40 if options.steps is None else options.steps,
+        "steps": 40 if options.steps is None or of_foolbox else options.steps,
         "step_size": options.step_size,
         "restarts": options.restarts,
         "tv": options.tv,
@@ -219,16 +248,17 @@ def _attempt(
 def _start(
     options: argparse.Namespace, classifier: Classifier, prepared: Any, goal: Any
 ) -> Any | None:
-    """Give a picture of the target where the method needs one to begin at."""
+    """Give a picture that is seen as wanted where the method needs one to begin at."""
     from core.attacks import start
     from core.attacks.foolbox_adapter import METHODS
     from core.photo_files import PhotoFile
 
-    if not (goal.targeted and METHODS[options.method].needs_start):
+    if not METHODS[options.method].label_only:
         return None
-    file = options.start
-    files = [PhotoFile(file.name, lambda: read_file(file))] if file else start.at_hand()
-    return returned(start.starting_point(classifier, prepared, goal, files))
+    if (file := options.start) is None:
+        return returned(start.beginning(classifier, prepared, goal, start.at_hand()))
+    own = PhotoFile(file.name, lambda: read_file(file))
+    return returned(start.starting_point(classifier, prepared, goal, [own]))
 
 
 def _fools_defended(options: argparse.Namespace, classifier: Classifier, attempt: Any) -> bool:
@@ -262,7 +292,7 @@ def _robustness(options: argparse.Namespace) -> Answer:
     from core.attacks.defences import DEFENCES, Defended
     from core.attacks.loop import Settings
 
-    epsilons = options.eps or robustness.EPSILONS
+    epsilons = robustness.EPSILONS if options.eps is None else options.eps
     settings = Settings(norm=options.norm, steps=options.steps, seed=options.seed)
     for epsilon in epsilons:
         replace(settings, epsilon=epsilon)  # refuses what makes no sense before anything is read

@@ -12,6 +12,7 @@ from core import photos
 from core.commands.shared import (
     Answer,
     Verb,
+    a_file,
     last,
     load_network,
     network_option,
@@ -19,10 +20,11 @@ from core.commands.shared import (
     read_photo,
     write_file,
 )
-from core.problem import Problem
+from core.problem import N_, Problem, check_range
 from core.zoo.classifier import Classifier
 
 _PRESETS = ("best", "lesson")
+_KEPT_IN_A_RECIPE = ("second", "share", "preset", "objective", "scale", "rotation", "shift")
 _DIALS = (
     *("canvas", "photo", "steps", "size", "learning_rate"),
     *("tv", "l2", "blur", "batch_norm", "seed"),
@@ -35,16 +37,14 @@ def add(verb: Verb) -> None:
     wanted = added.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--class", dest="class_name", metavar="NAME_OR_ID")
     wanted.add_argument("--channel", metavar="LAYER:NUMBER", help="draw what one channel looks for")
-    wanted.add_argument("--recipe", type=Path, metavar="PICTURE.png", help="draw a picture again")
+    wanted.add_argument("--recipe", type=a_file, metavar="PICTURE.png", help="draw a picture again")
     added.add_argument(
         "--and", dest="second", metavar="NAME_OR_ID", help="a second class, mixed in"
     )
-    added.add_argument(
-        "--share", type=float, default=0.5, help="of the first of two (default: 0.5)"
-    )
+    added.add_argument("--share", type=float, help="of the first of two (default: 0.5)")
     added.add_argument("--out", type=Path, required=True)
     added.add_argument("--timelapse", type=Path, metavar="FILE.webp|FILE.gif")
-    added.add_argument("--preset", choices=list(_PRESETS), default="best")
+    added.add_argument("--preset", choices=list(_PRESETS), help="default: best")
     added.add_argument("--objective", choices=["logit", "cross_entropy"])
     added.add_argument("--canvas", choices=["pixel", "fourier", "phase"])
     added.add_argument("--photo", help="start from this photo (a file or a sample), not from noise")
@@ -60,7 +60,7 @@ def add(verb: Verb) -> None:
     added.add_argument("--scale", type=float, nargs=2, metavar=("LEAST", "GREATEST"))
     added.add_argument("--rotation", type=float, metavar="DEGREES")
     added.add_argument("--shift", action=argparse.BooleanOptionalAction, default=None)
-    added.add_argument("--seed", type=int, default=0)
+    added.add_argument("--seed", type=int, help="default: 0")
     network_option(added)
 
 
@@ -112,12 +112,14 @@ def _plan(options: argparse.Namespace) -> tuple[Classifier, Any, Any]:
     if options.timelapse and options.timelapse.suffix.lower() not in (".webp", ".gif"):
         raise Problem("{file} must end in .webp or .gif.", file=options.timelapse)
     if options.recipe:
+        _check_nothing_else(options)
         found = recipe.read(photos.read_recipe(read_file(options.recipe), options.recipe.name))
         classifier = load_network(options.model if found.model == "own" else found.model)
         found.check(classifier)
         return classifier, found, _start_photo(found.settings.photo)
-    classifier = load_network(options.model)
-    preset = PRESETS[options.preset]
+    share = 0.5 if options.share is None else options.share
+    check_range(N_("share of the first class"), share, 0, 1)
+    preset = PRESETS[options.preset or "best"]
     settings = preset.changed(
         **{name: getattr(options, name) for name in _DIALS},
         view=preset.settings.view.changed(
@@ -126,6 +128,7 @@ def _plan(options: argparse.Namespace) -> tuple[Classifier, Any, Any]:
             shift=options.shift,
         ),
     )
+    classifier = load_network(options.model)
     if options.channel:
         layer, _, number = options.channel.rpartition(":")
         if not number.isdecimal():
@@ -134,13 +137,30 @@ def _plan(options: argparse.Namespace) -> tuple[Classifier, Any, Any]:
     else:
         objective = preset.objective(classifier.labels.find(options.class_name), options.objective)
         if options.second is not None:
-            if not 0 <= options.share <= 1:
-                raise Problem("A share lies between 0 and 1.")
             second = preset.objective(classifier.labels.find(options.second), options.objective)
-            objective = Mixture(objective, second, options.share)
+            objective = Mixture(objective, second, share)
     plan = recipe.Recipe(classifier.name, objective, settings, recipe.versions())
     plan.check(classifier)
     return classifier, plan, _start_photo(settings.photo)
+
+
+def _check_nothing_else(options: argparse.Namespace) -> None:
+    """Refuse dials beside a recipe, which has them all.
+
+    Raises:
+        Problem: there is one.
+    """
+    named = {"second": "and", "learning_rate": "lr"}
+    given = [
+        "--" + named.get(name, name).replace("_", "-")
+        for name in (*_KEPT_IN_A_RECIPE, *_DIALS)
+        if getattr(options, name) is not None
+    ]
+    if given:
+        raise Problem(
+            "--recipe draws a picture as it was drawn before. Leave out {options}, or draw without a recipe.",
+            options=", ".join(given),
+        )
 
 
 def _start_photo(name: str) -> Any:
@@ -149,4 +169,4 @@ def _start_photo(name: str) -> Any:
         return None
     if name in {sample.id for sample in photos.SAMPLES}:
         return photos.read_sample(name)
-    return read_photo(Path(name))
+    return read_photo(a_file(name))

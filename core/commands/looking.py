@@ -10,13 +10,15 @@ from core import photos
 from core.commands.shared import (
     Answer,
     Verb,
+    a_file,
     load_network,
     network_option,
     read_photo,
+    some_files,
     told,
     write_file,
 )
-from core.problem import Problem
+from core.problem import N_, Problem, check_least
 from core.zoo import catalogue, weights
 from core.zoo.classifier import Classifier
 
@@ -26,12 +28,12 @@ def add(verb: Verb) -> None:
     verb("models", _models, "list every network")
 
     added = verb("classify", _classify, "say what a network sees in photos")
-    added.add_argument("photo", type=Path, nargs="+")
+    added.add_argument("photo", type=some_files, nargs="+")
     added.add_argument("--top", type=int, default=5, help="how many classes (default: 5)")
     network_option(added)
 
     added = verb("features", _features, "save the feature maps of a layer as one mosaic")
-    added.add_argument("photo", type=Path)
+    added.add_argument("photo", type=a_file)
     added.add_argument("--out", type=Path, required=True)
     added.add_argument("--layer", help="default: one where the photo is still recognisable")
     added.add_argument("--channels", type=int, default=64, help="at most (default: 64)")
@@ -65,10 +67,12 @@ def _models(options: argparse.Namespace) -> Answer:
 def _classify(options: argparse.Namespace) -> Answer:
     from core import predictions
 
+    check_least(N_("number of classes"), options.top)
+    paths = [path for found in options.photo for path in found]
     classifier: Classifier | None = None
     seen: list[Answer] = []
     skipped: list[tuple[Path, Problem]] = []
-    for path in options.photo:
+    for path in paths:
         try:
             photo = read_photo(path)
         except Problem as reason:
@@ -76,12 +80,12 @@ def _classify(options: argparse.Namespace) -> Answer:
             continue
         if classifier is None:
             classifier = load_network(options.model)
-        found = predictions.top(classifier, photo, max(1, options.top))
+        found = predictions.top(classifier, photo, options.top)
         seen.append({"file": str(path), "predictions": [asdict(p) for p in found]})
     if classifier is None:
         raise skipped[0][1]
     answer: Answer = {"model": classifier.name, "photos": seen, "skipped": told(skipped)}
-    if options.json and len(options.photo) == 1:  # where there is one, scripts need not look for it
+    if options.json and len(paths) == 1:  # where there is one, scripts need not look for it
         answer["predictions"] = seen[0]["predictions"]
     return answer
 
@@ -90,11 +94,12 @@ def _features(options: argparse.Namespace) -> Answer:
     from core.features.maps import find_layer, observe, ranked
     from core.features.mosaic import mosaic
 
+    check_least(N_("number of channels"), options.channels)
     photo = read_photo(options.photo)
     classifier = load_network(options.model)
     layer = find_layer(classifier, options.layer)
     maps = observe(classifier, photo).maps[layer.name]
-    channels = ranked(maps, options.order)[: max(1, options.channels)]
+    channels = ranked(maps, options.order)[: options.channels]
     write_file(options.out, photos.encode_png(mosaic(maps, channels)))
     return {
         "model": classifier.name,

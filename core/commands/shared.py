@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import glob
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -42,6 +44,36 @@ def network_option(added: argparse.ArgumentParser) -> None:
     )
 
 
+def a_file(pattern: str) -> Path:
+    """Give the one file or folder that a person means; a type for `add_argument`.
+
+    Raises:
+        Problem: a pattern fits none, or several.
+    """
+    found = some_files(pattern)
+    if len(found) > 1:
+        raise Problem(
+            "{pattern} fits {count} files. Name one of them.", pattern=pattern, count=len(found)
+        )
+    return found[0]
+
+
+def some_files(pattern: str) -> list[Path]:
+    """Give the files that a person means; a type for `add_argument`.
+
+    Shells on Windows hand "*.jpg" over as it is, and so do quotes anywhere.
+
+    Raises:
+        Problem: a pattern fits none.
+    """
+    if not glob.has_magic(pattern) or os.path.lexists(pattern):
+        return [Path(pattern)]
+    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - the pattern may be absolute
+    if not found:
+        raise Problem("No file fits {pattern}.", pattern=pattern)
+    return [Path(name) for name in found]
+
+
 def told(skipped: Sequence[tuple[object, Problem]]) -> list[Answer]:
     """Give the files that were left out, with the reasons."""
     return [{"file": str(file), "reason": str(reason)} for file, reason in skipped]
@@ -66,7 +98,7 @@ def _of_the_catalogue(name: str) -> Classifier:
     entry = catalogue.entry(name)
     if not weights.present(entry):
         last(weights.download(entry), f"downloading {entry.title}")
-    return loading.load(entry.name)
+    return loading.shared(entry.name)
 
 
 def read_photo(path: Path) -> Image.Image:

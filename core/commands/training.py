@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from core.commands.shared import (
     Answer,
     Verb,
+    a_file,
     last,
     load_network,
     network_option,
@@ -22,7 +24,7 @@ from core.problem import Problem
 def add(verb: Verb) -> None:
     """Add the verbs `data`, `prefetch` and `train`."""
     added = verb("data", _data, "look through a folder of photos, or list the sets with a name")
-    added.add_argument("folder", type=Path, nargs="?", help="one sub-folder a class")
+    added.add_argument("folder", type=a_file, nargs="?", help="one sub-folder a class")
 
     added = verb(
         "prefetch", _prefetch, "download networks and data sets beforehand, and check them"
@@ -32,7 +34,7 @@ def add(verb: Verb) -> None:
 
     added = verb("train", _train, "train a new head on a folder of photos, one sub-folder a class")
     learned = added.add_mutually_exclusive_group(required=True)
-    learned.add_argument("folder", type=Path, nargs="?")
+    learned.add_argument("folder", type=a_file, nargs="?")
     learned.add_argument("--data", metavar="NAME", help="a data set of the verb `data`")
     added.add_argument(
         "--most", type=int, help="photos of each class to read, at most, with --data (default: 500)"
@@ -40,6 +42,11 @@ def add(verb: Verb) -> None:
     added.add_argument("--out", type=Path, metavar="FOLDER", help="save the weights here")
     added.add_argument(
         "--export", type=Path, metavar="FILE.zip", help="the whole network, to take home"
+    )
+    added.add_argument(
+        "--whole",
+        action="store_true",
+        help="export ONNX even where the app's page would not take the zip back: VGG",
     )
     added.add_argument("--per-class", type=int, help="photos to learn from; default: four in five")
     added.add_argument("--epochs", type=int)
@@ -53,13 +60,12 @@ def add(verb: Verb) -> None:
             " all: try these three, and keep the best"
         ),
     )
-    added.add_argument("--blocks", type=int, default=2, help="how many of the last blocks learn")
+    added.add_argument("--blocks", type=int, help="how many of the last blocks learn (default: 2)")
     added.add_argument(
         "--adversarial",
         type=float,
-        default=0.0,
         metavar="EPS",
-        help="attack each photo within EPS/255 before the last blocks learn from it",
+        help="attack each photo within EPS/255 before the last blocks learn from it (default: 0)",
     )
     added.add_argument("--batch", type=int, help="photos per step")
     added.add_argument("--optimiser", choices=("adam", "momentum", "sgd"))
@@ -154,7 +160,10 @@ def _train(options: argparse.Namespace) -> Answer:
 
     if options.out is None and options.export is None:
         raise Problem("Say where to save the network: --out FOLDER, --export FILE.zip, or both.")
+    if options.whole and options.export is None:
+        raise Problem("--whole goes with --export.")
     ways = loop.WAYS if options.way == "all" else (options.way,)
+    _check_way(options, ways)
     plan = {way: _training_settings(options, way) for way in ways}
     dataset = _data_set(options) if options.data else data.from_folder(options.folder)
     base = load_network(options.model)
@@ -170,7 +179,8 @@ def _train(options: argparse.Namespace) -> Answer:
         store.save(training, options.out)
     if options.export:
         name = options.data or photo_files.name_of(options.folder)  # where it lies is private
-        write_file(options.export, bundle.write(training, {"Data": name}))
+        most = None if options.whole else bundle.MOST_BYTES
+        write_file(options.export, bundle.write(training, {"Data": name}, most_bytes=most))
     return {
         "model": base.name,
         "classes": list(dataset.classes),
@@ -191,8 +201,28 @@ def _train(options: argparse.Namespace) -> Answer:
         ],
         "skipped": told([(s.file, s.reason) for s in training.skipped]),
         **({"folder": str(options.out)} if options.out else {}),
-        **({"zip": str(options.export)} if options.export else {}),
+        **(_exported(options, training) if options.export else {}),
     }
+
+
+def _exported(options: argparse.Namespace, training: Any) -> Answer:
+    from core.training import bundle
+
+    with_onnx = options.whole or bundle.holds_onnx(training.classifier)
+    return {"zip": str(options.export), "onnx": with_onnx}
+
+
+def _check_way(options: argparse.Namespace, ways: Sequence[str]) -> None:
+    """Refuse options that would change nothing.
+
+    Raises:
+        Problem: there is one.
+    """
+    is_given = options.blocks is not None or options.adversarial is not None
+    if is_given and "blocks" not in ways:
+        raise Problem("--blocks and --adversarial go with --way blocks, or all.")
+    if options.most is not None and not options.data:
+        raise Problem("--most goes with --data. Of a folder, --per-class says how many to learn.")
 
 
 def _training_settings(options: argparse.Namespace, way: str) -> Any:
@@ -217,7 +247,8 @@ def _training_settings(options: argparse.Namespace, way: str) -> Any:
         "blocks": finetune.LEARNING_RATES,
         "scratch": finetune.SCRATCH_LEARNING_RATES,
     }
-    rate = options.learning_rate or rates[way][tricks.optimiser]
+    usual = rates[way][tricks.optimiser]
+    rate = usual if options.learning_rate is None else options.learning_rate
     common = _given(
         epochs=options.epochs,
         learning_rate=rate,
@@ -231,9 +262,12 @@ def _training_settings(options: argparse.Namespace, way: str) -> Any:
         frozen = head.HeadSettings(
             learning_rate=head.LEARNING_RATES[tricks.optimiser], seed=options.seed, tricks=tricks
         )
-        blocks = options.blocks if way == "blocks" else None
-        epsilon = options.adversarial / 255 if way == "blocks" else 0.0
-        tuning = finetune.TuningSettings(blocks=blocks, epsilon=epsilon, **common)
+        of_blocks = _given(
+            blocks=options.blocks,
+            epsilon=None if options.adversarial is None else options.adversarial / 255,
+        )
+        own = of_blocks if way == "blocks" else {"blocks": None}
+        tuning = finetune.TuningSettings(**own, **common)
     return loop.Settings(per_class=options.per_class, head=frozen, tuning=tuning, seed=options.seed)
 
 

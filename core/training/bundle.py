@@ -1,5 +1,9 @@
 """A trained network to take home: one zip that runs anywhere, and the way back from such a zip.
 
+What goes out comes back in: no zip is larger than what is taken back. Where a network is too large
+for that, as VGG is, its ONNX form stays out; the backbone's weights are named, since whoever has
+the app can have them. If more than the head was trained, they are told by their differences.
+
 What comes back may have been made by anyone. Only files of known names are read, none beyond the
 size it must have, and nothing is unpickled or written to disk.
 """
@@ -9,6 +13,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import math
 import unicodedata
 import zipfile
 from collections.abc import Callable, Mapping
@@ -21,6 +26,7 @@ import torch
 
 from core import photos
 from core.archives import open_zip
+from core.limits import LIMITS
 from core.problem import N_, Problem
 from core.training import data
 from core.training.finetune import fingerprint
@@ -35,9 +41,16 @@ from core.zoo.labels import Labels
 
 HEAD_FILE = "head.safetensors"
 BODY_FILE = "body.safetensors"
+CHANGE_FILE = "change.safetensors"
 CARD_FILE = "classifier.json"
-FORMAT = 1
+FORMAT = 2
+"""1 where the body, if there is one, is whole; 2 where it is told by its differences."""
+MOST_BYTES = LIMITS.zip_mb * 10**6
 
+_LEVELS = 127
+_SCALE = ".scale"
+_MAX_BYTES_BESIDE = 1_000_000
+"""Of the zip, beside weights: labels, cards, the ONNX graph, headers."""
 _MAX_ENTRIES = 100
 _MAX_CARD_BYTES = 200_000
 _MAX_HEADER_BYTES = 200_000
@@ -48,7 +61,12 @@ Source = Callable[[str, int], bytes]
 """Gives the content of a file by its name; it raises where there is none, or more than so many bytes."""
 
 
-def write(training: Training, about: Mapping[str, str] | None = None) -> bytes:
+def write(
+    training: Training,
+    about: Mapping[str, str] | None = None,
+    *,
+    most_bytes: int | None = MOST_BYTES,
+) -> bytes:
     """Pack a trained network into a zip: weights, ONNX, labels, model card, `predict.py`.
 
     Takes some seconds, nearly all of them for the ONNX form.
@@ -56,36 +74,70 @@ def write(training: Training, about: Mapping[str, str] | None = None) -> bytes:
     Args:
         training: the network with the evidence for it.
         about: further lines on data and settings for the model card, by their names.
+        most_bytes: how large it may be. Beyond, ONNX and `predict.py` stay out; if that is not
+            enough, a tuned body is told by its differences from the catalogue's, rounded to 8
+            bits. None for any size.
 
     Raises:
-        Problem: the network cannot be written as ONNX, or not faithfully.
+        Problem: the network cannot be written as ONNX, or not faithfully; or it is too large.
         ValueError: the body is a tuned one, of another structure than the catalogue's.
     """
     classifier = training.classifier
+    with_onnx = most_bytes is None or holds_onnx(classifier, most_bytes)
+    is_rounded = most_bytes is not None and _whole_body_bytes(classifier) > most_bytes
     files: dict[str, bytes | str] = {
-        "network.onnx": onnx_form(classifier, _pictures(training)),
         "labels.txt": "".join(f"{' '.join(label.split())}\n" for label in classifier.labels),
-        "MODEL_CARD.md": model_card(training, about or {}),
-        "predict.py": Path(__file__).with_name("predict.py").read_bytes(),
+        "MODEL_CARD.md": model_card(
+            training, about or {}, with_onnx=with_onnx, is_rounded=is_rounded
+        ),
     }
+    if with_onnx:
+        files["network.onnx"] = onnx_form(classifier, _pictures(training))
+        files["predict.py"] = Path(__file__).with_name("predict.py").read_bytes()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in {**files, **essentials(training)}.items():
+        for name, content in {**files, **essentials(training, is_rounded=is_rounded)}.items():
             weights = name.endswith((".onnx", ".safetensors"))  # not worth compressing
             archive.writestr(name, content, zipfile.ZIP_STORED if weights else zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
+    archived = buffer.getvalue()
+    if most_bytes is not None and len(archived) > most_bytes:
+        raise Problem(
+            N_(
+                "This network takes {size} MB, and {limit} MB would be taken back, so it is not offered. It stays as it was; train a smaller one, or only its head."
+            ),
+            size=math.ceil(len(archived) / 1e6),
+            limit=most_bytes // 10**6,
+        )
+    return archived
 
 
-def essentials(training: Training) -> dict[str, bytes]:
+def holds_onnx(classifier: Classifier, most_bytes: int = MOST_BYTES) -> bool:
+    """Whether the whole network, as ONNX, fits into a zip of so many bytes with the rest."""
+    onnx = sum(tensor.nbytes for tensor in classifier.state_dict().values()) + _MAX_BYTES_BESIDE
+    return onnx + _whole_body_bytes(classifier) <= most_bytes
+
+
+def _whole_body_bytes(classifier: Classifier) -> int:
+    """What a zip without ONNX takes with a tuned body as it is, or at least seems to."""
+    body = _body_tensors(classifier).values() if classifier.provenance.body else ()
+    return sum(t.nbytes for t in (*body, classifier.head.weight)) + _MAX_BYTES_BESIDE
+
+
+def essentials(training: Training, *, is_rounded: bool = False) -> dict[str, bytes]:
     """Give the files that `assemble` needs, by their names.
+
+    Args:
+        training: the network.
+        is_rounded: whether a tuned body is told by its rounded differences, in a quarter of the
+            bytes; see `_change`.
 
     Raises:
         ValueError: the body is a tuned one, of another structure than the catalogue's.
     """
     classifier = training.classifier
     origin = classifier.provenance
-    card = {
-        "format": FORMAT,
+    card: dict[str, Any] = {
+        "format": FORMAT if is_rounded else 1,
         "network": origin.network,
         "tuned": bool(origin.body),
         "weights": origin.weights,
@@ -96,6 +148,8 @@ def essentials(training: Training) -> dict[str, bytes]:
         "val_accuracy": training.accuracy,
         "val_interval_95": training.interval,
     }
+    if is_rounded:
+        card["backbone"] = catalogue.entry(origin.network).weights_file
     head = {"weight": classifier.head.weight, "bias": classifier.head.bias}
     files = {
         CARD_FILE: json.dumps(card, indent=2, ensure_ascii=False).encode(),
@@ -103,8 +157,12 @@ def essentials(training: Training) -> dict[str, bytes]:
     }
     if origin.body:
         body = _body_tensors(classifier)
-        _check_same(body, _body_tensors(loading.shared(origin.network)))
-        files[BODY_FILE] = _packed(body)
+        known = _body_tensors(loading.shared(origin.network))
+        _check_same(body, known)
+        if is_rounded:
+            files[CHANGE_FILE] = _packed(_change(body, known))
+        else:
+            files[BODY_FILE] = _packed(body)
     return files
 
 
@@ -166,9 +224,11 @@ def assemble(
     }
     head = _part(name, HEAD_FILE, lambda: _unpacked(source, HEAD_FILE, wanted))
     if card.get("tuned", False):
-        body = _part(
-            name, BODY_FILE, lambda: _unpacked(source, BODY_FILE, _body_tensors(grown_out_of))
-        )
+        known = _body_tensors(grown_out_of)
+        if card.get("format") == FORMAT:
+            body = _part(name, CHANGE_FILE, lambda: _changed(source, card, network, known))
+        else:
+            body = _part(name, BODY_FILE, lambda: _unpacked(source, BODY_FILE, known))
         weights = _part(name, CARD_FILE, lambda: _text(card.get("weights", "")))
         grown_out_of = _with_body(grown_out_of, body, weights)
     return grown_out_of.with_head(
@@ -197,6 +257,48 @@ def _body_tensors(classifier: Classifier) -> dict[str, torch.Tensor]:
     for norm in classifier.norms:
         tensors |= {f"norms.{norm.node}.mean": norm.mean, f"norms.{norm.node}.std": norm.std}
     return tensors
+
+
+def _change(
+    body: Mapping[str, torch.Tensor], known: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Tell a body by its differences from a known one, in 8 bits.
+
+    In each row of a tensor they are rounded to 1/127 of the greatest. Tensors without any stay out.
+    """
+    told: dict[str, torch.Tensor] = {}
+    for key, tensor in body.items():
+        difference = (tensor - known[key]).detach()
+        if not difference.any():
+            continue
+        rows = difference.flatten(1) if difference.dim() > 1 else difference[None]
+        scale = rows.abs().amax(dim=1, keepdim=True) / _LEVELS
+        told[key] = (rows / scale.clamp_min(1e-30)).round().to(torch.int8).view(difference.shape)
+        told[key + _SCALE] = scale
+    return told
+
+
+def _changed(
+    source: Source, card: Mapping[str, Any], network: str, known: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Give the body that `_change` has told of; whatever does not fit is refused."""
+    if card.get("backbone") != catalogue.entry(network).weights_file:
+        raise ValueError("differences from other weights")
+    most = sum(t.numel() + 4 * (len(t) if t.dim() > 1 else 1) for t in known.values())
+    told = safetensors.torch.load(source(CHANGE_FILE, most + _MAX_HEADER_BYTES))
+    body = dict(known)
+    while told:
+        key = next(iter(told)).removesuffix(_SCALE)
+        steps, scale, before = told.pop(key), told.pop(key + _SCALE), known[key]
+        rows = len(before) if before.dim() > 1 else 1
+        _check_same(
+            {"steps": steps, "scale": scale},
+            {"steps": before.to(torch.int8), "scale": torch.empty(rows, 1)},
+        )
+        if not bool(scale.isfinite().all()):
+            raise ValueError("not all are numbers")
+        body[key] = before + (steps.view(rows, -1) * scale).view(before.shape).to(before.device)
+    return body
 
 
 def _with_body(base: Classifier, tensors: Mapping[str, torch.Tensor], weights: str) -> Classifier:

@@ -22,6 +22,7 @@ from core.training.descent import (
 )
 
 MAX_EPOCHS = 500
+MAX_BATCH = 10_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class HeadSettings:
                 value=self.epochs,
             )
         check_range(N_("learning rate"), self.learning_rate, 1e-9, 100)
+        check_range(N_("batch size"), self.batch, 1, MAX_BATCH)
         check_seed(self.seed)
 
 

@@ -22,17 +22,44 @@ _WAYS: dict[Way, str] = {
 }
 
 
-def model_card(training: Training, about: Mapping[str, str]) -> str:
+def model_card(
+    training: Training,
+    about: Mapping[str, str],
+    *,
+    with_onnx: bool = True,
+    is_rounded: bool = False,
+) -> str:
     """Write the card of a trained network, in Markdown.
 
     Args:
         training: the network with the evidence for it.
         about: further lines on data and settings, by their names.
+        with_onnx: whether the card lies beside the network as ONNX.
+        is_rounded: whether a tuned body is told by its rounded differences.
     """
     classifier = training.classifier
     count, size = len(classifier.labels), classifier.input_size
     low, high = training.interval
-    body_file = ", `body.safetensors` all before it" if classifier.provenance.body else ""
+    body_file = ""
+    if classifier.provenance.body:
+        body_file = (
+            ", `change.safetensors` what all before it has changed by since ImageNet, rounded to 8 bits"
+            if is_rounded
+            else ", `body.safetensors` all before it"
+        )
+    use = f"""Ideal Cat opens this zip. `labels.txt` has the classes, a line each, in the order of the logits.
+`head.safetensors` is the last layer{body_file}.
+The network as ONNX is too large to be in here. `python -m core train … --export network.zip --whole` puts it in.
+"""
+    if with_onnx:
+        use = f"""    pip install onnxruntime pillow numpy
+    python predict.py photo.jpg
+
+`network.onnx` takes RGB in [0, 1], float32, (N, 3, {size}, {size}), and gives logits, (N, {count}); the
+normalisation is inside. Its logits were compared with PyTorch's and agree to 1e-4. Read a photo upright, in
+8-bit sRGB, cut it to its middle square and resize it (bicubic), as `predict.py` does. `labels.txt` has the
+classes, a line each, in the order of the logits. `head.safetensors` is the last layer{body_file}. Ideal Cat opens the whole zip again.
+"""
     data = {
         **about,
         "Photos learned from": str(training.n_train),
@@ -48,14 +75,7 @@ A network that tells {count} classes of photos apart. It was trained with Ideal 
 
 ## Use
 
-    pip install onnxruntime pillow numpy
-    python predict.py photo.jpg
-
-`network.onnx` takes RGB in [0, 1], float32, (N, 3, {size}, {size}), and gives logits, (N, {count}); the
-normalisation is inside. Its logits were compared with PyTorch's and agree to 1e-4. Read a photo upright, in
-8-bit sRGB, cut it to its middle square and resize it (bicubic), as `predict.py` does. `labels.txt` has the classes, a line each, in
-the order of the logits. `head.safetensors` is the last layer{body_file}. Ideal Cat opens the whole zip again.
-
+{use}
 ## Data and settings
 
 {_table(data)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import overload
@@ -10,6 +11,7 @@ from typing import overload
 from core.problem import N_, Problem
 
 _MOST_SUGGESTIONS = 8
+_MOST_DIGITS = 18
 
 _TOLD_APART = {
     134: "crane (bird)",
@@ -67,22 +69,26 @@ class Labels(Sequence[str]):
         """Find the class that a person means by a name or a number.
 
         Args:
-            query: a class's number, its name, one of its other names, or a word or beginning
-                that only one class has; upper and lower case are the same.
+            query: a class's name, its number, one of its other names, or a word or beginning
+                that only one class has; upper and lower case are the same where no two classes
+                differ in nothing else. A name wins over a number: where classes are called 1, 2
+                and 3, or 01, 02 and 03, "1" is the first of them.
 
         Raises:
             Problem: none or several fit; the nearest are listed.
         """
-        wanted = " ".join(query.split()).lower()
-        if wanted.isdecimal() and int(wanted) < len(self):
-            return int(wanted)
+        wanted = _folded(query)
+        number = _whole_number(wanted)
         # From the strictest reading to the loosest, so that "tabby" is no riddle.
         readings = (
-            [i for i, name in enumerate(self._names) if wanted == name.lower()],
-            [i for i in range(len(self)) if wanted in self._all_names(i)],
-            [i for i in range(len(self)) if wanted and self._contains(i, wanted)],
+            (i for i, name in enumerate(self._names) if query == name),
+            (i for i, name in enumerate(self._names) if wanted == _folded(name)),
+            (i for i, name in enumerate(self._names) if number == _whole_number(name) is not None),
+            (i for i in range(len(self)) if i == number),
+            (i for i in range(len(self)) if wanted in self._all_names(i)),
+            (i for i in range(len(self)) if wanted and self._contains(i, wanted)),
         )
-        matches = next((found for found in readings if found), [])
+        matches = next((found for found in map(list, readings) if found), [])
         if len(matches) == 1:
             return matches[0]
         if matches:
@@ -98,7 +104,7 @@ class Labels(Sequence[str]):
         )
 
     def _all_names(self, index: int) -> list[str]:
-        return [name.lower() for name in (self._names[index], *self._synonyms[index])]
+        return [_folded(name) for name in (self._names[index], *self._synonyms[index])]
 
     def _contains(self, index: int, wanted: str) -> bool:
         return any(f" {wanted} " in f" {name} " for name in self._all_names(index))
@@ -111,8 +117,24 @@ class Labels(Sequence[str]):
         return nearest or list(range(min(len(self), _MOST_SUGGESTIONS)))
 
     def _listed(self, indices: Sequence[int]) -> str:
-        shown = "; ".join(f"{i} {self._names[i]}" for i in indices[:_MOST_SUGGESTIONS])
+        # Beside names that are numbers themselves, a number of ours would confuse.
+        numbered = all(_whole_number(name) is None for name in self._names)
+        shown = "; ".join(
+            f"{i} {self._names[i]}" if numbered else self._names[i]
+            for i in indices[:_MOST_SUGGESTIONS]
+        )
         return shown + ("; …" if len(indices) > _MOST_SUGGESTIONS else "")
+
+
+def _folded(text: str) -> str:
+    """A text as it is compared: composed, in lower case, with single spaces."""
+    return " ".join(unicodedata.normalize("NFC", text).split()).lower()
+
+
+def _whole_number(text: str) -> int | None:
+    """The whole number that a text is, leading zeros or not; None if it is none."""
+    digits = text.strip()
+    return int(digits) if digits.isdecimal() and len(digits) <= _MOST_DIGITS else None
 
 
 @lru_cache(maxsize=1)

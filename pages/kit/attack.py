@@ -21,7 +21,7 @@ from core.attacks.goal import goal_for
 from core.attacks.mask import MaskName, mask_for
 from core.attacks.norm import NORMS
 from core.attacks.report import Report, report
-from core.attacks.start import at_hand, starting_point
+from core.attacks.start import at_hand, beginning
 from core.photo_files import PhotoFile
 from core.problem import N_
 from core.steps import Dial, Pixels, Step, Steps
@@ -156,7 +156,7 @@ def aiming(method: str) -> None:
     known = foolbox_adapter.METHODS.get(method)  # type: ignore[call-overload]
     if known and not known.towards:
         st.caption(t("Cannot be aimed at a class: tick “anything else”."))
-    elif known and known.needs_start:
+    elif known and known.label_only:
         st.caption(t("Begins at a photo of the class, among the samples and yours."))
 
 
@@ -352,7 +352,7 @@ def run(
         photo: what is changed.
         plan: what the dials say.
         epsilon_now: gives the ε that holds now.
-        beginnings: where an attack may begin that needs a photo of the target.
+        beginnings: where an attack may begin that sees answers only.
 
     Raises:
         Problem: the network sees the target already, or the method cannot be aimed.
@@ -362,8 +362,8 @@ def run(
     if not plan.bounded:
         name: Any = plan.method
         start = None
-        if goal.targeted and foolbox_adapter.METHODS[name].needs_start:
-            start = yield from starting_point(classifier, prepared, goal, beginnings)
+        if foolbox_adapter.METHODS[name].label_only:
+            start = yield from beginning(classifier, prepared, goal, beginnings)
         yield from foolbox_adapter.attack(
             classifier,
             prepared,
@@ -391,7 +391,7 @@ def starter(
     began = time.perf_counter()
     others = networks(plan.others)
     known = foolbox_adapter.METHODS.get(plan.method)  # type: ignore[call-overload]
-    beginnings = photos_at_hand() if known and known.needs_start else []
+    beginnings = photos_at_hand() if known and known.label_only else []
     make = partial(run, classifier, photo, plan, epsilon.read, beginnings)
 
     def conclude(last: Step[loop.Attempt]) -> Outcome | None:
