@@ -211,9 +211,7 @@ def attack(
         try:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
-                model = foolbox.models.pytorch.PyTorchModel(
-                    watched, bounds=(0, 1), device=photo.device
-                )
+                model = foolbox.PyTorchModel(watched, bounds=(0, 1), device=photo.device)
                 method.make(foolbox.attacks, count).run(model, photo, criterion, **beginning)
         except _Left:
             pass
