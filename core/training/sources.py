@@ -463,7 +463,15 @@ def _list_pets(root: Path, source: Source) -> list[PhotoFile]:
             if file not in sizes:  # which also keeps a name from leading out of the folder
                 raise ValueError(f"{file.name} is missing")
             name = breed if source.grouping == "breed" else _SPECIES[species]
-            listed.append(PhotoFile(file.name, name, split == "test", sizes[file], file.read_bytes))
+            listed.append(
+                PhotoFile(
+                    name=file.name,
+                    class_name=name,
+                    is_validation=split == "test",
+                    size=sizes[file],
+                    read=file.read_bytes,
+                )
+            )
     if set(breeds) != {str(number + 1) for number in range(len(breeds))}:
         raise ValueError("the breeds are not numbered from 1 on")
     return listed
