@@ -31,6 +31,6 @@ EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD \
     python -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:8501/_stcore/health', timeout=3)"
 
-# On Spaces, and nowhere else (they set SPACE_ID), the protection of uploads against forgery is off:
-# inside their iframe, browsers that refuse other sites' cookies do not send the one it asks for.
-CMD ["sh", "-c", "exec env ${SPACE_ID:+STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION=false} streamlit run app.py --server.address=0.0.0.0 --server.port=8501 --server.headless=true"]
+# On Spaces (they set SPACE_ID) the app runs in an iframe of another site. The cookie that protects
+# uploads against forgery is sent from there only if it says that it may be, and over HTTPS.
+CMD ["sh", "-c", "exec env ${SPACE_ID:+STREAMLIT_SERVER_XSRF_COOKIE_SAME_SITE=none} streamlit run app.py --server.address=0.0.0.0 --server.port=8501 --server.headless=true"]

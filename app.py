@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.kit import language, layout, pickers, questions, scenes, start
+from pages.kit import language, layout, pickers, questions, scenes, start, uploads
 from pages.kit.language import t
 from pages.kit.registry import HOME, PAGES
 
@@ -39,6 +39,8 @@ with st.sidebar:
         pickers.photo(info.default_photo)
 
 questions.strip(info)
+if info.uses_network:
+    uploads.warn_if_refused()
 with st.container(
     horizontal=True,
     horizontal_alignment="right",

@@ -217,14 +217,16 @@ def verify(image: Image) -> None:
             assert b'<div id="root">' in page.read(), "that is not the app's page"
         print("ok  the page is served", flush=True)
         assert status_of_upload() == 403, "an upload without the cookie must be refused"
+        assert "SameSite=Lax" in cookie(), "other sites have no use for the cookie"
         print("ok  uploads are protected", flush=True)
         picture = f"{image.environment['HOME']}/tabby.png"
         draw = ["--class", "tabby", "--steps", "24", "--size", "96", "--out", picture, "--json"]
         check(image, "an ideal class is drawn", ["python", "-m", "core", "ideal", *draw])
     image.environment["SPACE_ID"] = "school/ideal-cat"
     with running(image):
-        assert status_of_upload() != 403, "on Spaces uploads come without the cookie"
-        print("ok  on Spaces the protection is off", flush=True)
+        assert status_of_upload() == 403, "an upload without the cookie must be refused there, too"
+        assert "SameSite=None; Secure" in cookie(), "browsers must send it from Spaces' iframe"
+        print("ok  on Spaces uploads are protected, and the cookie is for iframes", flush=True)
     written = sorted(str(path.relative_to(home)) for path in set(home.rglob("*")) - before)
     print("written into HOME:", ", ".join(written) or "nothing")
 
@@ -238,6 +240,12 @@ def status_of_upload() -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
+
+
+def cookie() -> str:
+    """Give the cookie that protects uploads, as the server sets it."""
+    with urllib.request.urlopen("http://127.0.0.1:8501/_stcore/health", timeout=10) as answer:
+        return str(answer.headers["Set-Cookie"])
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """Fine-tuning: the network learns the visitor's own classes, and the visitor sees why it can."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import photos
 from core.jobs import Snapshot
@@ -40,6 +41,9 @@ from pages.kit import learning_curve as curve_kit
 from pages.kit import training as kit
 from pages.kit.language import number, percent, plain, say, sentence, t
 from pages.kit.registry import TRAINING
+
+if TYPE_CHECKING:
+    from pages.kit.streamlit_internals import UploadedFile
 
 entry.only_through_app()
 

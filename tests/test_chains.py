@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import fields, replace
 
 import pytest
 import torch
-from timm.layers.conv2d_same import Conv2dSame
+from timm.layers import Conv2dSame
 from torch import fx, nn
 
-from core import photos
+from core import photos, torch_internals
+from core.torch_internals import Operators
 from core.zoo import loading
-from core.zoo.chains import Chain, chained
+from core.zoo.chains import Chain, chained, tried, tried_once
 from core.zoo.graph import tap, trace
 from core.zoo.same_padding import replacement
 
@@ -141,3 +143,97 @@ def test_doubles_go_layer_by_layer():
     body = copy.deepcopy(drawn(nn.Conv2d(4, 4, 3), nn.ReLU6(), nn.Conv2d(4, 2, 1))).double()
     fed = maps(4).double().requires_grad_()
     assert torch.autograd.gradcheck(chained(body), fed)
+
+
+# Operators that are not part of PyTorch's documented interface
+
+
+def of_another_size(real):
+    """Give an operator whose answer is a hundredth larger than it should be, in place or not."""
+
+    class Larger:
+        def __call__(self, *arguments):
+            given = real(*arguments)
+            return (given[0] * 1.01, *given[1:]) if isinstance(given, tuple) else given * 1.01
+
+        def grad_input(self, *arguments, grad_input):
+            real.grad_input(*arguments, grad_input=grad_input)
+            grad_input.mul_(1.01)
+
+    return Larger()
+
+
+def raising(real):
+    def operator(*_arguments):
+        raise NotImplementedError("not for this processor")
+
+    return operator
+
+
+def with_another_signature(real):
+    return lambda maps: real(maps)
+
+
+def with_one_row_less(real):
+    def operator(*arguments):
+        given = real(*arguments)
+        return given[:, :, 1:] if isinstance(given, torch.Tensor) else (given[0][:, :, 1:],)
+
+    return operator
+
+
+NAMES = [field.name for field in fields(Operators)]
+
+
+def test_the_operators_that_are_not_promised_do_what_they_are_for():
+    trouble = tried(torch_internals.operators())
+    assert trouble == "", (
+        f"PyTorch's undocumented operators are not what they were ({trouble}): networks are computed layer by layer, and all that the app does takes a fifth longer. See core/torch_internals.py."
+    )
+    assert tried_once() is not None
+
+
+@pytest.mark.parametrize("change", [of_another_size, raising, with_another_signature])
+@pytest.mark.parametrize("name", NAMES)
+def test_an_operator_that_differs_is_found_out(name, change):
+    operators = torch_internals.operators()
+    assert tried(replace(operators, **{name: change(getattr(operators, name))}))
+
+
+def test_an_answer_of_another_shape_is_found_out():
+    operators = torch_internals.operators()
+    assert tried(replace(operators, convolution=with_one_row_less(operators.convolution)))
+
+
+@pytest.fixture
+def untried():
+    tried_once.cache_clear()
+    yield
+    tried_once.cache_clear()
+
+
+@pytest.mark.parametrize("found", ["differs", "is missing"])
+def test_where_an_operator_cannot_be_used_networks_go_layer_by_layer(
+    untried, monkeypatch, caplog, found
+):
+    theirs = torch_internals.operators()
+
+    def operators() -> Operators:
+        if found == "is missing":
+            raise AttributeError("no attribute '_convolution_pointwise'")
+        return replace(theirs, convolution=of_another_size(theirs.convolution))
+
+    body = drawn(nn.Conv2d(4, 4, 1), nn.ReLU())
+    with monkeypatch.context() as patched:
+        patched.setattr(torch_internals, "operators", operators)
+        assert chained(body) is body
+        assert chained(body) is body
+    (told,) = caplog.messages
+    assert "layer by layer" in told
+
+
+def test_trying_leaves_the_random_numbers_of_others_as_they_are(untried):
+    before = torch.get_rng_state()
+    with torch.inference_mode(), torch.autocast("cpu"):
+        assert tried_once() is not None
+    assert torch.equal(torch.get_rng_state(), before)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import tempfile
 import tomllib
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import streamlit as st
-from starlette.applications import Starlette
-from starlette.formparsers import MultiPartParser
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 from streamlit.testing.v1 import AppTest
-from streamlit.web.server.starlette.starlette_routes import create_upload_routes
 
 from core import environment, limits
 from core.environment import Whole
@@ -94,52 +89,6 @@ def test_names_that_strangers_give_are_shown_letter_by_letter_on_every_page(host
 
 
 # Uploads
-
-
-@pytest.fixture
-def spool():
-    before = MultiPartParser.spool_max_size
-    yield
-    MultiPartParser.spool_max_size = before
-
-
-def upload(manager: MemoryUploadedFileManager, content: bytes) -> int:
-    """Send a file to Streamlit's own route for uploads, and give the status of its answer."""
-
-    class Runtime:
-        def is_active_session(self, session_id: str) -> bool:
-            return True
-
-    path = "/_stcore/upload_file/me/1"
-    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="cat.jpg"\r\n\r\n'
-    body = head + content + b"\r\n--b--\r\n"
-    headers = [(b"host", b"here"), (b"content-type", b"multipart/form-data; boundary=b")]
-    scope = {"type": "http", "method": "PUT", "path": path, "root_path": "", "scheme": "http"}
-    scope |= {"query_string": b"", "headers": headers, "server": ("here", 80)}
-    answers = []
-
-    async def receive() -> dict:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: dict) -> None:
-        answers.append(message)
-
-    application = Starlette(routes=create_upload_routes(Runtime(), manager, None))
-    asyncio.run(application(scope, receive, send))
-    return answers[0]["status"]
-
-
-def test_an_upload_never_touches_the_disk(spool, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")  # whoever writes there fails
-    st.config.set_option("server.enableXsrfProtection", False)
-    try:
-        uploads.keep_in_memory()
-        manager = MemoryUploadedFileManager("/_stcore/upload_file")
-        photo = bytes(range(256)) * 20_000
-        assert upload(manager, photo) == 204
-        assert manager.get_files("me", ["1"])[0].data == photo
-    finally:
-        st.config.set_option("server.enableXsrfProtection", True)
 
 
 def test_nobody_is_tracked_and_uploads_are_held_to_the_zips_limit():

@@ -12,7 +12,7 @@ import pytest
 import timm
 import torch
 import torchvision
-from timm.layers.conv2d_same import Conv2dSame
+from timm.layers import Conv2dSame
 from torch import nn
 from torchvision.transforms.functional import normalize
 

@@ -238,9 +238,7 @@ def attack(
         cores.roam()
         try:
             with _OwnChance(seed, photo.device):
-                model = foolbox.models.pytorch.PyTorchModel(
-                    watched, bounds=(0, 1), device=photo.device
-                )
+                model = foolbox.PyTorchModel(watched, bounds=(0, 1), device=photo.device)
                 method.make(foolbox.attacks, count).run(model, photo, criterion, **beginning)
         except _Left:
             pass

@@ -71,7 +71,7 @@ class _Randomiser(fx.Interpreter):
 
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         module = self.fetch_attr(str(target))
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        if isinstance(module, nn.BatchNorm2d):
             _forget(module)
         if not isinstance(module, (nn.Conv2d, nn.Linear)):
             return super().call_module(target, args, kwargs)
@@ -102,10 +102,9 @@ def _standardise(module: nn.Conv2d | nn.Linear, output: torch.Tensor) -> torch.T
     return (output - mean.view(shape)) / spread.view(shape)
 
 
-def _forget(norm: nn.Module) -> None:
+def _forget(norm: nn.BatchNorm2d) -> None:
     """Make a batch norm that is not folded away pass on what the layer before it has made."""
-    reset = getattr(norm, "reset_running_stats")  # noqa: B009 - the private base has no hints
-    reset()
-    if (weight := getattr(norm, "weight", None)) is not None:
-        weight.fill_(1)
-        getattr(norm, "bias").zero_()  # noqa: B009
+    norm.reset_running_stats()
+    if norm.affine:
+        nn.init.ones_(norm.weight)
+        nn.init.zeros_(norm.bias)

@@ -30,6 +30,8 @@ MIRROR_VARIABLE = "IDEALCAT_DATA_MIRROR"
 MOST_PER_CLASS = 500
 """How many photos of a class are read if nobody says: more hardly make a head any better."""
 _PETS_FOLDER = "oxford-iiit-pet"
+_SPECIES = {"1": "Cat", "2": "Dog"}
+"""By the numbers in the pets' lists."""
 _PETS_MEMBER = re.compile(r"images/\w+_\d+\.jpg|annotations/(trainval|test)\.txt", re.ASCII)
 _SECONDS_PER_STEP = 0.1
 
@@ -441,31 +443,31 @@ def _unpack(archive: Path, folder: Path) -> Steps[Path]:
 
 
 def _list_pets(root: Path, source: Source) -> list[PhotoFile]:
-    """List the photos as torchvision's class does, which would decode those it gives itself.
+    """List the photos as torchvision's `OxfordIIITPet` does, but without decoding them.
 
     Raises:
-        ValueError: a list is missing, or names a photo that is not there.
+        ValueError, KeyError: a list is missing or is none, or names a photo that is not there.
     """
-    from torchvision.datasets import OxfordIIITPet
-
     folder = root / _PETS_FOLDER
     sizes = {file: file.stat().st_size for file in (folder / "images").iterdir()}
     listed: list[PhotoFile] = []
+    breeds: dict[str, str] = {}
     for split in ("trainval", "test"):
-        if not (folder / "annotations" / f"{split}.txt").is_file():
+        lines = folder / "annotations" / f"{split}.txt"
+        if not lines.is_file():
             raise ValueError(f"{split}.txt is missing")
-        pets = OxfordIIITPet(root, split=split, download=False)
-        classes, labels = (
-            (pets.classes, pets._labels)
-            if source.grouping == "breed"
-            else (pets.bin_classes, pets._bin_labels)
-        )
-        for file, label in zip(pets._images, labels, strict=True):
+        for line in lines.read_text("ascii").splitlines():
+            photo, number, species, _ = line.split()
+            breed = photo.rpartition("_")[0].replace("_", " ").title()
+            if breeds.setdefault(number, breed) != breed:
+                raise ValueError(f"{photo} is listed as {breeds[number]}")
+            file = folder / "images" / f"{photo}.jpg"
             if file not in sizes:  # which also keeps a name from leading out of the folder
                 raise ValueError(f"{file.name} is missing")
-            listed.append(
-                PhotoFile(file.name, file.read_bytes, classes[label], split == "test", sizes[file])
-            )
+            name = breed if source.grouping == "breed" else _SPECIES[species]
+            listed.append(PhotoFile(file.name, file.read_bytes, name, split == "test", sizes[file]))
+    if set(breeds) != {str(number + 1) for number in range(len(breeds))}:
+        raise ValueError("the breeds are not numbered from 1 on")
     return listed
 
 

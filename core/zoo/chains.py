@@ -8,17 +8,24 @@ the convolutions of a chain nobody else has a use for them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 import torch
 from torch import fx, nn
 from torch.autograd.function import once_differentiable
 
+from core import torch_internals
+from core.torch_internals import Operators
 from core.zoo.same_padding import SameConvolution
 
-_aten, _mkldnn = torch.ops.aten, torch.ops.mkldnn
+_ROUNDING = 1e-3
+"""How far a chain may be from its layers, as a share of the largest value: what float32 and the
+reduced precision of some processors' matrix units come to, and far less than any other slip."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,8 +36,8 @@ class _Activation:
         name: oneDNN's, "none" for none at all.
         bounds: oneDNN's parameters of it.
         function: PyTorch's.
-        derivative: PyTorch's operator for the slope before it from the slope behind it and its
-            output, where that can be told from the output.
+        derivative: of `Operators`, the one for the slope before it from the slope behind it and
+            its output, where that can be told from the output.
         levels: the derivative's parameters.
         of_input: likewise, where what it was fed is needed instead; that is computed by itself
             then, if a gradient is wanted.
@@ -39,21 +46,21 @@ class _Activation:
     name: str
     bounds: tuple[float, ...] = ()
     function: Callable[[torch.Tensor], torch.Tensor] = nn.functional.relu
-    derivative: Any = None
+    derivative: str = ""
     levels: tuple[float, ...] = ()
-    of_input: Any = None
+    of_input: str = ""
 
 
 _NONE = _Activation("none")
 _ACTIVATIONS: dict[type[nn.Module], _Activation] = {
-    nn.ReLU: _Activation("relu", derivative=_aten.threshold_backward, levels=(0.0,)),
+    nn.ReLU: _Activation("relu", derivative="threshold_backward", levels=(0.0,)),
     nn.ReLU6: _Activation(
-        "hardtanh", (0.0, 6.0), derivative=_aten.hardtanh_backward, levels=(0.0, 6.0)
+        "hardtanh", (0.0, 6.0), derivative="hardtanh_backward", levels=(0.0, 6.0)
     ),
     nn.Hardswish: _Activation(
-        "hardswish", function=nn.functional.hardswish, of_input=_aten.hardswish_backward
+        "hardswish", function=nn.functional.hardswish, of_input="hardswish_backward"
     ),
-    nn.SiLU: _Activation("swish", function=nn.functional.silu, of_input=_aten.silu_backward),
+    nn.SiLU: _Activation("swish", function=nn.functional.silu, of_input="silu_backward"),
 }
 
 
@@ -67,12 +74,11 @@ def chained(body: fx.GraphModule) -> fx.GraphModule:
 
     Returns:
         Another module; `body` itself where nothing can be gained: it is to be trained, it is not
-        on the processor, or this PyTorch lacks the operator, which is meant for its own compiler
-        and not part of the documented interface.
+        on the processor, or this PyTorch's operators are not what they were; see `tried`.
     """
     parameters = list(body.parameters())
     frozen_here = all(p.device.type == "cpu" and not p.requires_grad for p in parameters)
-    if not parameters or not frozen_here or not hasattr(_mkldnn, "_convolution_pointwise"):
+    if not parameters or not frozen_here or (operators := tried_once()) is None:
         return body
     graph = fx.Graph()
     graph.output(graph.graph_copy(body.graph, {}))
@@ -81,7 +87,7 @@ def chained(body: fx.GraphModule) -> fx.GraphModule:
     for node in list(graph.nodes):
         if node not in taken and (nodes := _chain_from(module, node)):
             taken.update(nodes)
-            _replace(module, nodes)
+            _replace(module, nodes, operators)
     module.recompile()
     module.delete_all_unused_submodules()
     return module
@@ -99,7 +105,7 @@ def _chain_from(module: fx.GraphModule, node: fx.Node | None) -> list[fx.Node]:
     return nodes if len(nodes) > 1 else []
 
 
-def _replace(module: fx.GraphModule, nodes: Sequence[fx.Node]) -> None:
+def _replace(module: fx.GraphModule, nodes: Sequence[fx.Node], operators: Operators) -> None:
     """Put a chain in the place of the nodes that make it up."""
     links: list[tuple[nn.Conv2d, nn.Module | None]] = []
     for node in nodes:
@@ -109,7 +115,7 @@ def _replace(module: fx.GraphModule, nodes: Sequence[fx.Node]) -> None:
         else:
             links[-1] = (links[-1][0], called)
     name = f"chain_of_{nodes[0].name}"
-    module.add_submodule(name, Chain(links))
+    module.add_submodule(name, Chain(links, operators))
     with module.graph.inserting_after(nodes[-1]):
         call = module.graph.call_module(name, nodes[0].args)
     nodes[-1].replace_all_uses_with(call)
@@ -135,9 +141,12 @@ def _is_plain(module: nn.Module | None) -> TypeGuard[nn.Conv2d]:
 class _Link:
     """One frozen convolution and the activation behind it."""
 
-    def __init__(self, layer: nn.Conv2d, activation: nn.Module | None) -> None:
-        """Take a layer, and what follows it."""
+    def __init__(
+        self, layer: nn.Conv2d, activation: nn.Module | None, operators: Operators
+    ) -> None:
+        """Take a layer, what follows it, and what both are computed with."""
         self._layer = layer
+        self._operators = operators
         self.activation = _NONE if activation is None else _ACTIVATIONS[type(activation)]
         self._is_pointwise = (
             layer.kernel_size == layer.stride == (1, 1)
@@ -157,7 +166,7 @@ class _Link:
 
     def look_and_keep(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Give the activated maps, and what the activation's derivative is told from."""
-        if self.activation.of_input is None:
+        if not self.activation.of_input:
             activated = self.look(maps)
             return activated, activated
         fed = self._convolve(maps, _NONE)
@@ -165,7 +174,7 @@ class _Link:
 
     def _convolve(self, maps: torch.Tensor, activation: _Activation) -> torch.Tensor:
         layer, (weight, padding) = self._layer, self._weight_and_padding(maps)
-        convolved: torch.Tensor = _mkldnn._convolution_pointwise(
+        convolved: torch.Tensor = self._operators.convolution(
             maps,
             weight,
             layer.bias,
@@ -191,12 +200,14 @@ class _Link:
             in_place: whether `slope` may be overwritten.
         """
         activation = self.activation
-        if activation.of_input is not None:
-            slope = activation.of_input(slope, kept)
-        elif activation.derivative is not None and in_place:
-            activation.derivative.grad_input(slope, kept, *activation.levels, grad_input=slope)
-        elif activation.derivative is not None:
-            slope = activation.derivative(slope, kept, *activation.levels)
+        if activation.of_input:
+            slope = getattr(self._operators, activation.of_input)(slope, kept)
+        elif activation.derivative:
+            derivative = getattr(self._operators, activation.derivative)
+            if in_place:
+                derivative.grad_input(slope, kept, *activation.levels, grad_input=slope)
+            else:
+                slope = derivative(slope, kept, *activation.levels)
         return self._back_through_layer(slope, maps)
 
     def _back_through_layer(self, slope: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
@@ -207,7 +218,7 @@ class _Link:
             values = slope.permute(0, 2, 3, 1).reshape(-1, channels) @ layer.weight.flatten(1)
             return values.view(count, height, width, -1).permute(0, 3, 1, 2)
         weight, padding = self._weight_and_padding(maps)
-        before: torch.Tensor = _aten.convolution_backward(
+        before: torch.Tensor = self._operators.convolution_backward(
             slope,
             maps,
             weight,
@@ -226,12 +237,14 @@ class _Link:
 class Chain(nn.Module):
     """Convolutions that follow each other, each with or without an activation behind it."""
 
-    def __init__(self, layers: Sequence[tuple[nn.Conv2d, nn.Module | None]]) -> None:
+    def __init__(
+        self, layers: Sequence[tuple[nn.Conv2d, nn.Module | None]], operators: Operators
+    ) -> None:
         """Take frozen convolutions and, for each, the activation behind it."""
         super().__init__()
         modules = [module for layer in layers for module in layer if module is not None]
         self.one_by_one = nn.Sequential(*modules)
-        self.links = [_Link(convolution, after) for convolution, after in layers]
+        self.links = [_Link(convolution, after, operators) for convolution, after in layers]
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """Give what comes out of the last, (N, channels, h, w), for what the first is fed."""
@@ -269,3 +282,82 @@ class _Derivable(torch.autograd.Function):
             maps, kept = tensors[2 * place], tensors[2 * place + 1]
             slope = link.back(slope, maps, kept, in_place=place < len(ctx.links) - 1)
         return slope, None
+
+
+@lru_cache(maxsize=1)
+def tried_once() -> Operators | None:
+    """Return this PyTorch's operators if they do what they are for, else None, and log why."""
+    try:
+        operators = torch_internals.operators()
+        trouble = tried(operators)
+    except AttributeError as missing:
+        trouble = str(missing)
+    if trouble:
+        _log.warning(
+            "convolutions are computed layer by layer, which takes a fifth longer",
+            extra={"reason": trouble, "pytorch": str(torch.__version__)},
+        )
+        return None
+    return operators
+
+
+def tried(operators: Operators) -> str:
+    """Compare two tiny chains, forward and backward, with the layers that they are made of.
+
+    Returns:
+        What is wrong with the operators; empty if nothing is.
+    """
+    fed = 4 * torch.randn(2, 4, 9, 10, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
+        # An activation at the end of a chain is differentiated otherwise than one inside it.
+        for activations in ([nn.ReLU, nn.Hardswish, nn.ReLU6], [nn.ReLU6, nn.SiLU, nn.ReLU]):
+            chain = Chain(_tiny_layers(*activations), operators)
+            expected = _seen(chain.one_by_one, fed)
+            try:
+                found = _seen(chain, fed)
+            except Exception as error:  # what has changed may fail in any way
+                return repr(error)
+            for name, values in expected.items():
+                if not _is_near(found[name], values):
+                    return f"another {name}"
+    return ""
+
+
+def _tiny_layers(
+    first: type[nn.Module], second: type[nn.Module], last: type[nn.Module]
+) -> list[tuple[nn.Conv2d, nn.Module | None]]:
+    """Return a layer of each kind that chains are made of, frozen, with weights from a seed."""
+    with torch.device("meta"):  # draws no weights: others' random numbers stay as they are
+        layers: list[tuple[nn.Conv2d, nn.Module | None]] = [
+            (nn.Conv2d(4, 8, 1), first()),
+            (nn.Conv2d(8, 8, 3, padding=1, groups=8), second()),
+            (SameConvolution(8, 6, 3, stride=2), None),
+            (nn.Conv2d(6, 6, 3, padding=2, dilation=2, bias=False), last()),
+        ]
+    generator = torch.Generator().manual_seed(0)
+    for convolution, _ in layers:
+        convolution.to_empty(device="cpu").to(memory_format=torch.channels_last)
+        convolution.requires_grad_(False)
+        for parameter in convolution.parameters():
+            parameter.normal_(std=0.4, generator=generator)
+    return layers
+
+
+def _seen(network: nn.Module, fed: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return a network's answer without and with a gradient, and the gradient itself."""
+    with torch.no_grad():
+        answer = network(fed)
+    fed = fed.clone().requires_grad_()
+    derivable = network(fed)
+    (slope,) = torch.autograd.grad(derivable.square().sum(), fed)
+    return {
+        "answer": answer,
+        "answer where a gradient is wanted": derivable.detach(),
+        "gradient": slope,
+    }
+
+
+def _is_near(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
+    if ours.shape != theirs.shape:
+        return False
+    return bool((ours - theirs).abs().max() <= _ROUNDING * theirs.abs().max())

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from timm.layers.conv2d_same import Conv2dSame
-from timm.layers.norm_act import BatchNormAct2d
-from timm.layers.padding import get_same_padding
+from timm.layers import BatchNormAct2d, Conv2dSame, get_same_padding
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
-from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch.nn.utils import fuse_conv_bn_weights
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def imagenet() -> Labels:
 
     The first of a class's names is its label, but for those that share it with another.
     """
-    from timm.data.imagenet_info import ImageNetInfo
+    from timm.data import ImageNetInfo
 
     info = ImageNetInfo()
     synonyms = [info.index_to_description(i).split(", ") for i in range(1000)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from timm.layers.conv2d_same import Conv2dSame
+from timm.layers import Conv2dSame
 from torch import nn
 
 

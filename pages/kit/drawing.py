@@ -7,12 +7,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 from PIL import Image
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import photos
 from core.predictions import Opinion
@@ -35,6 +34,9 @@ from core.synthesis.view import View
 from core.zoo.classifier import Classifier
 from pages.kit import pickers, session, uploads
 from pages.kit.language import class_name, number, remember_choice, say, short, t
+
+if TYPE_CHECKING:
+    from pages.kit.streamlit_internals import UploadedFile
 
 FAVOURITES = ("Siamese cat", "tabby", "zebra", "golden retriever")
 PRESET_NAMES = {"best": N_("At its best"), "lesson": N_("As in the lesson")}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
+
+from pages.kit.streamlit_internals import entered_past_app
 
 
 def only_through_app() -> None:
@@ -15,6 +16,5 @@ def only_through_app() -> None:
     files' names, they would get "page not found" over a page that cannot be clicked.
     There is no public way to turn that off before the first visit.
     """
-    if PagesManager.uses_pages_directory:
-        PagesManager.uses_pages_directory = False
+    if entered_past_app():
         st.rerun()

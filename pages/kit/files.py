@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 
 from pages.kit import session, uploads
 from pages.kit.language import number, plain, t
+from pages.kit.streamlit_internals import is_removed, is_upload
+
+if TYPE_CHECKING:
+    from pages.kit.streamlit_internals import UploadedFile
 
 Changed = Callable[[Sequence[UploadedFile]], None]
 """Told of the files that there are now, when the visitor has given or removed some."""
@@ -71,7 +74,7 @@ def ask(
         The files, those of before included.
     """
     value = widget(label, key=key, on_change=_take_over, args=(key, changed), **dials)
-    if any(isinstance(file, DeletedFile) for file in _as_list(st.session_state[key])):
+    if any(is_removed(file) for file in _as_list(st.session_state[key])):
         # The browser was away for too long, or the file was let go of; the widget goes on showing it.
         st.caption(t("What is shown above is no longer here. Upload it again if you need it."))
     return _show(key, _as_list(value), changed)
@@ -97,7 +100,7 @@ def _as_list(value: Any) -> list[Any]:
 def _take_over(key: str, changed: Changed | None) -> None:
     value, given = st.session_state[key], _given().setdefault(key, _Given())
     before = given.all()
-    given.shown = [file for file in _as_list(value) if isinstance(file, UploadedFile)]
+    given.shown = [file for file in _as_list(value) if is_upload(file)]
     if given.shown and not isinstance(value, list):  # one file takes the place of the other
         given.earlier = []
     now = {file.file_id for file in given.all()}

@@ -7,10 +7,10 @@ import io
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from PIL import Image
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core import photos
 from core.problem import Problem
@@ -28,6 +28,9 @@ from pages.kit.language import (
     say,
     t,
 )
+
+if TYPE_CHECKING:
+    from pages.kit.streamlit_internals import UploadedFile
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
 _THUMBNAIL = 96

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import streamlit as st
 from PIL import Image
-from streamlit import runtime
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core import cluster, photos
 from core.classroom.answer import Answer
@@ -20,7 +18,7 @@ from core.log import who
 from core.problem import Problem
 from core.steps import Step, Steps
 from core.zoo import catalogue, weights
-from pages.kit import live
+from pages.kit import live, streamlit_internals
 from pages.kit.language import say, t
 
 if TYPE_CHECKING:
@@ -39,19 +37,13 @@ def owner() -> str:
     """The unguessable id under which this session's jobs run; they end when it goes."""
     if "owner" not in st.session_state:
         st.session_state.owner = uuid.uuid4().hex
-    context = get_script_run_ctx()
-    _lease(st.session_state.owner, context.session_id if context else "")
+    _lease(st.session_state.owner, streamlit_internals.session_id())
     return str(st.session_state.owner)
 
 
 def _released(lease: tuple[str, str]) -> None:
     owner, session_id = lease
-    scheduler().release(owner, partial(_is_connected, session_id))
-
-
-def _is_connected(session_id: str) -> bool:
-    # "is True", since the runtime of a page's test answers everything with a made-up object.
-    return runtime.exists() and runtime.get_instance().is_active_session(session_id) is True
+    scheduler().release(owner, partial(streamlit_internals.is_connected, session_id))
 
 
 @st.cache_resource(scope="session", show_spinner=False, on_release=_released)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from typing import cast
+from typing import TYPE_CHECKING
 
 import streamlit as st
-from starlette.formparsers import MultiPartParser
-from streamlit import config, runtime
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 
 from core.limits import check_room
 from core.problem import Problem
-from pages.kit.language import say
+from pages.kit import starlette_internals, streamlit_internals
+from pages.kit.language import say, t
+
+if TYPE_CHECKING:
+    from pages.kit.streamlit_internals import UploadedFile, UploadedFileRec, UploadStore
 
 _MOST_REMEMBERED = 1000
 _log = logging.getLogger(__name__)
@@ -25,16 +24,25 @@ _refused: OrderedDict[str, Problem] = OrderedDict()
 def guard() -> None:
     """Keep uploads off the disk, and refuse those for which there is no room; once per process."""
     keep_in_memory()
-    if runtime.exists():
-        bound(cast(MemoryUploadedFileManager, runtime.get_instance().uploaded_file_mgr))
+    if (store := streamlit_internals.upload_store()) is not None:
+        bound(store)
 
 
 def keep_in_memory() -> None:
-    """Stop the web server from putting uploads beyond a megabyte into a temporary file."""
-    MultiPartParser.spool_max_size = 2 * 10**6 * int(config.get_option("server.maxUploadSize"))
+    """Stop the web server from putting uploads beyond a megabyte into a temporary file.
+
+    A photo on the disk is what visitors are promised not to happen. So where the server cannot be
+    told, it takes no file that large.
+    """
+    megabytes = int(st.get_option("server.maxUploadSize"))
+    if not starlette_internals.keep_uploads_in_memory(2 * 10**6 * megabytes):
+        streamlit_internals.hold_uploads_to(1)
+        _log.warning(
+            "files are held to 1 MB: Starlette would write larger ones to the disk, and can no longer be told not to"
+        )
 
 
-def bound(manager: MemoryUploadedFileManager) -> None:
+def bound(manager: UploadStore) -> None:
     """Let the store of uploads keep the name only of a file for which there is no room.
 
     The browser's part of Streamlit has no words for a refusal. So the file arrives empty, and
@@ -58,7 +66,20 @@ def bound(manager: MemoryUploadedFileManager) -> None:
     manager.add_file = add_if_there_is_room  # type: ignore[method-assign]
 
 
-def size_of(manager: MemoryUploadedFileManager, session_id: str | None = None) -> int:
+def warn_if_refused() -> None:
+    """Say on the page that uploads will be refused, and lead to where they are not."""
+    if streamlit_internals.refuses_uploads():
+        st.warning(
+            t(
+                "Files cannot be uploaded here: the app is shown inside another site's page, and your browser keeps back the cookie that protects uploads. Open the app in a tab of its own."
+            ),
+            icon=":material/tab:",
+        )
+        if address := st.context.url:
+            st.link_button(t("Open in a new tab"), address, icon=":material/open_in_new:")
+
+
+def size_of(manager: UploadStore, session_id: str | None = None) -> int:
     """Bytes of the files of a session, or of all."""
     stored = dict(manager.file_storage)
     of_session = stored.values() if session_id is None else [stored.get(session_id, {})]
@@ -67,9 +88,8 @@ def size_of(manager: MemoryUploadedFileManager, session_id: str | None = None) -
 
 def held_mb() -> float:
     """What all visitors' uploads take, in millions of bytes."""
-    if not runtime.exists():
-        return 0.0
-    return size_of(cast(MemoryUploadedFileManager, runtime.get_instance().uploaded_file_mgr)) / 1e6
+    store = streamlit_internals.upload_store()
+    return 0.0 if store is None else size_of(store) / 1e6
 
 
 def read(file: UploadedFile) -> bytes:
@@ -85,9 +105,7 @@ def read(file: UploadedFile) -> bytes:
 
 def remove(file: UploadedFile) -> None:
     """Free the memory of an upload of this session, and its share of what a visitor may have."""
-    if context := get_script_run_ctx():
-        manager = cast(MemoryUploadedFileManager, context.uploaded_file_mgr)
-        manager.remove_file(context.session_id, file.file_id)
+    streamlit_internals.remove_upload(file.file_id)
 
 
 def taken(file: UploadedFile) -> bytes | None:

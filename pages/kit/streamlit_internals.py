@@ -1,0 +1,168 @@
+"""Parts of Streamlit that the app uses though nobody has promised that they stay.
+
+Nothing else in the app imports `streamlit.runtime`. Where a part is not as it was, a warning in the
+log says what that means, and the app goes on without it. `tests/test_internals.py` does with a real
+server what each of them is for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from streamlit.runtime.memory_uploaded_file_manager import (
+        MemoryUploadedFileManager as UploadStore,
+    )
+    from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
+
+    __all__ = ["UploadStore", "UploadedFile", "UploadedFileRec"]
+
+_XSRF_COOKIE = "_streamlit_xsrf"
+_log = logging.getLogger(__name__)
+
+
+def upload_store() -> UploadStore | None:
+    """Return where the server keeps uploads; None where there is no server, or it is not known."""
+    server = _server()
+    if server is None:
+        return None
+    store: UploadStore | None = getattr(server, "uploaded_file_mgr", None)
+    if hasattr(store, "add_file") and hasattr(store, "file_storage"):
+        return store
+    _warn(
+        "Streamlit keeps uploads otherwise than before: they are held to its limit for one file, no longer to this app's for a visitor and for all"
+    )
+    return None
+
+
+def remove_upload(file_id: str) -> None:
+    """Free the memory of an upload of the session whose page is run."""
+    try:
+        context = importlib.import_module("streamlit.runtime.scriptrunner").get_script_run_ctx()
+        if context is not None:
+            context.uploaded_file_mgr.remove_file(context.session_id, file_id)
+    except (ImportError, AttributeError):
+        _warn(
+            "Streamlit keeps uploads otherwise than before: those that were removed stay in memory until their visitor leaves"
+        )
+
+
+def session_id() -> str:
+    """Return by which name the server knows the session whose page is run; empty if unknown."""
+    try:
+        context = importlib.import_module("streamlit.runtime.scriptrunner").get_script_run_ctx()
+        return "" if context is None else str(context.session_id)
+    except (ImportError, AttributeError):
+        _warn(
+            "Streamlit names its sessions otherwise than before: a visitor whose connection was lost for a moment, and who does nothing for the grace after that, loses runs and photos"
+        )
+        return ""
+
+
+def is_connected(session_id: str) -> bool:
+    """Return whether a browser is there for this session."""
+    check = getattr(_server(), "is_active_session", None)
+    return bool(check(session_id)) if check is not None else False
+
+
+def is_upload(file: object) -> TypeGuard[UploadedFile]:
+    """Return whether this is an uploaded file, not the note that one was removed."""
+    return hasattr(file, "file_id") and hasattr(file, "getvalue")
+
+
+def is_removed(file: object) -> bool:
+    """Return whether this is the note that an uploaded file was removed."""
+    return hasattr(file, "file_id") and not hasattr(file, "getvalue")
+
+
+def forgetting_sessions() -> Callable[[], Future[list[str]]] | None:
+    """Return a function that drops the sessions which nobody can come back to any more.
+
+    It lets Streamlit's own thread do so, since no other may touch its sessions, and returns their
+    names. It raises RuntimeError once the server has ended. None where there is no server, or where
+    its sessions are not known.
+    """
+    server = _server()
+    if server is None:
+        return None
+    try:
+        expire = server._session_mgr._session_storage._cache.expire
+        call_soon = server._get_async_objs().eventloop.call_soon_threadsafe
+    except AttributeError:
+        _warn(
+            "Streamlit keeps its sessions otherwise than before: the memory of visitors who have left is given back only when others leave"
+        )
+        return None
+
+    def forget() -> Future[list[str]]:
+        dropped: Future[list[str]] = Future()
+
+        def drop() -> None:
+            try:
+                # Their names only: what holds the sessions would keep them from being collected.
+                dropped.set_result([name for name, _ in expire()])
+            except Exception as error:  # else who waits would wait for ever
+                dropped.set_exception(error)
+
+        call_soon(drop)
+        return dropped
+
+    return forget
+
+
+def entered_past_app() -> bool:
+    """Return whether Streamlit serves the folder `pages` by itself, and end that."""
+    try:
+        manager = importlib.import_module("streamlit.runtime.pages_manager").PagesManager
+        is_past = bool(manager.uses_pages_directory)
+    except (ImportError, AttributeError):
+        _warn(
+            "Streamlit treats a folder called pages otherwise than before: who opens a link to a page on a fresh server may see it without navigation and side bar"
+        )
+        return False
+    if is_past:
+        manager.uses_pages_directory = False
+    return is_past
+
+
+def refuses_uploads() -> bool:
+    """Return whether the server will refuse this visitor's uploads, as forged ones.
+
+    A browser proves that an upload is its visitor's by a cookie. Some keep it back where the page is
+    shown inside another site's.
+    """
+    if _server() is None or not st.get_option("server.enableXsrfProtection"):
+        return False
+    return _XSRF_COOKIE not in st.context.cookies
+
+
+def hold_uploads_to(megabytes: int) -> None:
+    """Lower Streamlit's limit for one uploaded file while the server runs."""
+    importlib.import_module("streamlit.config").set_option("server.maxUploadSize", megabytes)
+
+
+def _server() -> Any:
+    """Return the running server; None on the command line and in a test of a page."""
+    try:
+        runtime = importlib.import_module("streamlit.runtime")
+        server = runtime.get_instance() if runtime.exists() else None
+        is_real = type(server).__module__.startswith("streamlit.")  # a test of a page makes one up
+    except (ImportError, AttributeError):
+        _warn(
+            "Streamlit's server is not where it was: uploads are held to its limit for one file only, and the memory of visitors who have left is given back only when others leave"
+        )
+        return None
+    return server if is_real else None
+
+
+@lru_cache
+def _warn(sentence: str) -> None:
+    """Log a warning, once."""
+    _log.warning(sentence)
