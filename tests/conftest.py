@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -194,6 +194,23 @@ def tiny(make_tiny) -> Classifier:
             nn.Linear(12, 5),
         )
     return make_tiny(network)
+
+
+@pytest.fixture
+def full_disk() -> Callable:
+    """Let no file grow beyond so many bytes for a while, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="only Unix can limit files")
+
+    @contextmanager
+    def limited(most_bytes: int) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited
 
 
 # Pages without a browser

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from core.classroom import lesson
 
+
 def click(field) -> None:
     """Click a field of a form: Streamlit draws something else over it."""
     field.evaluate("field => field.click()")

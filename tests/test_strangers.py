@@ -6,6 +6,7 @@ import asyncio
 import re
 import tempfile
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 
@@ -69,11 +70,10 @@ def markdown_of(app: AppTest) -> str:
     return "\n".join(text for text in texts if isinstance(text, str) and "onerror" in text)
 
 
-def test_names_that_strangers_give_are_shown_letter_by_letter_on_every_page(hostile_network, lite0):
-    st.cache_resource.clear()
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    app.context = {"locale": "en-US"}
-    app.run()
+def test_names_that_strangers_give_are_shown_letter_by_letter_on_every_page(
+    hostile_network, lite0, arrive
+):
+    app = arrive()
     app.switch_page(registry.TRAINING.file)
     app.session_state["train_tab"] = "Take it home"
     app.run()
@@ -125,7 +125,9 @@ def upload(manager: MemoryUploadedFileManager, content: bytes) -> int:
         answers.append(message)
 
     application = Starlette(routes=create_upload_routes(Runtime(), manager, None))
-    asyncio.run(application(scope, receive, send))
+    # In a thread of its own: where a browser is driven, this one has a running loop.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, application(scope, receive, send)).result()
     return answers[0]["status"]
 
 

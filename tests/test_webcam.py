@@ -144,7 +144,6 @@ def test_not_sure_is_said_below_six_in_ten(probabilities, answer):
 # What follows needs a browser.
 
 
-
 @pytest.fixture(scope="module")
 def panels(tmp_path_factory) -> str:
     """Where the panels' page is served."""

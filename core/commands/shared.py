@@ -66,7 +66,7 @@ def _of_the_catalogue(name: str) -> Classifier:
     entry = catalogue.entry(name)
     if not weights.present(entry):
         last(weights.download(entry), f"downloading {entry.title}")
-    return loading.load(entry.name)
+    return loading.shared(entry.name)
 
 
 def read_photo(path: Path) -> Image.Image:

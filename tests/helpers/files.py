@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import zipfile
 from collections.abc import Callable, Mapping
 
@@ -37,3 +38,17 @@ ODD_PICTURES: dict[str, Callable[[], bytes]] = {
         append_images=[Image.new("RGB", (20, 20), "blue")],
     ),
 }
+
+
+def noise(seed: int, size: int = 100_000) -> bytes:
+    """Return bytes that no packing makes smaller, and no decoder understands."""
+    return random.Random(seed).randbytes(size)
+
+
+ANTS_AND_BEES = {
+    f"hymenoptera_data/{part}/{name}/{i}.jpg": noise(number)
+    for number, (part, name, i) in enumerate(
+        (part, name, i) for part in ("train", "val") for name in ("ants", "bees") for i in range(8)
+    )
+}
+"""A data set of the layout of the true one, of nothing but noise."""
