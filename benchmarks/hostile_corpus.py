@@ -2,68 +2,23 @@
 
     python -m benchmarks.hostile_corpus [--only WORD]
 
-Memory is the peak while the input is being read, beyond what was resident before, the input itself
+Runs the tests of the corpus, in a process of their own, and prints what they have measured. Memory
+is the peak while the input is being read, beyond what was resident before, the input itself
 included there. It is read from /proc, so only Linux tells it.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import json
-import time
-from contextlib import suppress
-from dataclasses import dataclass
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
+from xml.etree import ElementTree
 
-from core.problem import Problem
-from core.zoo import loading
-from tests.hostile import CASES, Case, enter
-
-_STATUS, _NEW_PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What an input came to.
-
-    Attributes:
-        outcome: "read", or the sentence with which it was refused.
-        seconds: that it took.
-        megabytes: of memory that it took at its peak; 0 where that is not told.
-    """
-
-    outcome: str
-    seconds: float
-    megabytes: float
-
-
-def measure(case: Case) -> Measured:
-    """Send an input through its door.
-
-    Raises:
-        Exception: anything but a `Problem`, which nobody should ever meet.
-    """
-    content = case.make()
-    gc.collect()
-    with suppress(OSError):
-        _NEW_PEAK.write_text("5")
-    before = _kilobytes("VmRSS")
-    began = time.perf_counter()
-    outcome = "read"
-    try:
-        enter(case, content)
-    except Problem as problem:
-        outcome = str(problem)
-    seconds = time.perf_counter() - began
-    return Measured(outcome, seconds, (_kilobytes("VmHWM") - before) / 1000)
-
-
-def _kilobytes(name: str) -> int:
-    if not _NEW_PEAK.exists():
-        return 0
-    (line,) = [line for line in _STATUS.read_text().splitlines() if line.startswith(name)]
-    return int(line.split()[1])
+ROOT = Path(__file__).parents[1]
+TEST = "tests/test_hostile.py::test_a_hostile_input_is_refused_with_a_sentence_and_an_odd_one_read"
 
 
 def main() -> None:
@@ -71,28 +26,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="word in the door or the name")
     options = parser.parse_args()
-    loading.shared("lite0")
-    all_measured: list[Measured] = []
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", TEST, f"--junitxml={report}", "--quiet"]
+        subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
+        cases = list(ElementTree.parse(report).iter("testcase"))
+    measured: list[dict[str, str]] = []
     right = 0
-    for case in CASES:
-        if options.only not in f"{case.door} {case.name}":
+    for case in cases:
+        found = {one.attrib["name"]: one.attrib["value"] for one in case.iter("property")}
+        if options.only not in found["input"]:
             continue
-        found = measure(case)
-        is_right = (found.outcome == "read") == case.is_odd
+        is_right = case.find("failure") is None and case.find("error") is None
         right += is_right
-        all_measured.append(found)
+        measured.append(found)
         print(
-            f"{' ' if is_right else '!'} {case.door:8} {case.name:42} {found.seconds:6.2f} s "
-            f"{found.megabytes:6.0f} MB  {found.outcome}",
-            flush=True,
+            f"{' ' if is_right else '!'} {found['input']:52} {float(found['seconds']):6.2f} s "
+            f"{float(found['megabytes']):6.0f} MB  {found['outcome']}"
         )
     print(
         json.dumps(
             {
-                "inputs": len(all_measured),
+                "inputs": len(measured),
                 "as_they_should": right,
-                "slowest_seconds": round(max(found.seconds for found in all_measured), 2),
-                "most_extra_mb": round(max(found.megabytes for found in all_measured)),
+                "slowest_seconds": round(max(float(one["seconds"]) for one in measured), 2),
+                "most_extra_mb": round(max(float(one["megabytes"]) for one in measured)),
             }
         )
     )

@@ -1,4 +1,5 @@
-"""What the tests share: one loaded network for all of them, real photos, a tiny random network.
+"""What the tests share: one loaded network, one server and one browser for all of them, real
+photos, a tiny random network.
 
 No test reaches the network or writes outside its temporary folder. Real photographs beyond the
 app's own samples are looked for in the folder that `IDEALCAT_TEST_DATA` names.
@@ -8,9 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -25,9 +26,18 @@ from core.zoo import loading, weights
 from core.zoo.classifier import Classifier, Provenance
 from core.zoo.graph import cut_head, measure_layers, trace
 from core.zoo.labels import Labels
+from tests.helpers.serving import A_WHILE, CHROMIUM, FLAGS, ROOT, Served, serving
 
 DATA_VARIABLE = "IDEALCAT_TEST_DATA"
 collect_ignore = ["webcam_page.py"]  # a page for Streamlit to serve, not a module of tests
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a browser."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
 
 
 @pytest.fixture(autouse=True)
@@ -184,3 +194,149 @@ def tiny(make_tiny) -> Classifier:
             nn.Linear(12, 5),
         )
     return make_tiny(network)
+
+
+@pytest.fixture
+def full_disk() -> Callable:
+    """Let no file grow beyond so many bytes for a while, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="only Unix can limit files")
+
+    @contextmanager
+    def limited(most_bytes: int) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited
+
+
+# Pages without a browser
+
+
+@pytest.fixture(scope="session")
+def app_test():
+    """Streamlit's class for pages without a browser, which looks at all packages once only.
+
+    Each new one looks for components in the metadata of all that is installed: a fifth of a second.
+    """
+    from streamlit.components.v2 import manifest_scanner
+    from streamlit.testing.v1 import AppTest
+
+    with pytest.MonkeyPatch.context() as patch:
+        scan = getattr(manifest_scanner, "scan_component_manifests", list)
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(scan), raising=False)
+        yield AppTest
+
+
+@pytest.fixture
+def arrive(app_test):
+    """Come to the app's first page as a new visitor; all that runs for visitors ends with a test."""
+    import streamlit as st
+
+    from core.jobs import scheduler
+
+    def come(locale: str = "en-US"):
+        st.cache_resource.clear()
+        st.cache_data.clear()
+        app = app_test.from_file(str(ROOT / "app.py"), default_timeout=A_WHILE / 1000)
+        app.context = {"locale": locale}
+        return app.run()
+
+    yield come
+    _, jobs = scheduler().census()
+    for job in jobs:
+        job.stop()
+        job.wait(timeout=A_WHILE / 1000)
+
+
+@pytest.fixture
+def visit(arrive):
+    """Open a page in a language, as a new visitor without a browser."""
+    from pages.kit import registry
+
+    def open_page(page: registry.PageInfo, locale: str = "en-US"):
+        app = arrive(locale)
+        return app if page is registry.HOME else app.switch_page(page.file).run()
+
+    return open_page
+
+
+# The app in a browser
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory) -> Iterator[Served]:
+    """The app, served for the whole run; who has left is soon forgotten."""
+    grace = {"IDEALCAT_GRACE_SECONDS": "4", "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": "4"}
+    with serving("app.py", tmp_path_factory.mktemp("server"), **grace) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def address(served) -> str:
+    """Where the app is served."""
+    return served.url
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A browser for the whole run, with a camera that is not real."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed on this machine")
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=A_WHILE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def contexts(chromium) -> Callable:
+    """Windows of the browser by their language; each tab is a visitor of its own for the app.
+
+    A new window has to load and to compile all of Streamlit again, which takes seconds.
+    """
+
+    @cache
+    def context(locale: str):
+        return chromium.new_context(
+            viewport={"width": 1280, "height": 800}, locale=locale, device_scale_factor=1
+        )
+
+    return context
+
+
+@pytest.fixture
+def tab(contexts):
+    """Open a tab; nothing may have gone wrong in it when it is closed."""
+    tabs, troubles = [], []
+
+    def open_tab(locale: str = "en-US"):
+        page = contexts(locale).new_page()
+        tabs.append(page)
+        page.set_default_timeout(A_WHILE)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        return page
+
+    yield open_tab
+    for page in tabs:
+        page.close()
+    assert troubles == []
+
+
+@pytest.fixture
+def browse(address, tab):
+    """Open a page in the browser, as a new visitor."""
+
+    def open_page(path: str = "", locale: str = "en-US"):
+        page = tab(locale)
+        page.goto(f"{address}/{path}")
+        page.locator("h1").wait_for()
+        return page
+
+    return open_page

@@ -502,7 +502,7 @@ def _twice() -> bytes:
 
 class _Evil:
     def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
-        return os.system, ("touch /tmp/idealcat-was-here",)
+        return os.system, ("touch it-was-run",)
 
 
 def card(**changes: object) -> bytes:

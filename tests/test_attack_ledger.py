@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from core import photos
 from core.attacks import ledger
@@ -18,6 +17,7 @@ from core.attacks.goal import Goal, goal_for
 from core.attacks.loop import Attempt, Settings, attack
 from core.steps import finish
 from core.zoo import loading
+from tests.helpers.files import ODD_PICTURES
 
 TABBY = 281
 
@@ -103,26 +103,6 @@ def test_a_shift_moves_the_picture_by_two_pixels(tiny, monkeypatch):
     ledger.survival(tiny, Goal(1, targeted=True), pixels)
     _, _, shifted, _ = shown
     assert torch.equal(shifted[..., 2:, 2:], photos.from_pixels(pixels)[..., :-2, :-2])
-
-
-def encoded(picture: Image.Image, format: str = "PNG", **options) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, format, **options)
-    return buffer.getvalue()
-
-
-ODD_PICTURES = {
-    "1×1": lambda: encoded(Image.new("RGB", (1, 1), "red")),
-    "12 megapixels": lambda: encoded(Image.new("RGB", (4000, 3000), "red"), "JPEG"),
-    "grey": lambda: encoded(Image.new("L", (30, 20), 100)),
-    "transparent": lambda: encoded(Image.new("RGBA", (20, 20), (255, 0, 0, 60))),
-    "animated": lambda: encoded(
-        Image.new("RGB", (20, 20), "red"),
-        "GIF",
-        save_all=True,
-        append_images=[Image.new("RGB", (20, 20), "blue")],
-    ),
-}
 
 
 @pytest.mark.parametrize("kind", ODD_PICTURES)

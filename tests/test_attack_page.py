@@ -1,13 +1,10 @@
 """The attack's page as a visitor works it, without a browser."""
-# ruff: noqa: F401, F811 - the fixture is that of the other pages' tests
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from PIL import Image
-from test_attack_ledger import ODD_PICTURES
-from test_pages import all_text, visit
 
 from core import photos
 from core.jobs import scheduler
@@ -19,6 +16,8 @@ from core.training.finetune import TuningSettings
 from core.training.loop import Settings, train
 from core.zoo import loading
 from pages.kit import registry
+from tests.helpers.files import ODD_PICTURES
+from tests.helpers.pages import all_text
 
 pytestmark = pytest.mark.usefixtures("lite0")
 

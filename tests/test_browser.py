@@ -7,109 +7,18 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from contextlib import contextmanager
-from pathlib import Path
 
-import pytest
+from tests.helpers.serving import ROOT
 
-ROOT = Path(__file__).parents[1]
 SCREENSHOTS = ROOT / "assets" / "screenshots"
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-sync",
-    "--no-first-run",
-]
-A_WHILE = 60_000  # ms; generous, since machines differ. What must be fast is in benchmarks/.
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed on this machine"),
-]
 
 
-@contextmanager
-def serving(script: str, log: Path, *options: str):
-    """Serve a script on a free port, and see to it that nothing went wrong on the server."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", script, "--server.headless=true"]
-    command += [f"--server.port={port}", "--server.address=127.0.0.1", *options]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with log.open("w") as output:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            try:
-                with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
-                    break
-            except OSError:
-                time.sleep(0.1)
-        else:
-            pytest.fail(f"the server did not start:\n{log.read_text()}")
-        yield url
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-    assert "Traceback" not in log.read_text()
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """A fresh server: nobody has opened any page of it yet."""
-    with serving("app.py", tmp_path_factory.mktemp("server") / "log.txt") as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(address, chromium):
-    """Open a page as a new visitor; the page must not have been in trouble when it closes."""
-    contexts, troubles = [], []
-
-    def open_page(path: str = "", locale: str = "en-US"):
-        context = chromium.new_context(
-            viewport={"width": 1280, "height": 800}, locale=locale, device_scale_factor=1
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(A_WHILE)
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.goto(f"{address}/{path}")
-        page.locator("h1").wait_for()
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert troubles == []
+TAKES_SCREENSHOTS = bool(os.environ.get("IDEALCAT_SCREENSHOTS"))
 
 
 def keep_screenshot(page, name: str) -> None:
     """Keep a picture for the README, if it is wanted."""
-    if os.environ.get("IDEALCAT_SCREENSHOTS"):
+    if TAKES_SCREENSHOTS:
         SCREENSHOTS.mkdir(exist_ok=True)
         page.mouse.move(1270, 790)
         page.wait_for_timeout(1500)
@@ -120,18 +29,8 @@ def percentage(text: str) -> float:
     return float(re.search(r"([\d.,]+)\s?%", text).group(1).replace(",", "."))
 
 
-def test_a_link_to_a_page_works_on_a_fresh_server(visit):
-    """The first visit decides; so this test must stay the first of the file."""
-    page = visit("ideal_class")
-    page.get_by_role("button", name="Draw").wait_for()
-    assert page.get_by_role("dialog").count() == 0
-    assert page.locator("h1").inner_text() == "Ideal class"
-    page.get_by_role("link", name="Feature maps").first.click()
-    page.get_by_role("heading", name="Feature maps").wait_for()
-
-
-def test_the_start_page_leads_into_every_page(visit):
-    page = visit()
+def test_the_start_page_leads_into_every_page(browse):
+    page = browse()
     keep_screenshot(page, "start")
     for title in ("Feature maps", "Fine-tuning", "Ideal class", "Adversarial attack"):
         page.get_by_role("link", name=f"Try it: {title}").click()
@@ -140,8 +39,8 @@ def test_the_start_page_leads_into_every_page(visit):
         page.get_by_role("heading", name="Ideal Cat", level=1).wait_for()
 
 
-def test_the_ideal_siamese_cat_grows_before_the_eyes(visit):
-    page = visit("ideal_class")
+def test_the_ideal_siamese_cat_grows_before_the_eyes(browse):
+    page = browse("ideal_class" if TAKES_SCREENSHOTS else "ideal_class?steps=96")
     page.evaluate(
         """() => {
             window.frames = new Set();
@@ -165,8 +64,8 @@ def test_the_ideal_siamese_cat_grows_before_the_eyes(visit):
     keep_screenshot(page, "ideal_class")
 
 
-def test_a_drawing_can_be_scrubbed_through_and_gone_on_with(visit):
-    page = visit("ideal_class")
+def test_a_drawing_can_be_scrubbed_through_and_gone_on_with(browse):
+    page = browse("ideal_class")
     set_steps(page, 20)
     page.get_by_role("button", name="Draw").click()
     slider = page.get_by_role("slider", name="Time-lapse")
@@ -186,8 +85,8 @@ def test_a_drawing_can_be_scrubbed_through_and_gone_on_with(visit):
     page.get_by_text(re.compile("of 220 steps · stopped")).wait_for()
 
 
-def test_a_dropped_in_picture_draws_itself_again(visit, tmp_path):
-    page = visit("ideal_class")
+def test_a_dropped_in_picture_draws_itself_again(browse, tmp_path):
+    page = browse("ideal_class")
     page.get_by_role("button", name="zebra").click()
     set_steps(page, 10)
     page.get_by_role("button", name="Draw").click()
@@ -196,7 +95,7 @@ def test_a_dropped_in_picture_draws_itself_again(visit, tmp_path):
     picture = tmp_path / "zebra.png"
     download.value.save_as(picture)
 
-    another = visit("ideal_class")
+    another = browse("ideal_class")
     another.get_by_text("Draw a saved picture again").click()
     inputs = another.locator('input[type="file"]')
     inputs.set_input_files(
@@ -210,8 +109,8 @@ def test_a_dropped_in_picture_draws_itself_again(visit, tmp_path):
     another.get_by_text("Identical, pixel for pixel").wait_for()
 
 
-def test_the_lesson_shows_noise_and_shapes_side_by_side(visit):
-    page = visit("ideal_class")
+def test_the_lesson_shows_noise_and_shapes_side_by_side(browse):
+    page = browse("ideal_class")
     page.get_by_role("button", name="Noise or cat?").click()
     for name in ("Without TV", "With TV"):
         page.get_by_alt_text(name).wait_for()
@@ -229,8 +128,8 @@ def set_steps(page, count: int) -> None:
     page.wait_for_timeout(300)
 
 
-def test_a_run_stops_and_keeps_what_is_there(visit):
-    page = visit("ideal_class")
+def test_a_run_stops_and_keeps_what_is_there(browse):
+    page = browse("ideal_class")
     steps = page.get_by_label("Steps", exact=True)
     steps.fill("2000")
     steps.press("Enter")
@@ -244,8 +143,8 @@ def test_a_run_stops_and_keeps_what_is_there(visit):
     page.get_by_alt_text(re.compile("The picture after")).wait_for()
 
 
-def test_a_run_goes_on_while_another_page_is_looked_at(visit):
-    page = visit("ideal_class")
+def test_a_run_goes_on_while_another_page_is_looked_at(browse):
+    page = browse("ideal_class")
     steps = page.get_by_label("Steps", exact=True)
     steps.fill("96")
     steps.press("Enter")
@@ -257,8 +156,8 @@ def test_a_run_goes_on_while_another_page_is_looked_at(visit):
     page.get_by_role("heading", name="What it means").wait_for()
 
 
-def test_the_dalmatian_becomes_a_tabby(visit):
-    page = visit("adversarial_attack")
+def test_the_dalmatian_becomes_a_tabby(browse):
+    page = browse("adversarial_attack")
     assert float(page.get_by_role("slider").input_value()) == 4
     page.locator(".st-key-attack_start button").first.click()
     page.get_by_text("The network now takes it for tabby").wait_for()
@@ -268,8 +167,8 @@ def test_the_dalmatian_becomes_a_tabby(visit):
     keep_screenshot(page, "adversarial_attack")
 
 
-def test_feature_maps_of_the_chosen_photo_are_shown(visit):
-    page = visit("feature_maps")
+def test_feature_maps_of_the_chosen_photo_are_shown(browse):
+    page = browse("feature_maps")
     page.get_by_role("radio", name="Dalmatian").click()
     page.get_by_text("dalmatian", exact=True).wait_for()
     page.get_by_role("radio", name="Dalmatian").press("ArrowLeft")  # back to the cat, by keyboard
@@ -283,19 +182,20 @@ def test_feature_maps_of_the_chosen_photo_are_shown(visit):
     keep_screenshot(page, "feature_maps")
 
 
-def test_digits_are_learned(visit):
-    page = visit("fine_tuning")
+def test_digits_are_learned(browse):
+    each = 60 if TAKES_SCREENSHOTS else 15
+    page = browse(f"fine_tuning?photos={each}")
     page.get_by_role("button", name="Train").first.click()
-    sentence = page.get_by_text(re.compile("It learned from 600 photos"))
+    sentence = page.get_by_text(re.compile(f"It learned from {10 * each} photos"))
     sentence.wait_for()
-    assert percentage(sentence.inner_text()) >= 90
+    assert percentage(sentence.inner_text()) >= 70  # guessing gets 10
     page.locator(".js-plotly-plot").first.wait_for()
     page.locator('[data-testid="stMain"]').evaluate("main => main.scrollTo(0, 290)")
     keep_screenshot(page, "fine_tuning")
 
 
-def test_the_app_speaks_the_language_of_the_browser_and_can_be_switched(visit):
-    page = visit("feature_maps", locale="pt-BR")
+def test_the_app_speaks_the_language_of_the_browser_and_can_be_switched(browse):
+    page = browse("feature_maps", locale="pt-BR")
     assert page.locator("h1").inner_text() == "Mapas de características"
     page.get_by_text("EN", exact=True).click()
     page.get_by_role("heading", name="Feature maps", level=1).wait_for()
@@ -305,8 +205,8 @@ def test_the_app_speaks_the_language_of_the_browser_and_can_be_switched(visit):
     page.get_by_role("heading", name="Classe ideal", level=1).wait_for()
 
 
-def test_a_translated_choice_survives_a_change_of_language(visit):
-    page = visit("ideal_class")
+def test_a_translated_choice_survives_a_change_of_language(browse):
+    page = browse("ideal_class")
     page.get_by_text("More dials").click()
     page.get_by_role("radio", name="As in the lesson").click()
     page.get_by_text("2,000", exact=True).first.wait_for()

@@ -1,5 +1,4 @@
 """The attack lab in a real Chromium: from the smallest ε to the attack that goes through."""
-# ruff: noqa: F401, F811 - the fixtures are those of the other browser tests
 
 from __future__ import annotations
 
@@ -9,16 +8,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from test_browser import CHROMIUM, address, chromium, visit
 
 from core import predictions
 
 A_LONG_WHILE = 120_000  # ms; three networks are bisected, on any machine
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed on this machine"),
-]
 
 
 def downloaded(page, name: str) -> bytes:
@@ -27,8 +20,8 @@ def downloaded(page, name: str) -> bytes:
     return Path(download.value.path()).read_bytes()
 
 
-def test_the_lab_from_the_smallest_epsilon_to_the_adaptive_attack(visit, lite0):
-    page = visit("adversarial_attack")
+def test_the_lab_from_the_smallest_epsilon_to_the_adaptive_attack(browse, lite0):
+    page = browse("adversarial_attack")
     from playwright.sync_api import expect
 
     page.set_default_timeout(A_LONG_WHILE)

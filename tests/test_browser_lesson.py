@@ -8,7 +8,6 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 from core.classroom import lesson
-from tests.test_browser import A_WHILE, address, chromium, pytestmark, visit  # noqa: F401
 
 
 def click(field) -> None:
@@ -45,8 +44,8 @@ def look(page, part) -> None:
             page.locator('[data-testid="stAlertContentSuccess"]').wait_for()
 
 
-def test_a_lesson_runs_from_start_to_finish_in_portuguese(visit):  # noqa: F811
-    page = visit("lesson", locale="pt-BR")
+def test_a_lesson_runs_from_start_to_finish_in_portuguese(browse):
+    page = browse("lesson", locale="pt-BR")
     page.locator(f".st-key-lesson_open_{lesson.PARTS[-1].id} button").first.wait_for()
     page.locator(f".st-key-lesson_open_{lesson.PARTS[0].id} button").first.click()
     for number, part in enumerate(lesson.PARTS, 1):
@@ -66,11 +65,10 @@ def test_a_lesson_runs_from_start_to_finish_in_portuguese(visit):  # noqa: F811
     assert page.locator("[data-testid=stAlertContentSuccess]").count() == right
 
 
-def test_a_link_opens_what_it_was_taken_from(visit):  # noqa: F811
+def test_a_link_opens_what_it_was_taken_from(browse):
     from playwright.sync_api import expect
 
-    expect.set_options(timeout=A_WHILE)
-    page = visit("adversarial_attack?epsilon=2.5&photo=eagle&class=340")
+    page = browse("adversarial_attack?epsilon=2.5&photo=eagle&class=340")
     page.locator(".st-key-attack_steps input").fill("17")
     page.locator(".st-key-attack_steps input").press("Enter")
     click(page.locator(".st-key-attack_untargeted input"))
@@ -90,7 +88,7 @@ def test_a_link_opens_what_it_was_taken_from(visit):  # noqa: F811
         "untargeted": "1",
     }
 
-    other = visit(link.split("/", 3)[3], locale="pt-BR")
+    other = browse(link.split("/", 3)[3], locale="pt-BR")
     expect(other.locator(".st-key-attack_steps input")).to_have_value("17")
     expect(other.get_by_role("slider").first).to_have_value("2.5")
     expect(other.locator(".st-key-attack_untargeted input")).to_be_checked()
@@ -102,8 +100,8 @@ def test_a_link_opens_what_it_was_taken_from(visit):  # noqa: F811
     assert "photo=" not in other.url  # a scene is of its page
 
 
-def test_the_projector_gets_large_pictures(visit):  # noqa: F811
-    page = visit("ideal_class?question=noise&present=1")
+def test_the_projector_gets_large_pictures(browse):
+    page = browse("ideal_class?question=noise&present=1")
     page.set_viewport_size({"width": 1280, "height": 720})
     page.locator(".st-key-ideal_lesson button").first.click()
     pictures = page.locator('[data-testid="stImage"] img')

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 
-from tests.test_browser import address, chromium, pytestmark, visit  # noqa: F401
-
 LAYER = "blocks.2.1"
 
 
-def test_a_layer_is_chosen_in_the_diagram_and_a_channel_in_the_mosaic(visit):  # noqa: F811
-    page = visit("feature_maps")
+def test_a_layer_is_chosen_in_the_diagram_and_a_channel_in_the_mosaic(browse):
+    page = browse("feature_maps")
     network = page.get_by_role("radiogroup", name="The layers of EfficientNet-Lite0")
     network.get_by_role("radio", name=re.compile(f"^{re.escape(LAYER)} ")).click()
     page.get_by_alt_text(f"Mosaic of the feature maps of {LAYER}").wait_for()
@@ -30,8 +28,8 @@ def test_a_layer_is_chosen_in_the_diagram_and_a_channel_in_the_mosaic(visit):  #
     page.get_by_alt_text(f"The ideal picture of channel 7 of {LAYER}").wait_for()
 
 
-def test_the_diagram_and_the_mosaic_work_with_the_keyboard(visit):  # noqa: F811
-    page = visit("feature_maps")
+def test_the_diagram_and_the_mosaic_work_with_the_keyboard(browse):
+    page = browse("feature_maps")
     network = page.get_by_role("radiogroup", name="The layers of EfficientNet-Lite0")
     network.get_by_role("radio", checked=True).focus()
     for _ in range(3):  # faster than the server answers
@@ -50,16 +48,16 @@ def test_the_diagram_and_the_mosaic_work_with_the_keyboard(visit):  # noqa: F811
     page.get_by_role("heading", name="Channel 5 of conv_stem").wait_for()
 
 
-def test_where_it_looks_is_shown_by_three_methods(visit):  # noqa: F811
-    page = visit("feature_maps")
+def test_where_it_looks_is_shown_by_three_methods(browse):
+    page = browse("feature_maps")
     page.get_by_text("Where it looks", exact=True).click()
     for name in ("Grad-CAM", "Integrated Gradients", "Occlusion"):
         page.get_by_alt_text(name, exact=True).wait_for()
     page.get_by_text("Yellow speaks for").wait_for()
 
 
-def test_the_tour_draws_what_its_channels_look_for(visit):  # noqa: F811
-    page = visit("feature_maps")
+def test_the_tour_draws_what_its_channels_look_for(browse):
+    page = browse("feature_maps")
     page.get_by_text("Where it looks", exact=True).click()
     page.get_by_alt_text("Grad-CAM", exact=True).wait_for()
     page.get_by_text("From edges to cat", exact=True).click()  # the other methods still compute
@@ -72,8 +70,8 @@ def test_the_tour_draws_what_its_channels_look_for(visit):  # noqa: F811
     assert page.get_by_alt_text("Grad-CAM", exact=True).count() == 0
 
 
-def test_two_networks_stand_side_by_side(visit):  # noqa: F811
-    page = visit("feature_maps")
+def test_two_networks_stand_side_by_side(browse):
+    page = browse("feature_maps")
     page.get_by_text("Side by side", exact=True).click()
     page.get_by_alt_text(re.compile("^Maps of")).nth(1).wait_for()
     page.get_by_text("At the same relative depth").wait_for()

@@ -5,27 +5,8 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import pytest
-from playwright.sync_api import Page, expect
-from test_browser import A_WHILE, CHROMIUM, address, chromium  # noqa: F401 - fixtures
 
 from core import photos
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed on this machine"),
-]
-
-expect.set_options(timeout=A_WHILE)
-
-
-@pytest.fixture
-def page(chromium) -> Page:  # noqa: F811
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
-    context.set_default_timeout(A_WHILE)
-    page = context.new_page()
-    yield page
-    context.close()
 
 
 def cut_outs(sample: str) -> list[dict]:
@@ -45,11 +26,11 @@ def cut_outs(sample: str) -> list[dict]:
 
 
 def test_two_classes_of_files_become_a_network_that_goes_home_comes_back_and_is_attacked(
-    page,
-    address,  # noqa: F811
-    tmp_path,
+    browse, tmp_path
 ):
-    page.goto(f"{address}/fine_tuning")
+    from playwright.sync_api import expect
+
+    page = browse("fine_tuning")
     page.get_by_text("Your photos", exact=True).click()
     expect(page.get_by_text("Add photos of at least two classes first.")).to_be_visible()
     for i, (name, sample) in enumerate((("fur 🐈", "cat"), ("metal/paint", "car"))):

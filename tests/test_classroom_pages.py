@@ -1,18 +1,16 @@
 """Sending to the class's wall, the teacher's desk, and handing in, as a class does it."""
-# ruff: noqa: F401, F811 - the fixture is that of the other pages' tests
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
-from test_pages import all_text, visit
 
 from core import photos
 from core.classroom import pin
 from core.classroom.wall import Wall
 from pages.kit import registry
+from tests.helpers.pages import all_text
 
 PIN = "gato 7"
 pytestmark = pytest.mark.usefixtures("lite0")
@@ -132,7 +130,7 @@ def test_with_nothing_done_the_page_says_where_to_begin(visit):
     assert not app.get("download_button")
 
 
-def test_predictions_of_the_lesson_are_handed_in():
+def test_predictions_of_the_lesson_are_handed_in(app_test):
     def script():
         import streamlit as st
 
@@ -144,7 +142,7 @@ def test_predictions_of_the_lesson_are_handed_in():
         st.text(repr(section.parts[0].table.rows))
 
     st.cache_resource.clear()
-    app = AppTest.from_function(script, default_timeout=60).run()
+    app = app_test.from_function(script, default_timeout=60).run()
     assert not app.exception
     assert app.text[0].value == "(('<b>?</b>', 'sim', 'não', '–'),)"
     st.cache_resource.clear()

@@ -13,7 +13,7 @@ from core.__main__ import main
 from core.problem import Problem
 from core.training import sources
 from core.zoo import catalogue, weights
-from tests.test_sources import NOISY, zipped
+from tests.helpers.files import ANTS_AND_BEES, zipped
 
 CONTENT = b"".join(bytes([i]) * 1_000_000 for i in range(5))
 RESNET = f"resnet18-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
@@ -29,7 +29,7 @@ def school(server, monkeypatch):
     monkeypatch.setattr(catalogue, "ENTRIES", entries)
     monkeypatch.setenv(weights.MIRROR_VARIABLE, server.address)
     monkeypatch.setenv(sources.MIRROR_VARIABLE, server.address)
-    server.files = {RESNET: CONTENT, "hymenoptera_data.zip": zipped(NOISY)}
+    server.files = {RESNET: CONTENT, "hymenoptera_data.zip": zipped(ANTS_AND_BEES)}
     server.etag = '"one"'
     return server
 

@@ -11,7 +11,6 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from PIL import Image
-from test_browser import CHROMIUM, chromium  # noqa: F401 - a fixture
 
 from core import photos
 from core.classroom.report import Figure, HandIn, Part, Section, Table, file_name, to_html
@@ -128,9 +127,7 @@ def test_a_file_is_named_after_its_author_as_any_system_can_take(author, name):
     assert file_name(author) == name
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed on this machine")
-def test_it_opens_in_a_browser_with_all_pictures_and_without_a_complaint(chromium, tmp_path):  # noqa: F811
+def test_it_opens_in_a_browser_with_all_pictures_and_without_a_complaint(chromium, tmp_path):
     path = tmp_path / "report.html"
     path.write_bytes(to_html(handed(HOSTILE)))
     context = chromium.new_context()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.classroom import lesson
@@ -18,7 +16,6 @@ from core.training.sources import source
 from core.zoo import catalogue
 from pages.kit import dials, registry
 
-ROOT = Path(__file__).parents[1]
 WITH_DIALS = (registry.MAPS, registry.TRAINING, registry.IDEAL, registry.ATTACK)
 pytestmark = pytest.mark.usefixtures("lite0")
 
@@ -131,15 +128,11 @@ def test_names_that_messengers_add_are_passed_over():
 
 
 @pytest.fixture
-def follow():
+def follow(arrive):
     """Open a link as a new visitor."""
 
     def open_link(page: registry.PageInfo, query: dict[str, str]) -> AppTest:
-        st.cache_resource.clear()
-        st.cache_data.clear()
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-        app.context = {"locale": "en-US"}
-        app.run()
+        app = arrive()
         app.switch_page(page.file)
         for name, text in query.items():
             app.query_params[name] = text

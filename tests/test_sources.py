@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import gc
 import io
-import random
 import subprocess
 import sys
 import tarfile
 import threading
 import weakref
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -24,22 +22,10 @@ from core.training.data import Dataset
 from core.training.embeddings import EmbeddingCache, embed
 from core.training.head import HeadSettings
 from core.training.loop import Settings, train
+from tests.helpers.files import ANTS_AND_BEES, noise, zipped
 
 BREEDS = (("Abyssinian", 1), ("american_bulldog", 2), ("Bengal", 1), ("pug", 2))
 """Some of the pets' breeds, with their species: 1 for cats, 2 for dogs."""
-
-
-def noise(seed: int, size: int = 100_000) -> bytes:
-    """Bytes that no packing makes smaller, and no decoder understands."""
-    return random.Random(seed).randbytes(size)
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def tarred(files: dict[str, bytes]) -> bytes:
@@ -67,19 +53,11 @@ def pets(photo_of, each: int = 6) -> dict[str, bytes]:
     return {"images.tar.gz": tarred(images), "annotations.tar.gz": tarred(annotations)}
 
 
-NOISY = {
-    f"hymenoptera_data/{part}/{name}/{i}.jpg": noise(hash_of)
-    for hash_of, (part, name, i) in enumerate(
-        (part, name, i) for part in ("train", "val") for name in ("ants", "bees") for i in range(8)
-    )
-}
-
-
 @pytest.fixture
 def mirror(server, monkeypatch):
     """A server that stands for all others, with ants and bees on it that are only noise."""
     monkeypatch.setenv(sources.MIRROR_VARIABLE, f"{server.address}/school/data/")
-    server.files = {"hymenoptera_data.zip": zipped(NOISY)}
+    server.files = {"hymenoptera_data.zip": zipped(ANTS_AND_BEES)}
     server.etag = '"one"'
     return server
 
@@ -363,13 +341,13 @@ def test_a_download_that_was_left_goes_on_where_it_was(mirror, ants, torch_home)
     assert kept > 1_000_000
     list(sources.download(ants))
     assert mirror.ranges == [None, f"bytes={kept}-"]
-    assert len(sources.read(ants).photos) == len(NOISY)
+    assert len(sources.read(ants).photos) == len(ANTS_AND_BEES)
     assert cached(torch_home) == ["hymenoptera_data.zip"]
 
 
 def test_an_archive_that_has_changed_meanwhile_is_fetched_anew(mirror, ants):
     leave_midway(ants)
-    other = {name: content[::-1] for name, content in NOISY.items()}
+    other = {name: content[::-1] for name, content in ANTS_AND_BEES.items()}
     mirror.files, mirror.etag = {"hymenoptera_data.zip": zipped(other)}, '"two"'
     found = finish(sources.load(ants))
     assert {photo.data for photo in found.photos} == set(other.values())
@@ -418,8 +396,8 @@ def flipped(content: bytes, place: int) -> bytes:
     "content",
     [
         pytest.param(b"<html>Please log in</html>", id="login page"),
-        pytest.param(flipped(zipped(NOISY), 1_000_000), id="a wrong byte"),
-        pytest.param(zipped(NOISY)[:-100], id="without its end"),
+        pytest.param(flipped(zipped(ANTS_AND_BEES), 1_000_000), id="a wrong byte"),
+        pytest.param(zipped(ANTS_AND_BEES)[:-100], id="without its end"),
         pytest.param(zipped({"cats/1.jpg": noise(1)}), id="one class"),
         pytest.param(b"", id="nothing"),
     ],
@@ -429,7 +407,7 @@ def test_a_damaged_zip_is_refused_and_leaves_no_trace(mirror, ants, torch_home, 
     with pytest.raises(Problem, match=r"is damaged or something else, and was deleted\. Try again"):
         list(sources.download(ants))
     assert cached(torch_home) == []
-    mirror.files = {"hymenoptera_data.zip": zipped(NOISY)}
+    mirror.files = {"hymenoptera_data.zip": zipped(ANTS_AND_BEES)}
     list(sources.download(ants))
     assert sources.is_here(ants)
 

@@ -8,7 +8,6 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 from streamlit.testing.v1 import AppTest
@@ -64,11 +63,10 @@ def markdown_of(app: AppTest) -> str:
     return "\n".join(text for text in texts if isinstance(text, str) and "onerror" in text)
 
 
-def test_names_that_strangers_give_are_shown_letter_by_letter_on_every_page(hostile_network, lite0):
-    st.cache_resource.clear()
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    app.context = {"locale": "en-US"}
-    app.run()
+def test_names_that_strangers_give_are_shown_letter_by_letter_on_every_page(
+    hostile_network, lite0, arrive
+):
+    app = arrive()
     app.switch_page(registry.TRAINING.file)
     app.session_state["train_tab"] = "Take it home"
     app.run()

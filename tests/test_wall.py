@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import sqlite3
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -206,33 +204,12 @@ def test_a_file_that_is_no_wall_is_explained(tmp_path):
         Wall(tmp_path / "file" / "wall.sqlite").open()
 
 
-FULL_DISK = """
-import resource, sys
-from pathlib import Path
-import numpy as np
-from core.classroom.wall import Wall
-from core.problem import Problem
-from core.synthesis.loop import Settings, Synthesis
-from core.synthesis.objective import ClassLogit
-
-wall = Wall(Path(sys.argv[1]))
-wall.open()
-resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
-noise = np.random.default_rng(0).integers(0, 255, (256, 256, 3), dtype=np.uint8)
-try:
-    wall.hang(Synthesis(noise, "", ClassLogit(0), Settings(), 1), network="", nickname="", sender="")
-except Problem as problem:
-    print(problem)
-print(len(wall.pictures()), wall.is_open())
-"""
-
-
-def test_a_full_disk_is_explained_and_the_wall_is_as_it_was(tmp_path):
-    pytest.importorskip("resource")
-    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "wall.sqlite")]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
-    assert "The class's wall cannot be kept (d" in told.stdout, told.stderr
-    assert "0 True" in told.stdout
+def test_a_full_disk_is_explained_and_the_wall_is_as_it_was(wall, full_disk):
+    noise = np.random.default_rng(0).integers(0, 255, (256, 256, 3), dtype=np.uint8)
+    with full_disk(60_000), pytest.raises(Problem, match=r"The class's wall cannot be kept \(d"):
+        hang(wall, replace(drawn(), pixels=noise))
+    assert wall.pictures() == ()
+    assert wall.is_open()
 
 
 def test_the_wall_lies_in_the_cache_folder_unless_it_is_told_otherwise(tmp_path, monkeypatch):

@@ -9,13 +9,13 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from test_browser import A_WHILE, CHROMIUM, FLAGS, serving
 
 from core import photos
 from core.predictions import Prediction, sure_answer
 from core.problem import Problem
 from pages.kit import webcam
 from pages.kit.webcam import MOST_PHOTOS, SIDE, Frame, Pace, Recording, read_photo
+from tests.helpers.serving import A_WHILE, ELSEWHERE, serving
 
 
 def jpeg(side: int = SIDE, seed: int = 0) -> bytes:
@@ -143,57 +143,27 @@ def test_not_sure_is_said_below_six_in_ten(probabilities, answer):
 
 # What follows needs a browser.
 
-browser = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed on this machine"),
-]
-ELSEWHERE = "class.example"
-CAMERA_FLAGS = [
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
-]
-
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    with serving("tests/webcam_page.py", log, f"--browser.serverAddress={ELSEWHERE}") as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + CAMERA_FLAGS)
-        yield opened
-        opened.close()
+def panels(tmp_path_factory) -> str:
+    """Where the panels' page is served."""
+    folder = tmp_path_factory.mktemp("server")
+    elsewhere = f"--browser.serverAddress={ELSEWHERE}"
+    with serving("tests/webcam_page.py", folder, elsewhere) as running:
+        yield running.url
 
 
 @pytest.fixture
-def visit(address, chromium):
-    """Open the panels' page as a new visitor, with scripts of the test's own, if it has any."""
-    contexts, troubles = [], []
+def visit(panels, tab):
+    """Open the panels' page as a new visitor."""
 
-    def open_page(path: str = "", script: str = "", host: str = "127.0.0.1"):
-        context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
-        context.grant_permissions(["camera"], origin=address)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(A_WHILE)
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        if script:
-            page.add_init_script(script)
-        page.goto(address.replace("127.0.0.1", host) + path)
+    def open_page(path: str = "", host: str = "127.0.0.1"):
+        page = tab("en-US")
+        page.goto(panels.replace("127.0.0.1", host) + path)
         page.locator(".webcam .switch").nth(2).wait_for()
         return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert troubles == []
+    return open_page
 
 
 def hold_button(page, name: str = "cat"):
@@ -211,8 +181,6 @@ def wait_for_page_to_know(page) -> int:
 
 
 class TestInTheBrowser:
-    pytestmark = browser
-
     def test_holding_the_button_for_a_second_takes_about_ten_photos(self, visit):
         page = visit()
         page.locator(".webcam .switch").first.click()
@@ -308,23 +276,22 @@ class TestInTheBrowser:
         page.locator(".webcam .switch").first.click()
         page.get_by_text("only to pages on localhost or with HTTPS").wait_for()
 
-    @pytest.mark.parametrize(
-        ("error", "sentence"),
-        [
-            ("NotAllowedError", "was not allowed to use the camera"),
-            ("NotFoundError", "There is no camera"),
-            ("NotReadableError", "perhaps another program has it"),
-            ("UnheardOfError", "could not be turned on"),
-        ],
-    )
-    def test_a_camera_that_cannot_be_had_is_explained(self, visit, error, sentence):
-        page = visit(
-            script="navigator.mediaDevices.getUserMedia = () => "
-            f"Promise.reject(new DOMException('no', '{error}'))"
-        )
-        page.locator(".webcam .switch").first.click()
-        page.get_by_text(sentence).wait_for()
-        assert page.get_by_role("button", name="Turn the camera on").count() == 3
+    def test_a_camera_that_cannot_be_had_is_explained(self, visit):
+        page = visit()
+        told = {
+            "NotAllowedError": "was not allowed to use the camera",
+            "NotFoundError": "There is no camera",
+            "NotReadableError": "perhaps another program has it",
+            "UnheardOfError": "could not be turned on",
+        }
+        for error, sentence in told.items():
+            page.evaluate(
+                "navigator.mediaDevices.getUserMedia = () => "
+                f"Promise.reject(new DOMException('no', '{error}'))"
+            )
+            page.locator(".webcam .switch").first.click()
+            page.get_by_text(sentence).wait_for()
+            assert page.get_by_role("button", name="Turn the camera on").count() == 3
 
 
 def test_each_hold_of_the_button_is_a_take_of_its_own():
