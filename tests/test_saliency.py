@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from core import photos
-from core.features import saliency
+from core.features import mosaic, saliency
 from core.features.saliency import METHODS, area_under, deletion_curve, explain, grad_cam
 from core.predictions import top
 from core.steps import finish
@@ -170,3 +170,44 @@ def test_an_exception_in_the_middle_leaves_no_hooks(lite0, dalmatian, monkeypatc
     assert hooks_of(lite0) == 0
     monkeypatch.undo()
     assert grad_cam(lite0, photos.prepare(dalmatian, 224), 251).max() > 0
+
+
+def brightness(found: saliency.Explanation, method: saliency.Method) -> float:
+    """How far the brightest place is lit, on the scale on which it is shown."""
+    return float(found.heats[method].max()) / found.reach[method]
+
+
+def test_a_class_that_is_not_there_stays_dim(lite0, dalmatian):
+    """Measured with Grad-CAM: dalmatian 1, Great Dane 0.67, airliner 0.22."""
+    seen, absent = (next(explain(lite0, dalmatian, class_id)).result for class_id in (251, 404))
+    assert (seen.is_seen, absent.is_seen) == (True, False)
+    assert seen.answer_id == absent.answer_id == 251
+    assert absent.probability < 0.005
+    assert brightness(seen, "grad_cam") == 1
+    assert brightness(absent, "grad_cam") < 0.5
+
+
+def test_every_method_is_on_the_scale_of_the_answer(tiny, dalmatian):
+    answer = finish(explain(tiny, dalmatian, 0)).answer_id
+    of_answer = finish(explain(tiny, dalmatian, answer))
+    for class_id in {0, 1, 2, 3, 4} - {answer}:
+        found = finish(explain(tiny, dalmatian, class_id))
+        for method in METHODS:
+            greatest = max(float(e.heats[method].max()) for e in (found, of_answer))
+            assert found.reach[method] == pytest.approx(greatest, rel=1e-4)
+            assert found.heats[method].max() <= found.reach[method]
+
+
+def test_asking_about_two_classes_at_once_changes_neither(tiny, dalmatian):
+    picture = photos.prepare(dalmatian, 16)
+    alone = [list(saliency._occlusion(tiny, picture, (i,)))[-1][0] for i in (1, 3)]
+    for one, both in zip(alone, list(saliency._occlusion(tiny, picture, (1, 3)))[-1], strict=True):
+        assert np.allclose(one, both, atol=1e-6)
+
+
+def test_a_heat_map_is_lit_as_far_as_its_scale_says():
+    seen = np.zeros((8, 8, 3), np.uint8)
+    heat = np.ones((8, 8), np.float32)
+    full, dim = (mosaic.heat(heat, seen, reach) for reach in (None, 10.0))
+    assert dim.astype(float).mean() < 0.5 * full.mean()
+    assert np.array_equal(full, mosaic.heat(heat, seen, 1.0))

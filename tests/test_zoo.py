@@ -485,3 +485,32 @@ def test_same_padding_without_a_copy_is_timms(side, kernel, groups):
     assert torch.allclose(ours, timms, atol=1e-5)
     slopes = [torch.autograd.grad(out.square().sum(), maps)[0] for out in (ours, timms)]
     assert torch.allclose(*slopes, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("names", "meant"),
+    [
+        (("1", "2", "3"), {"1": 0, "2": 1, "3": 2, " 2 ": 1, "0": 0, "01": 0}),
+        (("01", "02", "10"), {"1": 0, "01": 0, "2": 1, "10": 2, "0": 0}),
+        (("cat", "1.0", "-1", "7"), {"1.0": 1, "-1": 2, "7": 3, "0": 0, "1": 1}),
+        (("1", "01"), {"1": 0, "01": 1}),
+        (("Cat", "cat", "dog"), {"Cat": 0, "cat": 1, "DOG": 2, "2": 2}),
+        (("0", "1", "2", "3"), {"0": 0, "3": 3}),
+        (("cão", "gato"), {"ca\u0303o": 0, "CÃO": 0, "1": 1}),
+    ],
+    ids=str,
+)
+def test_a_name_wins_over_a_number(names, meant):
+    labels = Labels(names)
+    assert {said: labels.find(said) for said in meant} == meant
+
+
+@pytest.mark.parametrize("said", ["4", "-2", "1.5", "9" * 5000, "²"])
+def test_a_number_that_is_neither_a_name_nor_a_class_is_refused(said):
+    with pytest.raises(Problem, match="no class called"):
+        Labels(["1", "2", "3"]).find(said)
+
+
+def test_names_that_are_numbers_are_listed_without_others_beside_them():
+    with pytest.raises(Problem, match=r"The nearest are: 1; 2; 3\."):
+        Labels(["1", "2", "3"]).find("7")

@@ -184,15 +184,16 @@ def patches(filters: NDArray[np.float32], *, cell: int = 64, gap: int = 3) -> Pi
     return picture
 
 
-def heat(shares: NDArray[np.float32], seen: Pixels) -> Pixels:
+def heat(shares: NDArray[np.float32], seen: Pixels, reach: float | None = None) -> Pixels:
     """Lay a heat map over the photo, smoothly enlarged: dim where little, lit where much.
 
     Args:
         shares: (h, w), at least 0, in any unit.
         seen: the photo as the network sees it, (H, W, 3).
+        reach: what is fully lit, at least the greatest of the shares; None for just that.
     """
     height, width, _ = seen.shape
-    stretched = shares / (shares.max() or 1)
+    stretched = shares / ((shares.max() if reach is None else reach) or 1)
     light = Image.fromarray((stretched * 255).astype(np.uint8))
     light = light.resize((width, height), Image.Resampling.BICUBIC)
     colours = _colours(_VIRIDIS)[np.asarray(light)]

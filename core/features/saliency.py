@@ -6,8 +6,9 @@ for step in explain(classifier, photo, class_id=285):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -36,6 +37,8 @@ _PIECES, _STEPS_A_PIECE = 4, 6
 _WINDOW_SHARE, _STRIDE_SHARE = 1 / 5, 1 / 10
 """Side of the grey patch and how far it is moved, as shares of the photo's side."""
 _AT_ONCE = 8
+_SEEN = 0.005
+"""The probability from which on a class may be said to be seen."""
 
 Heat = NDArray[np.float32]
 """(H, W) at the network's input size, at least 0: how much each pixel speaks for the class."""
@@ -48,10 +51,22 @@ class Explanation:
     Attributes:
         class_id: the class.
         heats: by method, how much each pixel speaks for it; those that are ready.
+        probability: of the class, in [0, 1].
+        answer_id: the class that the network answers with.
+        reach: by method, the greatest value of this heat map and the answer's: on that common
+            scale a class that is not there stays dim, however little speaks for it.
     """
 
     class_id: int
     heats: Mapping[Method, Heat]
+    probability: float
+    answer_id: int
+    reach: Mapping[Method, float]
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the network gives the class a share worth looking for."""
+        return self.class_id == self.answer_id or self.probability >= _SEEN
 
 
 def explain(classifier: Classifier, photo: Image.Image, class_id: int) -> Steps[Explanation]:
@@ -66,22 +81,37 @@ def explain(classifier: Classifier, photo: Image.Image, class_id: int) -> Steps[
         A step per piece of work; the result holds the heat maps that are ready.
     """
     picture = photos.prepare(photo, classifier.input_size).to(classifier.device)
+    probabilities = classifier.probabilities(picture)[0]
+    answer_id = int(probabilities.argmax())
+    classes = tuple(dict.fromkeys((class_id, answer_id)))
     heats: dict[Method, Heat] = {}
+    reach: dict[Method, float] = {}
     done = 0
     total = 1 + _PIECES + len(_places(classifier.input_size))
-    work: dict[Method, Iterator[Heat | None]] = {
-        "grad_cam": iter([grad_cam(classifier, picture, class_id)]),
-        "integrated_gradients": _integrated_gradients(classifier, picture, class_id),
-        "occlusion": _occlusion(classifier, picture, class_id),
+    work: dict[Method, Iterator[tuple[Heat, ...] | None]] = {
+        "grad_cam": iter([tuple(grad_cam(classifier, picture, c) for c in classes)]),
+        "integrated_gradients": _together(
+            [_integrated_gradients(classifier, picture, c) for c in classes]
+        ),
+        "occlusion": _occlusion(classifier, picture, classes),
     }
     for method, pieces in work.items():
-        for heat in pieces:
+        for found in pieces:
             done += 1
-            if heat is not None:
-                heats[method] = heat
-            yield Step(
-                done, total, phase=METHODS[method], result=Explanation(class_id, dict(heats))
+            if found is not None:
+                heats[method] = found[0]
+                reach[method] = max(float(heat.max()) for heat in found)
+            result = Explanation(
+                class_id, dict(heats), float(probabilities[class_id]), answer_id, dict(reach)
             )
+            yield Step(done, total, phase=METHODS[method], result=result)
+
+
+def _together(works: Sequence[Iterator[Heat | None]]) -> Iterator[tuple[Heat, ...] | None]:
+    """Give the heat maps of several classes, once all of them are ready."""
+    for heats in zip(*works, strict=True):
+        ready = tuple(heat for heat in heats if heat is not None)
+        yield ready or None
 
 
 def grad_cam(classifier: Classifier, picture: torch.Tensor, class_id: int) -> Heat:
@@ -166,9 +196,9 @@ def _places(size: int) -> list[int]:
 
 
 def _occlusion(
-    classifier: Classifier, picture: torch.Tensor, class_id: int
-) -> Iterator[Heat | None]:
-    """How much the class's logit falls when a grey patch covers a place, row of patches by row.
+    classifier: Classifier, picture: torch.Tensor, class_ids: Sequence[int]
+) -> Iterator[tuple[Heat, ...] | None]:
+    """How much each class's logit falls when a grey patch covers a place, row of patches by row.
 
     Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014.
     """
@@ -176,32 +206,43 @@ def _occlusion(
 
     size = classifier.input_size
     window, stride = round(size * _WINDOW_SHARE), round(size * _STRIDE_SHARE)
-    total, count = torch.zeros(size, size), torch.zeros(size, 1)
+    totals, count = torch.zeros(len(class_ids), size, size), torch.zeros(size, 1)
     places = _places(size)
     for top in places:
         rows = slice(top, top + window)
+        answers: list[torch.Tensor] = []
 
-        def logits(band: torch.Tensor, rows: slice = rows) -> torch.Tensor:
+        def logits(
+            band: torch.Tensor, rows: slice = rows, answers: list[torch.Tensor] = answers
+        ) -> torch.Tensor:
             whole = picture.repeat(len(band), 1, 1, 1)
             whole[:, :, rows] = band
-            return classifier(whole)
+            answers.append(classifier(whole))
+            return answers[-1]
 
-        with torch.no_grad():
-            drop = Occlusion(logits).attribute(
-                picture[:, :, rows],
-                sliding_window_shapes=(3, window, window),
-                strides=(3, window, stride),
-                baselines=_GREY,
-                target=class_id,
-                perturbations_per_eval=_AT_ONCE,
-            )
-        total[rows] += drop[0].mean(dim=0).cpu()
+        ask: Callable[[torch.Tensor], torch.Tensor] = logits
+        for number, class_id in enumerate(class_ids):
+            with torch.no_grad():
+                drop = Occlusion(ask).attribute(
+                    picture[:, :, rows],
+                    sliding_window_shapes=(3, window, window),
+                    strides=(3, window, stride),
+                    baselines=_GREY,
+                    target=class_id,
+                    perturbations_per_eval=_AT_ONCE,
+                )
+            totals[number, rows] += drop[0].mean(dim=0).cpu()
+            # captum asks of all classes for the same pictures, in the same order.
+            ask = partial(_again, iter(answers[:]))
         count[rows] += 1
         if top == places[-1]:
-            heat: Heat = (total / count).relu().numpy()
-            yield heat
+            yield tuple(heat.numpy() for heat in (totals / count).relu())
         else:
             yield None
+
+
+def _again(answers: Iterator[torch.Tensor], _: torch.Tensor) -> torch.Tensor:
+    return next(answers)
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from core.zoo.classifier import Classifier
 from pages.kit import layout, pickers, save, session
 from pages.kit import maps as maps_kit
 from pages.kit.follow import follow
-from pages.kit.language import class_name, plain, t
+from pages.kit.language import class_name, percent, plain, t
 
 _IDEAS: dict[Method, str] = {
     "grad_cam": N_("Which places of the last layer speak for the class"),
@@ -47,7 +47,6 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
 
 def _show(snapshot: Snapshot, classifier: Classifier, seen: Pixels) -> None:
     found = snapshot.step.result if snapshot.step else None
-    heats = found.heats if isinstance(found, Explanation) else {}
     columns = st.container(key="maps_row_where").columns(1 + len(METHODS), gap="small")
     with columns[0]:
         layout.label(t("The photo"))
@@ -55,20 +54,46 @@ def _show(snapshot: Snapshot, classifier: Classifier, seen: Pixels) -> None:
     for column, (method, name) in zip(columns[1:], METHODS.items(), strict=True):
         with column:
             layout.label(t(name))
-            if method not in heats:
+            if not isinstance(found, Explanation) or method not in found.heats:
                 st.caption(t("… is being computed"))
                 continue
-            picture = mosaic.heat(heats[method], seen)
+            lit = partial(mosaic.heat, found.heats[method], seen, found.reach[method])
+            picture = lit()
             layout.picture(picture, t(_IDEAS[method]), t(name))
             if snapshot.state.is_end:
                 name_of_file = f"{method}-{classifier.provenance.network}"
-                save.png(
-                    partial(mosaic.heat, heats[method], seen), name_of_file, f"maps_where_{method}"
-                )
+                save.png(lit, name_of_file, f"maps_where_{method}")
     if isinstance(found, Explanation) and snapshot.state.is_end:
+        _say_on_what_scale(found, classifier)
         st.caption(
             t(
                 "Yellow speaks for **{name}**, dark does not matter or speaks against it. The methods ask different questions, so they need not agree.",
                 name=plain(class_name(classifier.labels[found.class_id])),
             )
+        )
+
+
+def _say_on_what_scale(found: Explanation, classifier: Classifier) -> None:
+    """Say that a class is not there, or that its maps are on the scale of the answer's."""
+    if found.class_id == found.answer_id:
+        return
+    names = {
+        "name": plain(class_name(classifier.labels[found.class_id])),
+        "answer": plain(class_name(classifier.labels[found.answer_id])),
+        "share": percent(found.probability, 1),
+    }
+    if found.is_seen:
+        st.caption(
+            t(
+                "The network gives **{name}** {share}. Its maps are on the scale of those of **{answer}**, the answer.",
+                **names,
+            )
+        )
+    else:
+        st.info(
+            t(
+                "Nothing here speaks for **{name}** ({share}): what still shines speaks more for other classes. The maps are on the scale of those of **{answer}**, the answer.",
+                **names,
+            ),
+            icon=":material/visibility_off:",
         )
