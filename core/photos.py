@@ -202,7 +202,7 @@ def _what_arrived(parts: anatomy.Parts, format: str, name: str) -> Image.Image:
         if 2 * arrived < opened.height:
             raise Problem(
                 N_(
-                    "{file} is cut off: only {percent} % of the picture arrived. Copy or download it again."
+                    "{file} is damaged or cut off: only {percent} % of the picture arrived. Copy or download it again."
                 ),
                 file=name,
                 percent=100 * arrived // opened.height,

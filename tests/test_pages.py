@@ -284,7 +284,7 @@ def test_an_uploaded_photo_is_used_and_a_broken_one_changes_nothing(visit):
     assert shown_picture(app)[100, 100, 0] > 150 > shown_picture(app)[100, 100, 1]
     upload = app.sidebar.file_uploader(key="photo_upload")
     upload.set_value(("<b>not</b>.jpg", b"<svg onload=alert(1)>", "image/jpeg")).run()
-    assert "is not a picture that can be read here" in all_text(app)
+    assert "is an SVG drawing" in all_text(app)
     assert "<b>" not in all_text(app)
     assert shown_picture(app)[100, 100, 0] > 150
 

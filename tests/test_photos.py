@@ -79,7 +79,7 @@ def test_an_empty_file_is_refused_by_name():
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
 def test_a_photo_of_which_hardly_anything_arrived_is_refused(format, share, small):
     whole = encoded(small, format)
-    with pytest.raises(Problem, match=r"cat\.jpg is (damaged or cut off|cut off|not a picture)"):
+    with pytest.raises(Problem, match=r"cat\.jpg is (damaged or cut off|not a picture)"):
         photos.decode(whole[: int(share * len(whole))], "cat.jpg")
 
 
@@ -386,7 +386,7 @@ def test_what_arrived_of_a_photo_is_read(format, progressive, small):
 
 def test_a_cut_off_photo_says_how_much_of_it_arrived(small):
     data = encoded(small, "BMP")
-    with pytest.raises(Problem, match=r"cut off: only (19|20) % of the picture arrived"):
+    with pytest.raises(Problem, match=r"damaged or cut off: only (19|20) % of the picture arrived"):
         photos.decode(data[: len(data) // 5], "cat.bmp")
 
 
