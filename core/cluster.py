@@ -226,7 +226,7 @@ class _Errand:
         from ray.exceptions import RayError
 
         _workers().release(self.worker, self._person)
-        if self._is_over:
+        if self._is_over or not ray.is_initialized():  # it is not when the program ends
             return
         left = self.worker.drop.options(concurrency_group="control").remote(self._name)
         if self._has_begun and self._state is not None:

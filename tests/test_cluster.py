@@ -86,6 +86,15 @@ def two_nodes(tmp_path_factory):
         made.shutdown()
 
 
+@pytest.fixture(autouse=True)
+def one_core():
+    """What is small is quicker alone than where other programs want the same cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def turns():
     made = Scheduler()
