@@ -19,7 +19,7 @@ from pages.kit.streamlit_internals import is_removed, is_upload
 if TYPE_CHECKING:
     from pages.kit.streamlit_internals import UploadedFile
 
-Changed = Callable[[Sequence[UploadedFile]], None]
+Changed = Callable[[Sequence["UploadedFile"]], None]
 """Told of the files that there are now, when the visitor has given or removed some."""
 
 
