@@ -105,7 +105,7 @@ def test_a_file_that_is_let_go_of_takes_no_room_any_more(monkeypatch):
     class Context:
         session_id, uploaded_file_mgr = "visitor", manager
 
-    monkeypatch.setattr(uploads, "get_script_run_ctx", Context)
+    monkeypatch.setattr("streamlit.runtime.scriptrunner.get_script_run_ctx", Context)
     uploads.remove(UploadedFile(record, FileURLs()))
     assert manager.get_files("visitor", ["id"]) == []
 
