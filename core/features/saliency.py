@@ -7,7 +7,7 @@ for step in explain(classifier, photo, class_id=285):
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Literal
@@ -53,8 +53,9 @@ class Explanation:
         heats: by method, how much each pixel speaks for it; those that are ready.
         probability: of the class, in [0, 1].
         answer_id: the class that the network answers with.
-        reach: by method, the greatest value of this heat map and the answer's: on that common
-            scale a class that is not there stays dim, however little speaks for it.
+        reach: by method, what is fully lit: the greatest value of this heat map and the
+            answer's. Of a class that is not seen, more, as many times as the answer is more
+            probable, so that its map stays dark: something in a photo always raises its logit.
     """
 
     class_id: int
@@ -82,7 +83,7 @@ def explain(classifier: Classifier, photo: Image.Image, class_id: int) -> Steps[
     """
     picture = photos.prepare(photo, classifier.input_size).to(classifier.device)
     probabilities = classifier.probabilities(picture)[0]
-    answer_id = int(probabilities.argmax())
+    answer_id, probability = int(probabilities.argmax()), float(probabilities[class_id])
     classes = tuple(dict.fromkeys((class_id, answer_id)))
     heats: dict[Method, Heat] = {}
     reach: dict[Method, float] = {}
@@ -101,9 +102,10 @@ def explain(classifier: Classifier, photo: Image.Image, class_id: int) -> Steps[
             if found is not None:
                 heats[method] = found[0]
                 reach[method] = max(float(heat.max()) for heat in found)
-            result = Explanation(
-                class_id, dict(heats), float(probabilities[class_id]), answer_id, dict(reach)
-            )
+            result = Explanation(class_id, dict(heats), probability, answer_id, dict(reach))
+            if not result.is_seen:
+                times = float(probabilities[answer_id]) / max(probability, 1e-9)
+                result = replace(result, reach={m: times * most for m, most in reach.items()})
             yield Step(done, total, phase=METHODS[method], result=result)
 
 

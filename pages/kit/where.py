@@ -64,36 +64,35 @@ def _show(snapshot: Snapshot, classifier: Classifier, seen: Pixels) -> None:
                 name_of_file = f"{method}-{classifier.provenance.network}"
                 save.png(lit, name_of_file, f"maps_where_{method}")
     if isinstance(found, Explanation) and snapshot.state.is_end:
-        _say_on_what_scale(found, classifier)
-        st.caption(
-            t(
-                "Yellow speaks for **{name}**, dark does not matter or speaks against it. The methods ask different questions, so they need not agree.",
-                name=plain(class_name(classifier.labels[found.class_id])),
-            )
-        )
+        _say_what_is_seen(found, classifier)
 
 
-def _say_on_what_scale(found: Explanation, classifier: Classifier) -> None:
-    """Say that a class is not there, or that its maps are on the scale of the answer's."""
-    if found.class_id == found.answer_id:
-        return
+def _say_what_is_seen(found: Explanation, classifier: Classifier) -> None:
+    """Say how the maps are read, or that there is nothing to be read in them."""
     names = {
         "name": plain(class_name(classifier.labels[found.class_id])),
         "answer": plain(class_name(classifier.labels[found.answer_id])),
         "share": percent(found.probability, 1),
     }
-    if found.is_seen:
+    if not found.is_seen:
+        st.info(
+            t(
+                "Nothing here speaks for **{name}** ({share}), so the maps stay dark. The answer is **{answer}**.",
+                **names,
+            ),
+            icon=":material/visibility_off:",
+        )
+        return
+    st.caption(
+        t(
+            "Yellow speaks for **{name}**, dark does not matter or speaks against it. The methods ask different questions, so they need not agree.",
+            name=names["name"],
+        )
+    )
+    if found.class_id != found.answer_id:
         st.caption(
             t(
                 "The network gives **{name}** {share}. Its maps are on the scale of those of **{answer}**, the answer.",
                 **names,
             )
-        )
-    else:
-        st.info(
-            t(
-                "Nothing here speaks for **{name}** ({share}): what still shines speaks more for other classes. The maps are on the scale of those of **{answer}**, the answer.",
-                **names,
-            ),
-            icon=":material/visibility_off:",
         )
