@@ -32,12 +32,28 @@ DATA_VARIABLE = "IDEALCAT_TEST_DATA"
 collect_ignore = ["webcam_page.py"]  # a page for Streamlit to serve, not a module of tests
 
 
+# Tests may run in several processes. Where PyTorch's threads want more cores than there are, they
+# spin for each other, and everything takes ten times as long.
+torch.set_num_threads(1)
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser."""
+    """Mark what needs a browser, and divide the tests among processes.
+
+    All that needs a browser goes to one process, which begins with it, since it takes the longest.
+    Tests of a module stay together, for what they share.
+    """
+
+    def needs_browser(item: pytest.Item) -> bool:
+        return "chromium" in getattr(item, "fixturenames", ())
+
     for item in items:
-        if "chromium" in getattr(item, "fixturenames", ()):
+        if needs_browser(item):
             item.add_marker("browser")
+        group = "browser" if needs_browser(item) else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: not needs_browser(item))
 
 
 @pytest.fixture(autouse=True)

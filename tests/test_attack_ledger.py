@@ -41,7 +41,7 @@ def test_a_row_tells_what_the_saved_file_gives(lite0, found):
     assert row.success
     assert row.survives.png
     assert row.after[0].class_id == TABBY
-    assert row.after[0].probability == pytest.approx(float(probabilities[TABBY]), abs=1e-6)
+    assert row.after[0].probability == pytest.approx(float(probabilities[TABBY]), abs=1e-3)
     assert row.before[0].class_name == "dalmatian"
     assert len(row.before) == len(row.after) == 5
     assert row.linf <= 4
@@ -76,7 +76,7 @@ def test_transfer_tells_what_the_other_network_says_of_the_saved_picture(found):
     )[0]
     assert other.network == "efficientnet_lite1"
     assert other.after.class_id == int(seen.argmax())
-    assert other.wanted == pytest.approx(float(seen[TABBY]), abs=1e-6)
+    assert other.wanted == pytest.approx(float(seen[TABBY]), abs=1e-3)
     assert other.fooled == (other.after.class_id == TABBY)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 import zipfile
@@ -493,14 +494,13 @@ def test_the_program_prints_its_answer_and_ends_with_0():
     assert len(json.loads(done.stdout)["models"]) == len(catalogue.ENTRIES)
 
 
-def test_the_program_ends_with_2_and_one_line_where_something_is_wrong(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "core", "classify", str(tmp_path / "nowhere.jpg")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines() == [
-        f"core: {tmp_path / 'nowhere.jpg'} cannot be read: No such file or directory."
-    ]
+def test_the_program_ends_with_2_and_one_line_where_something_is_wrong(
+    tmp_path, monkeypatch, capsys
+):
+    nowhere = str(tmp_path / "nowhere.jpg")
+    monkeypatch.setattr(sys, "argv", ["core", "classify", nowhere])
+    with pytest.raises(SystemExit) as end:  # run in this program: another has to import all again
+        runpy.run_path(str(ROOT / "core" / "__main__.py"), run_name="__main__")
+    said = capsys.readouterr()
+    assert (end.value.code, said.out) == (2, "")
+    assert said.err.splitlines() == [f"core: {nowhere} cannot be read: No such file or directory."]

