@@ -10,9 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from core import __main__ as command_line
+from core.problem import Problem
+from core.training.descent import Examples, Group, Tricks, descend
 from core.zoo import loading
 
 NEVER = ("-1", "nan", "inf")
@@ -162,6 +165,22 @@ def test_numbers_that_json_has_no_word_for_become_null(monkeypatch, capsys):
     code, out, _ = end_of(["models"], capsys)
     assert code == 0
     assert json.loads(out) == {"a": None, "b": [{"c": None, "d": 1.5}], "e": [None, 2]}
+
+
+def test_a_training_that_goes_astray_is_no_network_but_a_sentence():
+    weight = torch.nn.Parameter(torch.zeros(2, 3))
+    examples = Examples.of(torch.full((4, 3), 1e30), torch.tensor([0, 1, 0, 1]))
+    steps = descend(
+        lambda inputs: inputs @ weight.T,
+        [Group((weight,), 100.0)],
+        examples,
+        Tricks(optimiser="sgd"),
+        epochs=5,
+        batch=3,
+        seed=0,
+    )
+    with pytest.raises(Problem, match="smaller learning rate"):
+        list(steps)
 
 
 @pytest.mark.parametrize(

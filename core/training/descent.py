@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from core.problem import N_, check_range
+from core.problem import N_, Problem, check_range
 
 OptimiserName = Literal["adam", "momentum", "sgd"]
 ScheduleName = Literal["cosine", "constant", "warm-up"]
@@ -142,6 +142,9 @@ def descend(
 
     Yields:
         After each batch. Nothing keeps the weights of the best epoch here.
+
+    Raises:
+        Problem: the loss is infinite, or no number.
     """
     generator = torch.Generator().manual_seed(seed)
     count = len(examples.labels)
@@ -153,6 +156,12 @@ def descend(
         for done, chosen in enumerate(torch.split(order, batch), start=1):
             inputs = examples.draw(chosen, generator)
             loss = learn(model, inputs, examples.labels[chosen], optimiser, tricks, count)
+            if not math.isfinite(loss):
+                raise Problem(
+                    N_(
+                        "The training went astray: its loss is no number any more. Choose a smaller learning rate."
+                    )
+                )
             rate.step()
             yield Batch(epoch, done, total, loss)
 
