@@ -26,9 +26,9 @@ translations: .venv/dev  # collect new texts into the catalogues
 	$(BIN)/pybabel extract -F assets/locale/babel.cfg -k t -k Problem -k N_ --no-location --sort-output -o assets/locale/messages.pot .
 	$(BIN)/pybabel update -i assets/locale/messages.pot -d assets/locale --no-fuzzy-matching
 
-.venv/app: requirements.txt install.py
+.venv/app: requirements.txt core/install.py
 	$(PYTHON) -m venv .venv
-	$(BIN)/python install.py
+	$(BIN)/python -m core.install
 	touch $@
 
 .venv/dev: .venv/app requirements-dev.txt

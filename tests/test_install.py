@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-import install
+from core import install
 
 
 @pytest.fixture

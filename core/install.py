@@ -1,4 +1,4 @@
-"""Install what the app needs into the Python that runs this: `.venv/bin/python install.py`.
+"""Install what the app needs into the Python that runs this: `.venv/bin/python -m core.install`.
 
 On Linux, pip takes the build of PyTorch that brings NVIDIA's libraries along. Where there is no
 NVIDIA GPU this takes the build without them, a tenth of the download, if its index can be reached.
@@ -17,7 +17,7 @@ import urllib.request
 from importlib import metadata
 from pathlib import Path
 
-REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
 CPU_BUILDS = "https://download.pytorch.org/whl/cpu"
 SECONDS = 5.0
 """How long the index may take to answer."""
