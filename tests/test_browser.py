@@ -65,8 +65,7 @@ def test_the_ideal_siamese_cat_grows_before_the_eyes(browse):
 
 
 def test_a_drawing_can_be_scrubbed_through_and_gone_on_with(browse):
-    page = browse("ideal_class")
-    set_steps(page, 20)
+    page = browse("ideal_class?steps=20")
     page.get_by_role("button", name="Draw").click()
     slider = page.get_by_role("slider", name="Time-lapse")
     slider.wait_for()
@@ -86,9 +85,10 @@ def test_a_drawing_can_be_scrubbed_through_and_gone_on_with(browse):
 
 
 def test_a_dropped_in_picture_draws_itself_again(browse, tmp_path):
-    page = browse("ideal_class")
+    from playwright.sync_api import expect
+
+    page = browse("ideal_class?steps=10")
     page.get_by_role("button", name="zebra").click()
-    set_steps(page, 10)
     page.get_by_role("button", name="Draw").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download PNG").click()
@@ -104,7 +104,7 @@ def test_a_dropped_in_picture_draws_itself_again(browse, tmp_path):
     another.get_by_text("is damaged or cut off").wait_for()
     inputs.set_input_files(str(picture))
     another.get_by_text("The dials stand as for your picture").wait_for()
-    assert another.get_by_label("Steps", exact=True).input_value() == "10"
+    expect(another.get_by_label("Steps", exact=True)).to_have_value("10")
     another.locator(".st-key-ideal_start button").click()
     another.get_by_text("Identical, pixel for pixel").wait_for()
 
@@ -121,18 +121,8 @@ def test_the_lesson_shows_noise_and_shapes_side_by_side(browse):
     assert page.get_by_text("EfficientNet-Lite1:").count() >= 2
 
 
-def set_steps(page, count: int) -> None:
-    steps = page.get_by_label("Steps", exact=True)
-    steps.fill(str(count))
-    steps.press("Enter")
-    page.wait_for_timeout(300)
-
-
 def test_a_run_stops_and_keeps_what_is_there(browse):
-    page = browse("ideal_class")
-    steps = page.get_by_label("Steps", exact=True)
-    steps.fill("2000")
-    steps.press("Enter")
+    page = browse("ideal_class?steps=2000")
     page.get_by_role("button", name="Draw").click()
     page.get_by_text(re.compile(r"^\d+ of 2000 steps · \d+ s left")).wait_for()
     page.get_by_role("button", name="Stop run").click()
@@ -144,10 +134,7 @@ def test_a_run_stops_and_keeps_what_is_there(browse):
 
 
 def test_a_run_goes_on_while_another_page_is_looked_at(browse):
-    page = browse("ideal_class")
-    steps = page.get_by_label("Steps", exact=True)
-    steps.fill("96")
-    steps.press("Enter")
+    page = browse("ideal_class?steps=96")
     page.get_by_role("button", name="Draw").click()
     page.get_by_text(re.compile(r"^\d+ of 96 steps")).wait_for()
     page.get_by_role("link", name="Feature maps").first.click()
@@ -206,6 +193,8 @@ def test_the_app_speaks_the_language_of_the_browser_and_can_be_switched(browse):
 
 
 def test_a_translated_choice_survives_a_change_of_language(browse):
+    from playwright.sync_api import expect
+
     page = browse("ideal_class")
     page.get_by_text("More dials").click()
     page.get_by_role("radio", name="As in the lesson").click()
@@ -215,7 +204,7 @@ def test_a_translated_choice_survives_a_change_of_language(browse):
     page.get_by_text("2.000", exact=True).first.wait_for()
     page.get_by_role("spinbutton", name="Passos").fill("100")
     page.get_by_role("spinbutton", name="Passos").press("Enter")
-    page.wait_for_timeout(500)
     page.get_by_text("Mais ajustes").click()
-    assert page.get_by_role("radio", name="Como na aula").is_checked()
-    assert page.get_by_text("2.000", exact=True).first.is_visible()
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+    expect(page.get_by_role("radio", name="Como na aula")).to_be_checked()
+    expect(page.get_by_text("2.000", exact=True).first).to_be_visible()
