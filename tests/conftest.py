@@ -56,6 +56,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not needs_browser(item))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """See that pytest-xdist has taken the groups over: without them each process has a browser."""
+    if session.config.getoption("loadgroup", False):
+        ungrouped = [item.nodeid for item in session.items if "@" not in item.nodeid]
+        assert not ungrouped, (
+            "this pytest-xdist does not know this pytest; see requirements-dev.txt"
+        )
+
+
 @pytest.fixture(autouse=True)
 def torch_home(tmp_path, monkeypatch) -> Path:
     """An empty torch cache: what the machine has downloaded before must not change a test."""
