@@ -90,6 +90,7 @@ def _open(request: urllib.request.Request) -> HTTPResponse:
     try:
         opened: HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
+        error.close()  # it is the answer, too, and holds the connection
         if error.code != 416:  # the partial file is longer than the server's: begin anew
             raise
         request.remove_header("Range")
