@@ -114,6 +114,7 @@ def _open(request: urllib.request.Request) -> HTTPResponse:
     try:
         return _asked(request)
     except urllib.error.HTTPError as error:
+        error.close()  # it is the answer, too, and holds the connection
         if error.code != 416:  # the partial file is longer than the server's: begin anew
             raise
         request.remove_header("Range")

@@ -19,7 +19,7 @@ import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -93,11 +93,14 @@ class Visit:
     """A visitor's session, over Streamlit's own protocol; `cookie` is what the browser sends."""
 
     def __init__(self, url: str, cookie: str = "") -> None:
-        self._socket = connect(
-            url.replace("http", "ws", 1) + "/_stcore/stream",
-            subprotocols=["streamlit"],
-            additional_headers={"Cookie": cookie} if cookie else {},
-            max_size=None,
+        self._open = ExitStack()
+        self._socket = self._open.enter_context(
+            connect(
+                url.replace("http", "ws", 1) + "/_stcore/stream",
+                subprotocols=["streamlit"],
+                additional_headers={"Cookie": cookie} if cookie else {},
+                max_size=None,
+            )
         )
         self.session = ""
 
@@ -124,7 +127,7 @@ class Visit:
                 return "\n".join(texts), navigated
 
     def close(self) -> None:
-        self._socket.close()
+        self._open.close()
 
 
 class Server:
