@@ -286,8 +286,9 @@ class TestInTheBrowser:
         }
         for error, sentence in told.items():
             page.evaluate(
-                "navigator.mediaDevices.getUserMedia = () => "
-                f"Promise.reject(new DOMException('no', '{error}'))"
+                "name => { navigator.mediaDevices.getUserMedia ="
+                " () => Promise.reject(new DOMException('no', name)); }",
+                error,
             )
             page.locator(".webcam .switch").first.click()
             page.get_by_text(sentence).wait_for()
