@@ -69,7 +69,7 @@ def test_a_head_on_vgg_goes_out_in_what_comes_back(monkeypatch):
         # Its numbers do not matter, and drawing 138 million of them takes seconds.
         monkeypatch.setattr(torch.nn.init, draw, lambda tensor, *_, **__: tensor)
     vgg = loading.untrained("vgg16", 0)
-    vgg = vgg._like(provenance=replace(vgg.provenance, body=""))  # as if it were the catalogue's
+    vgg = vgg.like(provenance=replace(vgg.provenance, body=""))  # as if it were the catalogue's
     mine = trained(vgg)
     assert not bundle.holds_onnx(mine.classifier)
     archive = bundle.write(mine)

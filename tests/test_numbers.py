@@ -69,7 +69,7 @@ def photo_folder(tmp_path):
 def quick(tiny, monkeypatch):
     """A tiny network in place of the built-in ones: what it says does not matter here."""
     origin = replace(tiny.provenance, network="efficientnet_lite0")
-    small = tiny._like(name="efficientnet_lite0", provenance=origin)
+    small = tiny.like(name="efficientnet_lite0", provenance=origin)
     monkeypatch.setattr(loading, "shared", lambda name: small)
     monkeypatch.setattr(loading, "load", lambda name, trainable=False: small)
 

@@ -157,8 +157,10 @@ def panels(tmp_path_factory) -> str:
 def visit(panels, tab):
     """Open the panels' page as a new visitor."""
 
-    def open_page(path: str = "", host: str = "127.0.0.1"):
+    def open_page(path: str = "", host: str = "127.0.0.1", script: str = ""):
         page = tab("en-US")
+        if script:
+            page.add_init_script(script)
         page.goto(panels.replace("127.0.0.1", host) + path)
         page.locator(".webcam .switch").nth(2).wait_for()
         return page
