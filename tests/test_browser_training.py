@@ -33,11 +33,16 @@ def test_two_classes_of_files_become_a_network_that_goes_home_comes_back_and_is_
     page = browse("fine_tuning")
     page.get_by_text("Your photos", exact=True).click()
     expect(page.get_by_text("Add photos of at least two classes first.")).to_be_visible()
-    for i, (name, sample) in enumerate((("fur 🐈", "cat"), ("metal/paint", "car"))):
+    classes = (("fur 🐈", "cat"), ("metal/paint", "car"))
+    for i, (name, _) in enumerate(classes):
         field = page.get_by_label(f"Class {i + 1}", exact=True)
         field.fill(name)
         field.press("Enter")
-        page.locator(f".st-key-train_files_{i} input[type=file]").set_input_files(cut_outs(sample))
+    for i, (_, sample) in enumerate(classes):
+        page.locator("[data-test-script-state=notRunning]").wait_for()  # a run replaces the fields
+        files = page.locator(f".st-key-train_files_{i}")
+        files.locator("input[type=file]").set_input_files(cut_outs(sample))
+        files.get_by_text(re.compile(f"{sample}-\\d+.jpg")).first.wait_for()
     page.locator(".st-key-train_start button:enabled").first.click()
     expect(page.get_by_text(re.compile(r"It learned from 10 photos and gets"))).to_be_visible()
     expect(page.get_by_text("What was taken for what").first).to_be_visible()
