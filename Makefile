@@ -14,7 +14,7 @@ prefetch: .venv/app  # networks and data sets for a class without internet; NAME
 	$(BIN)/python -m core prefetch $(NAMES)
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .
