@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import torch
 from PIL import Image
@@ -18,9 +19,11 @@ from core.limits import LIMITS
 from core.problem import N_, Problem, check_range, check_seed
 from core.steps import Pixels, Step, Steps
 from core.synthesis.canvas import CANVASES, CanvasName
+from core.synthesis.descent import DESCENTS, DescentName, unit
 from core.synthesis.objective import Objective, classes_of, layers_of
 from core.synthesis.regularisers import PENALTIES, batch_norm_prior
-from core.synthesis.view import View
+from core.synthesis.schedule import Moment, Schedule
+from core.synthesis.view import View, disturbed
 from core.zoo.classifier import Classifier, Seen
 
 SIZES = (64, LIMITS.drawing_size)
@@ -28,6 +31,9 @@ STEPS = (1, LIMITS.drawing_steps)
 LEARNING_RATES = (1e-5, 10.0)
 WEIGHTS = (0.0, 1e6)
 MOST_TURNS = 1000
+CLASS_GRADIENT = 1000.0
+"""With relative weights: size of the class's gradient, summed over the numbers of a picture. At a
+weight of as much, total variation pulls at a pixel as hard as the class does."""
 _FROM_ANYWHERE = View(scale=(0.9, 1.6), rotation=8.0, shift=True)
 
 
@@ -47,13 +53,16 @@ class Turn:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a picture is drawn. Weights stand against a loss in nats or logits.
+    """How a picture is drawn.
+
+    Without its last three, which are off unless they are set, it draws as the app did before they
+    came, bit for bit.
 
     Attributes:
         canvas: "pixel", "fourier" or "phase"; see `canvas`.
         size: side of the picture in pixels.
         steps: how many steps of gradient descent.
-        learning_rate: Adam's, in the units of the canvas: brightness, waves or radians.
+        learning_rate: in the units of the canvas: brightness, waves or radians.
         tv: weight of the total variation.
         l2: weight of the distance from mid-grey.
         blur: weight of the fine detail.
@@ -62,6 +71,11 @@ class Settings:
         photo: what the picture starts from: empty for noise, else the name of a photo.
         seed: of all randomness in the run.
         turns: dials that were turned on the way, the earliest first.
+        descent: "adam" or "momentum"; see `descent`.
+        schedule: how the way of drawing changes on the way.
+        relative: whether weights stand against a gradient of the class of always the same size,
+            so that they mean the same for every network and at every step, or against the loss
+            itself, in nats or logits.
     """
 
     canvas: CanvasName = "fourier"
@@ -76,6 +90,9 @@ class Settings:
     photo: str = ""
     seed: int = 0
     turns: tuple[Turn, ...] = ()
+    descent: DescentName = "adam"
+    schedule: Schedule = Schedule()
+    relative: bool = False
 
     def __post_init__(self) -> None:
         """Refuse settings with which no picture can be drawn.
@@ -91,6 +108,8 @@ class Settings:
         check_range(N_("blur weight"), self.blur, *WEIGHTS)
         check_range(N_("batch-norm weight"), self.batch_norm, *WEIGHTS)
         check_seed(self.seed)
+        if self.descent not in get_args(DescentName):
+            raise Problem(N_("There is no descent {name}."), name=self.descent)
         check_range(N_("number of turned dials"), len(self.turns), 0, MOST_TURNS)
         for turn in self.turns:
             check_range(N_("TV weight"), turn.tv, *WEIGHTS)
@@ -166,7 +185,7 @@ class Drawing:
             self._canvas.paint(photos.prepare(photo, settings.size))
         start = self._canvas.parameters.to(classifier.device).requires_grad_()
         self._canvas.parameters = start
-        self._optimiser = torch.optim.Adam([start], lr=settings.learning_rate)
+        self._optimiser = DESCENTS[settings.descent]([start], lr=settings.learning_rate)
         self._norms = classifier.norms if settings.batch_norm else ()
         self._look = classifier.look(
             layers_of(objective),
@@ -199,16 +218,15 @@ class Drawing:
         total = self.done + count
         picture = self._canvas.picture()
         while self.done < total:
-            dials = self._dials()
-            view = self.settings.view.look(picture, self.classifier.input_size, self._generator)
-            seen = self._look(view)
+            dials, now = self._dials(), self.settings.schedule.at(self.done)
+            if now.size < 1:
+                picture = self._canvas.picture(round(now.size * self.settings.size))
+            seen = self._look(self._view(picture, now))
             losses = {N_("class loss"): self.objective.loss(seen)} | self._penalties(
                 picture, seen, dials
             )
-            loss = torch.stack(list(losses.values())).sum()
-            parameters = self._canvas.parameters
-            (parameters.grad,) = torch.autograd.grad(loss, parameters)
-            self._optimiser.param_groups[0]["lr"] = dials.learning_rate
+            self._canvas.parameters.grad = self._gradient(picture, list(losses.values()))
+            self._optimiser.param_groups[0]["lr"] = dials.learning_rate * now.rate
             self._optimiser.step()
             self._canvas.constrain()
             self.done += 1
@@ -224,6 +242,31 @@ class Drawing:
                     pixels, self.classifier.name, self.objective, self.settings, self.done
                 ),
             )
+
+    def _view(self, picture: torch.Tensor, now: Moment) -> torch.Tensor:
+        """Return the picture as the network is shown it this time."""
+        size = round(now.size * self.classifier.input_size)
+        view = self.settings.view.look(picture, size, self._generator)
+        return disturbed(view, noise=now.noise, colour=now.colour, generator=self._generator)
+
+    def _gradient(self, picture: torch.Tensor, losses: list[torch.Tensor]) -> torch.Tensor:
+        """Return the gradient of what is descended, with respect to the canvas.
+
+        Args:
+            picture: what the canvas gave.
+            losses: the terms, that of the class first.
+        """
+        parameters = self._canvas.parameters
+        if self.settings.relative:
+            (of_class,) = torch.autograd.grad(losses[0], picture, retain_graph=True)
+            together = CLASS_GRADIENT / picture.numel() * unit(of_class)
+            rest = torch.stack(losses[1:]).sum()
+            if rest.requires_grad:
+                together += torch.autograd.grad(rest, picture, retain_graph=True)[0]
+            (gradient,) = torch.autograd.grad(picture, parameters, together)
+        else:
+            (gradient,) = torch.autograd.grad(torch.stack(losses).sum(), parameters)
+        return unit(gradient) if self.settings.descent == "momentum" else gradient
 
     def _dials(self) -> Turn:
         """Give the values of the dials for this step, and write down what was turned."""

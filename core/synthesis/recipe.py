@@ -24,6 +24,7 @@ from core.synthesis.objective import (
     Mixture,
     Objective,
 )
+from core.synthesis.schedule import Schedule
 from core.synthesis.view import View
 from core.zoo.classifier import Classifier
 
@@ -158,8 +159,6 @@ def _settings(data: dict[str, Any]) -> Settings:
         raise ValueError("unknown canvas")
     view = data["view"]
     smallest, greatest = view["scale"]
-    if not isinstance(view["shift"], bool):
-        raise TypeError("shift is true or false")
     names = ("learning_rate", "tv", "l2", "blur", "batch_norm")
     return Settings(
         canvas=data["canvas"],
@@ -169,11 +168,25 @@ def _settings(data: dict[str, Any]) -> Settings:
         view=View(
             scale=(_number(smallest), _number(greatest)),
             rotation=_number(view["rotation"]),
-            shift=view["shift"],
+            shift=_switch(view["shift"]),
         ),
         photo=_text(data["photo"]),
         seed=_whole(data["seed"]),
         turns=tuple(_turn(turn) for turn in data["turns"]),
+        # Recipes from before these settings lack them, and draw without what they bring.
+        descent=_text(data.get("descent", "adam")),
+        schedule=_schedule(data["schedule"]) if "schedule" in data else Schedule(),
+        relative=_switch(data.get("relative", False)),
+    )
+
+
+def _schedule(data: dict[str, Any]) -> Schedule:
+    first, last = data["colour"]
+    names = ("coarse", "coarse_size", "noise", "calm", "rate")
+    return Schedule(
+        length=_whole(data["length"]),
+        colour=(_number(first), _number(last)),
+        **{name: _number(data[name]) for name in names},
     )
 
 
@@ -188,6 +201,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_NAME:
         raise TypeError("a short text is needed")
     value.encode()  # half a character, as JSON can spell it, could not be shown
+    return value
+
+
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("true or false is needed")
     return value
 
 

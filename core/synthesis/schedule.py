@@ -1,0 +1,93 @@
+"""How the way of drawing changes from the first step to the last: roughly at first, then finely.
+
+Large shapes come first: the network is shown few pixels, which is quick and leaves it nothing but
+large shapes to look at. Noise and changes of colour keep it from settling on fragments; they fade,
+so that the details come back. At the end the steps grow short, and the picture comes to rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.limits import LIMITS
+from core.problem import N_, check_range
+
+COARSE_SIZES = (0.25, 1.0)
+NOISES = (0.0, 1.0)
+COLOURS = (0.0, 1.0)
+RATES = (1e-3, 1.0)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """How one step is made.
+
+    Attributes:
+        size: share of the usual pixels, along a side, that are painted and shown.
+        noise: standard deviation of the noise on what the network sees.
+        colour: how much its colours change; see `view.disturbed`.
+        rate: by what the learning rate is multiplied.
+    """
+
+    size: float = 1.0
+    noise: float = 0.0
+    colour: float = 0.0
+    rate: float = 1.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Values at the first step and from step `length` on; straight lines between them.
+
+    It has a length of its own, so that a picture does not depend on how many steps are planned:
+    going on stays at the last values.
+
+    Attributes:
+        length: number of steps until everything is at its end; 0 for no change at all.
+        coarse: share of these steps in which only `coarse_size` of the pixels is shown.
+        coarse_size: share of the pixels along a side, of the canvas and of the network's view.
+        noise: standard deviation at the beginning; it is gone at `calm`.
+        colour: strength of the changes of colour at the beginning and at `calm`.
+        calm: share of the steps after which noise and colours are at their end.
+        rate: what is left of the learning rate at the end.
+    """
+
+    length: int = 0
+    coarse: float = 0.0
+    coarse_size: float = 1.0
+    noise: float = 0.0
+    colour: tuple[float, float] = (0.0, 0.0)
+    calm: float = 1.0
+    rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be followed.
+
+        Raises:
+            Problem: a value is out of its range.
+        """
+        check_range(N_("length of the schedule"), self.length, 0, LIMITS.drawing_steps)
+        check_range(N_("share of coarse steps"), self.coarse, 0.0, 1.0)
+        check_range(N_("coarse size"), self.coarse_size, *COARSE_SIZES)
+        check_range(N_("noise"), self.noise, *NOISES)
+        for colour in self.colour:
+            check_range(N_("change of colour"), colour, *COLOURS)
+        check_range(N_("share of disturbed steps"), self.calm, 0.01, 1.0)
+        check_range(N_("last learning rate"), self.rate, *RATES)
+
+    def at(self, step: int) -> Moment:
+        """Return how the step is made that follows `step` others."""
+        if not self.length:
+            return Moment()
+        done = min(1.0, step / self.length)
+        disturbed = min(1.0, done / self.calm)
+        return Moment(
+            size=self.coarse_size if done < self.coarse else 1.0,
+            noise=self.noise * (1 - disturbed),
+            colour=_between(self.colour, disturbed),
+            rate=_between((1.0, self.rate), done),
+        )
+
+
+def _between(ends: tuple[float, float], share: float) -> float:
+    return ends[0] + (ends[1] - ends[0]) * share
