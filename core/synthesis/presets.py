@@ -1,4 +1,4 @@
-"""Two ways of drawing that the app offers side by side: the lesson's, and the best we know."""
+"""Ways of drawing with everything but the class decided: the lesson's, and the best we know."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from core.synthesis.loop import Settings
 from core.synthesis.objective import OBJECTIVES, ClassObjective
+from core.synthesis.schedule import Schedule
 from core.synthesis.view import View
 
 
@@ -42,8 +43,42 @@ LESSON_TV = 19_200
 
 _LESSON = Settings(canvas="pixel", size=224, learning_rate=0.02, tv=2000, view=View())
 
+_BEST = Settings(
+    steps=225,
+    learning_rate=0.0015,
+    view=View(scale=(1.0, 1.9), rotation=7.0, shift=True),
+    descent="momentum",
+    schedule=Schedule(
+        length=225,
+        coarse=0.49,
+        coarse_size=5 / 7,
+        noise=0.12,
+        colour=(0.3, 0.1),
+        calm=0.8,
+        contrast=(0.3, 0.7),
+        rate=0.2,
+    ),
+    relative=True,
+)
+
+_WITHOUT_TV = Settings(
+    canvas="pixel",
+    size=224,
+    steps=160,
+    learning_rate=0.05,
+    view=View(scale=(0.9, 1.3), rotation=8.0, shift=True),
+    schedule=Schedule(length=160, rate=0.3),
+    relative=True,
+)
+"""Total variation can be seen on bare pixels, with the logit: cross-entropy fades as soon as the
+network is sure, and total variation wins, whatever its weight; the picture turns grey."""
+
+TV_LADDER = (0.0, 1000.0, 3000.0, 8000.0, 20_000.0)
+"""Weights from noise to too much; each draws a picture that looks different."""
+
 PRESETS = {
-    "best": Preset("logit", Settings()),
+    "best": Preset("logit", _BEST),
+    "without_tv": Preset("logit", _WITHOUT_TV),
+    "with_tv": Preset("logit", replace(_WITHOUT_TV, tv=TV_LADDER[2])),
     "lesson": Preset("cross_entropy", _LESSON),
-    "lesson_noise": Preset("cross_entropy", replace(_LESSON, tv=0)),
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from typing import Any, get_args
@@ -158,7 +158,6 @@ def _settings(data: dict[str, Any]) -> Settings:
     if data["canvas"] not in get_args(CanvasName):
         raise ValueError("unknown canvas")
     view = data["view"]
-    smallest, greatest = view["scale"]
     names = ("learning_rate", "tv", "l2", "blur", "batch_norm")
     return Settings(
         canvas=data["canvas"],
@@ -166,7 +165,7 @@ def _settings(data: dict[str, Any]) -> Settings:
         steps=_whole(data["steps"]),
         **{name: _number(data[name]) for name in names},
         view=View(
-            scale=(_number(smallest), _number(greatest)),
+            scale=_ends(view["scale"]),
             rotation=_number(view["rotation"]),
             shift=_switch(view["shift"]),
         ),
@@ -181,13 +180,18 @@ def _settings(data: dict[str, Any]) -> Settings:
 
 
 def _schedule(data: dict[str, Any]) -> Schedule:
-    first, last = data["colour"]
     names = ("coarse", "coarse_size", "noise", "calm", "rate")
     return Schedule(
         length=_whole(data["length"]),
-        colour=(_number(first), _number(last)),
+        colour=_ends(data["colour"]),
+        contrast=_ends(data["contrast"]),
         **{name: _number(data[name]) for name in names},
     )
+
+
+def _ends(data: Sequence[object]) -> tuple[float, float]:
+    first, last = data
+    return _number(first), _number(last)
 
 
 def _turn(data: dict[str, Any]) -> Turn:

@@ -15,6 +15,7 @@ from core.problem import N_, check_range
 COARSE_SIZES = (0.25, 1.0)
 NOISES = (0.0, 1.0)
 COLOURS = (0.0, 1.0)
+CONTRASTS = (0.0, 1.0)
 RATES = (1e-3, 1.0)
 
 
@@ -26,12 +27,14 @@ class Moment:
         size: share of the usual pixels, along a side, that are painted and shown.
         noise: standard deviation of the noise on what the network sees.
         colour: how much its colours change; see `view.disturbed`.
+        contrast: how much the nearest other classes count; see `objective.nearest`.
         rate: by what the learning rate is multiplied.
     """
 
     size: float = 1.0
     noise: float = 0.0
     colour: float = 0.0
+    contrast: float = 0.0
     rate: float = 1.0
 
 
@@ -49,6 +52,7 @@ class Schedule:
         noise: standard deviation at the beginning; it is gone at `calm`.
         colour: strength of the changes of colour at the beginning and at `calm`.
         calm: share of the steps after which noise and colours are at their end.
+        contrast: how much the nearest other classes count at the beginning and at the end.
         rate: what is left of the learning rate at the end.
     """
 
@@ -58,6 +62,7 @@ class Schedule:
     noise: float = 0.0
     colour: tuple[float, float] = (0.0, 0.0)
     calm: float = 1.0
+    contrast: tuple[float, float] = (0.0, 0.0)
     rate: float = 1.0
 
     def __post_init__(self) -> None:
@@ -72,6 +77,8 @@ class Schedule:
         check_range(N_("noise"), self.noise, *NOISES)
         for colour in self.colour:
             check_range(N_("change of colour"), colour, *COLOURS)
+        for contrast in self.contrast:
+            check_range(N_("contrast"), contrast, *CONTRASTS)
         check_range(N_("share of disturbed steps"), self.calm, 0.01, 1.0)
         check_range(N_("last learning rate"), self.rate, *RATES)
 
@@ -85,9 +92,10 @@ class Schedule:
             size=self.coarse_size if done < self.coarse else 1.0,
             noise=self.noise * (1 - disturbed),
             colour=_between(self.colour, disturbed),
+            contrast=_between(self.contrast, done),
             rate=_between((1.0, self.rate), done),
         )
 
 
 def _between(ends: tuple[float, float], share: float) -> float:
-    return ends[0] + (ends[1] - ends[0]) * share
+    return ends[0] * (1 - share) + ends[1] * share
