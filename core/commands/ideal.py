@@ -22,7 +22,7 @@ from core.commands.shared import (
 from core.problem import Problem
 from core.zoo.classifier import Classifier
 
-_PRESETS = ("best", "lesson")
+_PRESETS = ("best", "without_tv", "with_tv", "lesson")
 _DIALS = (
     *("canvas", "photo", "steps", "size", "learning_rate"),
     *("tv", "l2", "blur", "batch_norm", "seed"),

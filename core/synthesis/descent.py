@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
@@ -10,7 +11,7 @@ import torch
 _MOMENTUM = 0.9
 
 DescentName = Literal["adam", "momentum"]
-DESCENTS = {
+DESCENTS: dict[DescentName, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "momentum": partial(torch.optim.SGD, momentum=_MOMENTUM),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.synthesis.loop import Settings
+from core.synthesis.loop import STEPS, Settings
 from core.synthesis.objective import OBJECTIVES, ClassObjective
 from core.synthesis.schedule import Schedule
 from core.synthesis.view import View
@@ -30,10 +30,16 @@ class Preset:
     def changed(self, **settings: Any) -> Settings:
         """Give the settings with some of them changed; None leaves one as it is.
 
+        With another number of steps, the schedule is as long as that: a short run is a whole one.
+
         Raises:
             Problem: a value is out of its range.
         """
         chosen = {name: value for name, value in settings.items() if value is not None}
+        if "steps" in chosen and self.settings.schedule.length:
+            # Settings refuse wrong steps themselves, with the range.
+            length = min(max(chosen["steps"], STEPS[0]), STEPS[1])
+            chosen = {"schedule": replace(self.settings.schedule, length=length)} | chosen
         return replace(self.settings, **chosen)
 
 
@@ -46,7 +52,7 @@ _LESSON = Settings(canvas="pixel", size=224, learning_rate=0.02, tv=2000, view=V
 _BEST = Settings(
     steps=225,
     learning_rate=0.0015,
-    view=View(scale=(1.0, 1.9), rotation=7.0, shift=True),
+    view=View(scale=(1.2, 2.1), rotation=7.0, shift=True),
     descent="momentum",
     schedule=Schedule(
         length=225,

@@ -16,6 +16,7 @@ import torch
 
 from core.problem import N_, Problem
 from core.synthesis.canvas import CanvasName
+from core.synthesis.descent import DescentName
 from core.synthesis.loop import STEPS, Settings, Synthesis, Turn
 from core.synthesis.objective import (
     OBJECTIVES,
@@ -157,6 +158,8 @@ def _settings(data: dict[str, Any]) -> Settings:
         raise ValueError(f"unknown settings {unknown}")
     if data["canvas"] not in get_args(CanvasName):
         raise ValueError("unknown canvas")
+    if data.get("descent", "adam") not in get_args(DescentName):
+        raise ValueError("unknown descent")
     view = data["view"]
     names = ("learning_rate", "tv", "l2", "blur", "batch_norm")
     return Settings(
@@ -173,7 +176,7 @@ def _settings(data: dict[str, Any]) -> Settings:
         seed=_whole(data["seed"]),
         turns=tuple(_turn(turn) for turn in data["turns"]),
         # Recipes from before these settings lack them, and draw without what they bring.
-        descent=_text(data.get("descent", "adam")),
+        descent=data.get("descent", "adam"),
         schedule=_schedule(data["schedule"]) if "schedule" in data else Schedule(),
         relative=_switch(data.get("relative", False)),
     )

@@ -532,7 +532,9 @@ def planned(
     expected = st.session_state.get("ideal_expected")
     if expected:
         found = expected[0]
-        untouched = replace(found.settings, turns=()) == settings
+        # No dial shows these; as long as the others stand as it set them, they are the recipe's.
+        hidden = {name: getattr(found.settings, name) for name in ("descent", "schedule", "relative")}
+        untouched = replace(found.settings, turns=()) == replace(settings, **hidden)
         if untouched and found.model == classifier.name:
             return objective, found.settings
     return objective, settings
