@@ -199,6 +199,8 @@ SCHEDULE = Schedule(
     calm=0.5,
     contrast=(0.0, 1.0),
     rate=0.5,
+    details=0.75,
+    details_rate=8.0,
 )
 
 
@@ -210,7 +212,10 @@ def test_a_schedule_goes_in_straight_lines_and_stays_at_its_end():
     assert middle.colour == pytest.approx(0.25)
     assert middle.contrast == pytest.approx(0.25)
     assert middle.rate == pytest.approx(0.875)
-    end = Moment(size=1.0, noise=0.0, colour=0.1, contrast=1.0, rate=0.5)
+    assert not SCHEDULE.at(2).details
+    assert SCHEDULE.at(3).details
+    assert SCHEDULE.at(3).rate == pytest.approx(8.0)
+    end = Moment(size=1.0, noise=0.0, colour=0.1, contrast=1.0, rate=0.8, details=True)
     assert SCHEDULE.at(4) == SCHEDULE.at(4000) == end
     assert Schedule().at(0) == Schedule().at(7) == Moment()
 
@@ -220,6 +225,7 @@ def test_a_schedule_goes_in_straight_lines_and_stays_at_its_end():
     [
         *({"length": -1}, {"coarse": 2}, {"coarse_size": 0}, {"noise": float("nan")}),
         *({"colour": (0, -1)}, {"calm": 0}, {"contrast": (0, 9)}, {"rate": 0}),
+        *({"details": 0}, {"details_rate": 1e9}),
     ],
     ids=str,
 )

@@ -184,7 +184,10 @@ class Drawing:
             self._canvas.paint(photos.prepare(photo, settings.size))
         start = self._canvas.parameters.to(classifier.device).requires_grad_()
         self._canvas.parameters = start
-        self._optimiser = DESCENTS[settings.descent]([start], lr=settings.learning_rate)
+        self._optimisers = {
+            name: optimiser([start], lr=settings.learning_rate)
+            for name, optimiser in DESCENTS.items()
+        }
         self._norms = classifier.norms if settings.batch_norm else ()
         self._look = classifier.look(
             layers_of(objective),
@@ -223,8 +226,9 @@ class Drawing:
             seen = self._look(self._view(picture, now))
             losses = self._losses(picture, seen, dials, now)
             self._canvas.parameters.grad = self._gradient(picture, list(losses.values()))
-            self._optimiser.param_groups[0]["lr"] = dials.learning_rate * now.rate
-            self._optimiser.step()
+            optimiser = self._optimisers["adam" if now.details else self.settings.descent]
+            optimiser.param_groups[0]["lr"] = dials.learning_rate * now.rate
+            optimiser.step()
             self._canvas.constrain()
             self.done += 1
 

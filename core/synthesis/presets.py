@@ -51,7 +51,7 @@ _LESSON = Settings(canvas="pixel", size=224, learning_rate=0.02, tv=2000, view=V
 
 _BEST = Settings(
     steps=225,
-    learning_rate=0.0015,
+    learning_rate=0.0025,
     view=View(scale=(1.2, 2.1), rotation=7.0, shift=True),
     descent="momentum",
     schedule=Schedule(
@@ -61,8 +61,10 @@ _BEST = Settings(
         noise=0.12,
         colour=(0.3, 0.1),
         calm=0.8,
-        contrast=(0.3, 0.7),
-        rate=0.2,
+        contrast=(0.2, 0.7),
+        rate=0.15,
+        details=0.8,
+        details_rate=24.0,
     ),
     relative=True,
 )

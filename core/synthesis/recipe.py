@@ -183,7 +183,7 @@ def _settings(data: dict[str, Any]) -> Settings:
 
 
 def _schedule(data: dict[str, Any]) -> Schedule:
-    names = ("coarse", "coarse_size", "noise", "calm", "rate")
+    names = ("coarse", "coarse_size", "noise", "calm", "rate", "details", "details_rate")
     return Schedule(
         length=_whole(data["length"]),
         colour=_ends(data["colour"]),

@@ -2,7 +2,8 @@
 
 Large shapes come first: the network is shown few pixels, which is quick and leaves it nothing but
 large shapes to look at. Noise and changes of colour keep it from settling on fragments; they fade,
-so that the details come back. At the end the steps grow short, and the picture comes to rest.
+so that the details come back. The steps grow short, and at last Adam, which moves fine waves as far as
+broad ones, adds the details by which networks tell classes apart.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ NOISES = (0.0, 1.0)
 COLOURS = (0.0, 1.0)
 CONTRASTS = (0.0, 1.0)
 RATES = (1e-3, 1.0)
+DETAILS_RATES = (1e-3, 1000.0)
+_LAST_DETAILS = 0.1
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Moment:
         colour: how much its colours change; see `view.disturbed`.
         contrast: how much the nearest other classes count; see `objective.nearest`.
         rate: by what the learning rate is multiplied.
+        details: whether it is Adam's turn to add details.
     """
 
     size: float = 1.0
@@ -36,6 +40,7 @@ class Moment:
     colour: float = 0.0
     contrast: float = 0.0
     rate: float = 1.0
+    details: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,10 @@ class Schedule:
         colour: strength of the changes of colour at the beginning and at `calm`.
         calm: share of the steps after which noise and colours are at their end.
         contrast: how much the nearest other classes count at the beginning and at the end.
-        rate: what is left of the learning rate at the end.
+        rate: by what the learning rate is multiplied at the end, but for the details.
+        details: share of the steps after which Adam adds the details; 1 for never.
+        details_rate: by what the learning rate is multiplied at the first of these steps; at the
+            end a tenth of it is left.
     """
 
     length: int = 0
@@ -64,6 +72,8 @@ class Schedule:
     calm: float = 1.0
     contrast: tuple[float, float] = (0.0, 0.0)
     rate: float = 1.0
+    details: float = 1.0
+    details_rate: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be followed.
@@ -81,6 +91,8 @@ class Schedule:
             check_range(N_("contrast"), contrast, *CONTRASTS)
         check_range(N_("share of disturbed steps"), self.calm, 0.01, 1.0)
         check_range(N_("last learning rate"), self.rate, *RATES)
+        check_range(N_("share of steps before the details"), self.details, 0.01, 1.0)
+        check_range(N_("learning rate of the details"), self.details_rate, *DETAILS_RATES)
 
     def at(self, step: int) -> Moment:
         """Return how the step is made that follows `step` others."""
@@ -88,12 +100,19 @@ class Schedule:
             return Moment()
         done = min(1.0, step / self.length)
         disturbed = min(1.0, done / self.calm)
+        detailed = self.details < 1 and done >= self.details
+        if detailed:
+            share = (done - self.details) / (1 - self.details)
+            rate = self.details_rate * _between((1.0, _LAST_DETAILS), share)
+        else:
+            rate = _between((1.0, self.rate), done)
         return Moment(
             size=self.coarse_size if done < self.coarse else 1.0,
             noise=self.noise * (1 - disturbed),
             colour=_between(self.colour, disturbed),
             contrast=_between(self.contrast, done),
-            rate=_between((1.0, self.rate), done),
+            rate=rate,
+            details=detailed,
         )
 
 

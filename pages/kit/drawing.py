@@ -533,7 +533,9 @@ def planned(
     if expected:
         found = expected[0]
         # No dial shows these; as long as the others stand as it set them, they are the recipe's.
-        hidden = {name: getattr(found.settings, name) for name in ("descent", "schedule", "relative")}
+        hidden = {
+            name: getattr(found.settings, name) for name in ("descent", "schedule", "relative")
+        }
         untouched = replace(found.settings, turns=()) == replace(settings, **hidden)
         if untouched and found.model == classifier.name:
             return objective, found.settings
