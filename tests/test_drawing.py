@@ -28,11 +28,13 @@ from core.synthesis.objective import (
     Mixture,
     nearest,
 )
+from core.synthesis.presets import TV_LADDER
 from core.synthesis.regularisers import (
     PENALTIES,
     batch_norm_prior,
     distance_from_grey,
     fine_detail,
+    total_variation,
 )
 from core.synthesis.schedule import Moment, Schedule
 from core.synthesis.view import View, disturbed, straight
@@ -511,6 +513,24 @@ def test_the_lesson_draws_the_same_seed_without_and_with_total_variation(lite0, 
     verdicts = lesson.compared(lite0, steps[2].result)
     assert set(verdicts) == {"noise", "shapes"}
     assert all(len(verdict.others) == 2 for verdict in verdicts.values())
+
+
+def test_the_ladder_draws_the_same_seed_with_more_and_more_total_variation(lite0, monkeypatch):
+    preset = lesson.PRESETS["without_tv"]
+    few = replace(preset, settings=preset.changed(steps=6, size=96))
+    monkeypatch.setitem(lesson.PRESETS, "without_tv", few)
+    *_, last = lesson.ladder(lite0, 284, seed=4)
+    drawn_pictures = {name: step.result.synthesis for name, step in last.result.items()}
+    assert list(drawn_pictures) == [f"{weight:g}" for weight in TV_LADDER]
+    roughness = []
+    for weight, synthesis in zip(TV_LADDER, drawn_pictures.values(), strict=True):
+        assert synthesis.settings == few.changed(tv=weight, seed=4)
+        roughness.append(total_variation(photos.from_pixels(synthesis.pixels)).item())
+    assert roughness == sorted(roughness, reverse=True)
+    assert roughness[0] > 2 * roughness[-1]
+    third = drawn_pictures["3000"]
+    again = drawn(lite0, third.settings, third.objective)
+    assert np.array_equal(again.pixels, third.pixels)
 
 
 # Recipes

@@ -30,10 +30,10 @@ STEPS = (1, LIMITS.drawing_steps)
 LEARNING_RATES = (1e-5, 10.0)
 WEIGHTS = (0.0, 1e6)
 MOST_TURNS = 1000
-CLASS_GRADIENT = 30_000.0
+CLASS_GRADIENT = 18_000.0
 """With relative weights: what the gradient of the class is brought to, its root mean square times
 the numbers of a picture. At this weight total variation pulls at a pixel as hard as the class
-does. It is about what the logits of EfficientNet-Lite0 have when a picture is nearly drawn."""
+does: about what the logits of EfficientNet-Lite0 have once a picture has begun to show."""
 _FROM_ANYWHERE = View(scale=(0.9, 1.6), rotation=8.0, shift=True)
 _SAME_THROUGHOUT = Schedule()
 

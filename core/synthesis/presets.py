@@ -75,13 +75,13 @@ _WITHOUT_TV = Settings(
     steps=160,
     learning_rate=0.05,
     view=View(scale=(0.9, 1.3), rotation=8.0, shift=True),
-    schedule=Schedule(length=160, rate=0.3),
+    schedule=Schedule(length=160, noise=0.1, colour=(0.25, 0.1), rate=0.3),
     relative=True,
 )
 """Total variation can be seen on bare pixels, with the logit: cross-entropy fades as soon as the
 network is sure, and total variation wins, whatever its weight; the picture turns grey."""
 
-TV_LADDER = (0.0, 1000.0, 3000.0, 8000.0, 20_000.0)
+TV_LADDER = (0.0, 600.0, 3000.0, 9000.0, 30_000.0)
 """Weights from noise to too much; each draws a picture that looks different."""
 
 PRESETS = {
