@@ -18,7 +18,7 @@ from core import photos
 from core.problem import Problem
 from core.steps import Step, abreast
 from core.synthesis import lesson, recipe, record
-from core.synthesis.canvas import CANVASES, PhaseCanvas
+from core.synthesis.canvas import CANVASES, PhaseCanvas, SoftCanvas, _unmix_colours
 from core.synthesis.descent import unit
 from core.synthesis.loop import CLASS_GRADIENT, Drawing, Settings, Turn, synthesise
 from core.synthesis.objective import (
@@ -152,6 +152,15 @@ def test_a_canvas_starts_as_the_photo_it_is_given(kind, tolerance):
     canvas = CANVASES[kind](64, seeded())
     canvas.paint(picture)
     assert (canvas.picture() - picture).abs().max() <= tolerance
+
+
+def test_a_soft_canvas_grows_no_stronger_than_it_should_and_keeps_what_is_weaker():
+    soft, plain = SoftCanvas(64, seeded()), CANVASES["fourier"](64, seeded())
+    assert torch.equal(soft.picture(), plain.picture())
+    for strength in (1e3, 1e5):
+        soft.parameters = plain.parameters * strength
+        components = _unmix_colours(soft.picture()).std(dim=(1, 2))
+        assert torch.allclose(components, torch.tensor(SoftCanvas.CONTRAST), rtol=0.05)
 
 
 def test_phases_of_a_photo_keep_its_outlines():

@@ -46,7 +46,7 @@ def add(verb: Verb) -> None:
     added.add_argument("--timelapse", type=Path, metavar="FILE.webp|FILE.gif")
     added.add_argument("--preset", choices=list(_PRESETS), default="best")
     added.add_argument("--objective", choices=["logit", "cross_entropy"])
-    added.add_argument("--canvas", choices=["pixel", "fourier", "phase"])
+    added.add_argument("--canvas", choices=["pixel", "fourier", "soft", "phase"])
     added.add_argument("--photo", help="start from this photo (a file or a sample), not from noise")
     added.add_argument("--steps", type=int)
     added.add_argument("--size", type=int, help="side in pixels")

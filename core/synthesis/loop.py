@@ -60,7 +60,7 @@ class Settings:
     came, bit for bit.
 
     Attributes:
-        canvas: "pixel", "fourier" or "phase"; see `canvas`.
+        canvas: "pixel", "fourier", "soft" or "phase"; see `canvas`.
         size: side of the picture in pixels.
         steps: how many steps of gradient descent.
         learning_rate: in the units of the canvas: brightness, waves or radians.

@@ -44,6 +44,7 @@ TAKE_NAMES = {
 }
 KINDS = {"class": N_("One class"), "two": N_("Two mixed"), "channel": N_("One channel")}
 CANVAS_NAMES: dict[CanvasName, str] = {
+    "soft": N_("Waves, soft contrast"),
     "fourier": N_("Waves"),
     "pixel": N_("Pixels"),
     "phase": N_("Phases only"),
