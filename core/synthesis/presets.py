@@ -50,21 +50,22 @@ LESSON_TV = 19_200
 _LESSON = Settings(canvas="pixel", size=224, learning_rate=0.02, tv=2000, view=View())
 
 _BEST = Settings(
-    steps=225,
-    learning_rate=0.0025,
-    view=View(scale=(1.2, 2.1), rotation=7.0, shift=True),
+    canvas="soft",
+    steps=216,
+    learning_rate=0.003,
+    view=View(scale=(1.25, 2.1), rotation=7.0, shift=True),
     descent="momentum",
     schedule=Schedule(
-        length=225,
+        length=216,
         coarse=0.49,
         coarse_size=5 / 7,
         noise=0.12,
         colour=(0.3, 0.1),
         calm=0.8,
-        contrast=(0.2, 0.7),
-        rate=0.15,
+        contrast=(0.25, 0.65),
+        rate=0.2,
         details=0.8,
-        details_rate=24.0,
+        details_rate=20.0,
     ),
     relative=True,
 )
