@@ -18,6 +18,7 @@ import string
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,10 +34,16 @@ from core.zoo import catalogue, loading
 
 _BEST = PRESETS["best"].settings
 _ADAM = Settings()
+
+
+def _changed(**schedule: Any) -> Preset:
+    return Preset("logit", replace(_BEST, schedule=replace(_BEST.schedule, **schedule)))
+
+
 WAYS: dict[str, Preset] = {
     **PRESETS,
     "adam": Preset("logit", _ADAM),
-    "adam, disturbed": Preset(
+    "adam disturbed": Preset(
         "logit",
         replace(
             _ADAM,
@@ -44,12 +51,11 @@ WAYS: dict[str, Preset] = {
             schedule=Schedule(length=192, noise=0.12, colour=(0.3, 0.1), calm=0.7),
         ),
     ),
-    "all pixels from the start": Preset(
-        "logit", replace(_BEST, schedule=replace(_BEST.schedule, coarse=0.0))
-    ),
-    "calm": Preset(
-        "logit", replace(_BEST, schedule=replace(_BEST.schedule, noise=0.0, colour=(0.0, 0.0)))
-    ),
+    "full contrast": Preset("logit", replace(_BEST, canvas="fourier")),
+    "never coarse": _changed(coarse=0.0),
+    "undisturbed": _changed(noise=0.0, colour=(0.0, 0.0)),
+    "without details": _changed(details=1.0),
+    "without neighbours": _changed(contrast=(0.0, 0.0)),
 }
 """By name, what can be drawn and read: the presets, and what the search compared them with."""
 _COLUMNS = 6
@@ -123,7 +129,7 @@ def main() -> None:
             words = ", ".join(f"{one.class_name} {one.probability:.2f}" for one in said.values())
             print(f"{class_id:4} {name:30} {words}", flush=True)
         print(json.dumps({"way": way, "drawer": options.model, "of": len(ids), "right": right}))
-        stem = options.out / f"{way.replace(' ', '_').replace(',', '')}_{options.model}"
+        stem = options.out / f"{way.replace(' ', '_')}_{options.model}"
         to_read(pictures, ids, drawer.labels, stem)
         np.savez_compressed(f"{stem}.npz", pictures=np.stack(pictures), classes=ids)
 
