@@ -1,8 +1,8 @@
 """How many ideal pictures do networks recognise that never saw the run?
 
-    python -m benchmarks.ideal_classes [--classes 50] [--draw 2024]
+    python -m benchmarks.ideal_classes [--classes 50] [--draw 2024] [--model lite0] [--preset best]
 
-Default settings, Lite0; the classes are those of `random.Random(draw).sample(range(1000), classes)`.
+The classes are those of `random.Random(draw).sample(range(1000), classes)`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from core.synthesis.loop import synthesise
 from core.synthesis.presets import PRESETS
 from core.synthesis.record import Record
 from core.synthesis.verdict import judge
-from core.zoo import loading
+from core.zoo import catalogue, loading
 
 
 def main() -> None:
@@ -25,8 +25,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--classes", type=int, default=50)
     parser.add_argument("--draw", type=int, default=2024, help="seed of the choice of classes")
+    parser.add_argument("--model", choices=catalogue.BUILT_IN, default="lite0", help="who draws")
+    parser.add_argument("--preset", choices=list(PRESETS), default="best")
     options = parser.parse_args()
-    classifier, preset = loading.shared("lite0"), PRESETS["best"]
+    classifier, preset = loading.shared(options.model), PRESETS[options.preset]
     own: list[float] = []
     recognised: dict[str, int] = {}
     steps, seconds = 0, 0.0

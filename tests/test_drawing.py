@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
-from dataclasses import replace
+import math
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -16,16 +18,27 @@ from core import photos
 from core.problem import Problem
 from core.steps import Step, abreast
 from core.synthesis import lesson, recipe, record
-from core.synthesis.canvas import CANVASES, PhaseCanvas
-from core.synthesis.loop import Drawing, Settings, Turn, synthesise
-from core.synthesis.objective import ChannelActivation, ClassLogit, CrossEntropy, Mixture
+from core.synthesis.canvas import CANVASES, PhaseCanvas, SoftCanvas, _unmix_colours
+from core.synthesis.descent import unit
+from core.synthesis.loop import CLASS_GRADIENT, Drawing, Settings, Turn, synthesise
+from core.synthesis.objective import (
+    ChannelActivation,
+    ClassLogit,
+    CrossEntropy,
+    Mixture,
+    nearest,
+)
+from core.synthesis.presets import TV_LADDER
 from core.synthesis.regularisers import (
     PENALTIES,
     batch_norm_prior,
     distance_from_grey,
     fine_detail,
+    total_variation,
 )
-from core.synthesis.view import View
+from core.synthesis.schedule import Moment, Schedule
+from core.synthesis.view import View, disturbed, straight
+from core.zoo.classifier import Seen
 from core.zoo.graph import NormStatistics
 
 MOVING = Settings(size=64, steps=6, view=View(scale=(0.9, 1.6), rotation=8, shift=True))
@@ -141,6 +154,15 @@ def test_a_canvas_starts_as_the_photo_it_is_given(kind, tolerance):
     assert (canvas.picture() - picture).abs().max() <= tolerance
 
 
+def test_a_soft_canvas_grows_no_stronger_than_it_should_and_keeps_what_is_weaker():
+    soft, plain = SoftCanvas(64, seeded()), CANVASES["fourier"](64, seeded())
+    assert torch.equal(soft.picture(), plain.picture())
+    for strength in (1e3, 1e5):
+        soft.parameters = plain.parameters * strength
+        components = _unmix_colours(soft.picture()).std(dim=(1, 2))
+        assert torch.allclose(components, torch.tensor(SoftCanvas.CONTRAST), rtol=0.05)
+
+
 def test_phases_of_a_photo_keep_its_outlines():
     picture = photos.prepare(photos.read_sample("cat"), 64)
     canvas = PhaseCanvas(64, seeded())
@@ -149,10 +171,193 @@ def test_phases_of_a_photo_keep_its_outlines():
     assert torch.corrcoef(both)[0, 1] > 0.4
 
 
+@pytest.mark.parametrize(("side", "size"), [(64, 40), (97, 60), (64, 33), (97, 45)])
+def test_a_smaller_picture_of_waves_is_the_same_without_its_fine_waves(side, size):
+    canvas = CANVASES["fourier"](side, seeded())
+    broad = torch.zeros_like(canvas.parameters)
+    for row, column in ((0, 1), (2, 3), (-3, 2), (5, 0), (-5, 0)):
+        broad[:, row, column] = torch.randn(3, 2, generator=seeded(row % 8))
+    canvas.parameters = broad
+    there = torch.arange(size) * side / size
+    rows, columns = torch.meshgrid(there, there, indexing="ij")
+    grid = torch.stack([columns, rows], dim=-1) * 2 / (side - 1) - 1
+    expected = torch.nn.functional.grid_sample(
+        canvas.picture(), grid[None], mode="bicubic", padding_mode="border", align_corners=True
+    )
+    inner = (..., slice(2, -3), slice(2, -3))  # at the edge there are no neighbours to go by
+    assert torch.allclose(canvas.picture(size)[inner], expected[inner], atol=5e-3)
+
+
+@pytest.mark.parametrize("kind", CANVASES)
+def test_a_smaller_picture_can_be_learned_from(kind):
+    canvas = CANVASES[kind](64, seeded())
+    canvas.parameters.requires_grad_()
+    picture = canvas.picture(40)
+    assert picture.shape == (1, 3, 40, 40)
+    (gradient,) = torch.autograd.grad(picture.square().sum(), canvas.parameters)
+    assert gradient.abs().sum() > 0
+
+
+# The schedule
+
+
+SCHEDULE = Schedule(
+    length=4,
+    coarse=0.5,
+    coarse_size=0.5,
+    noise=0.2,
+    colour=(0.4, 0.1),
+    calm=0.5,
+    contrast=(0.0, 1.0),
+    rate=0.5,
+    details=0.75,
+    details_rate=8.0,
+)
+
+
+def test_a_schedule_goes_in_straight_lines_and_stays_at_its_end():
+    assert SCHEDULE.at(0) == Moment(size=0.5, noise=0.2, colour=0.4, contrast=0.0, rate=1.0)
+    middle = SCHEDULE.at(1)
+    assert middle.size == 0.5
+    assert middle.noise == pytest.approx(0.1)
+    assert middle.colour == pytest.approx(0.25)
+    assert middle.contrast == pytest.approx(0.25)
+    assert middle.rate == pytest.approx(0.875)
+    assert not SCHEDULE.at(2).details
+    assert SCHEDULE.at(3).details
+    assert SCHEDULE.at(3).rate == pytest.approx(8.0)
+    end = Moment(size=1.0, noise=0.0, colour=0.1, contrast=1.0, rate=0.8, details=True)
+    assert SCHEDULE.at(4) == SCHEDULE.at(4000) == end
+    assert Schedule().at(0) == Schedule().at(7) == Moment()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"length": -1}, {"coarse": 2}, {"coarse_size": 0}, {"noise": float("nan")}),
+        *({"colour": (0, -1)}, {"calm": 0}, {"contrast": (0, 9)}, {"rate": 0}),
+        *({"details": 0}, {"details_rate": 1e9}),
+    ],
+    ids=str,
+)
+def test_a_schedule_that_cannot_be_followed_is_refused(wrong):
+    with pytest.raises(Problem, match="must lie between"):
+        Schedule(**wrong)
+
+
+def test_a_disturbed_view_has_the_noise_and_the_colours_that_are_said():
+    grey = torch.full((1, 3, 64, 64), 0.7)
+    noisy = disturbed(grey, noise=0.2, colour=0.0, generator=seeded())
+    assert noisy.std().item() == pytest.approx(0.2, rel=0.05)
+    assert noisy.mean().item() == pytest.approx(0.7, abs=0.01)
+    stretches, tints = [], []
+    for seed in range(300):
+        dark, light = (
+            disturbed(flat, noise=0.0, colour=0.3, generator=seeded(seed))[0, :, 0, 0]
+            for flat in (grey - 0.7, grey + 0.3)
+        )
+        stretches.append((light - dark).mean().log().item())
+        tints.append(((light + dark) / 2 - 0.5).tolist())
+    assert np.std(stretches) == pytest.approx(0.3, rel=0.15)
+    assert np.std(tints) == pytest.approx(0.15, rel=0.15)
+    assert abs(np.mean(stretches)) < 0.06
+
+
+def test_a_view_that_is_not_disturbed_is_the_view_and_costs_no_random_number():
+    generator, view = seeded(), torch.rand(1, 3, 8, 8)
+    assert disturbed(view, noise=0.0, colour=0.0, generator=generator) is view
+    assert torch.equal(generator.get_state(), seeded().get_state())
+
+
+def test_the_nearest_classes_have_their_hand_computed_value():
+    seen = Seen(torch.tensor([[9.0, 1.0, 2.0, 3.0, -4.0]]), {}, {})
+    expected = math.log(math.exp(1) + math.exp(2) + math.exp(3))
+    assert nearest(seen, [0]).item() == pytest.approx(expected, rel=1e-5)
+    expected = math.log(math.exp(1) + math.exp(2) + math.exp(-4))
+    assert nearest(seen, [0, 3]).item() == pytest.approx(expected, rel=1e-5)
+    assert nearest(Seen(torch.tensor([[1.0]]), {}, {}), [0]).item() == 0
+
+
+def test_contrast_counts_the_nearest_classes_against_the_picture(tiny):
+    plain = next(synthesise(tiny, ClassLogit(2), STILL))
+    contrast = Schedule(length=9, contrast=(0.5, 0.5))
+    step = next(synthesise(tiny, ClassLogit(2), replace(STILL, schedule=contrast)))
+    with torch.no_grad():
+        logits = tiny(straight(CANVASES["pixel"](64, seeded()).picture(), tiny.input_size))
+    expected = 0.5 * nearest(Seen(logits, {}, {}), [2]).item()
+    got = step.scalars["class loss"] - plain.scalars["class loss"]
+    assert got == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_coarse_step_paints_and_shows_fewer_pixels(tiny):
+    canvas = CANVASES["fourier"](64, seeded())
+    before = canvas.parameters.clone()
+    schedule = Schedule(length=2, coarse=0.5, coarse_size=0.5)
+    drawing = Drawing(tiny, ClassLogit(2), replace(MOVING, schedule=schedule))
+    steps = drawing.steps(2)
+    next(steps)
+    moved = (drawing._canvas.parameters - before).abs().sum(dim=-1) > 0
+    assert moved[:, :16, :16].all()
+    assert not moved[:, 17:47].any()
+    assert not moved[:, :, 17:].any()
+    assert next(steps).picture.shape == (64, 64, 3)
+    assert (drawing._canvas.parameters != before).float().mean() > 0.9
+
+
+# How far a step goes
+
+
+def test_with_momentum_a_step_follows_the_gradients_own_proportions(tiny):
+    settings = replace(STILL, descent="momentum", learning_rate=0.01)
+    step = next(synthesise(tiny, ClassLogit(2), settings))
+    start = CANVASES["pixel"](64, seeded()).picture().requires_grad_()
+    loss = -tiny(straight(start, tiny.input_size))[:, 2].mean()
+    (gradient,) = torch.autograd.grad(loss, start)
+    expected = start - 0.01 * gradient / gradient.square().mean().sqrt()
+    assert np.abs(step.picture.astype(int) - photos.to_pixels(expected)).max() <= 1
+
+
+def test_relative_weights_do_not_depend_on_the_size_of_a_networks_logits(tiny):
+    pictures = {}
+    for relative in (False, True):
+        for loudness in (1.0, 3000.0):
+            network = copy.deepcopy(tiny)
+            network.head.weight.data *= loudness
+            network.head.bias.data *= loudness
+            settings = replace(STILL, tv=800.0, relative=relative, learning_rate=0.02)
+            pictures[relative, loudness] = drawn(network, settings).pixels.astype(int)
+    assert np.abs(pictures[True, 1.0] - pictures[True, 3000.0]).mean() < 1
+    assert np.abs(pictures[False, 1.0] - pictures[False, 3000.0]).mean() > 3
+
+
+def test_a_relative_step_descends_the_class_and_the_penalty_in_proportion(tiny):
+    settings = replace(
+        STILL, descent="momentum", relative=True, tv=500.0, l2=900.0, learning_rate=0.01
+    )
+    step = next(synthesise(tiny, ClassLogit(2), settings))
+    start = CANVASES["pixel"](64, seeded()).picture().requires_grad_()
+    loss = -tiny(straight(start, tiny.input_size))[:, 2].mean()
+    (of_class,) = torch.autograd.grad(loss, start)
+    penalties = 500 * PENALTIES["tv"](start) + 900 * PENALTIES["l2"](start)
+    (of_rest,) = torch.autograd.grad(penalties, start)
+    whole = CLASS_GRADIENT / start.numel() * unit(of_class) + of_rest
+    expected = photos.to_pixels(start - 0.01 * unit(whole))
+    assert np.abs(step.picture.astype(int) - expected).max() <= 1
+
+
 # Going on, turning dials
 
 
-@pytest.mark.parametrize("settings", [STILL, MOVING, replace(MOVING, canvas="phase")])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        STILL,
+        MOVING,
+        replace(MOVING, canvas="phase"),
+        replace(MOVING, schedule=SCHEDULE, descent="momentum", relative=True, tv=5.0),
+        replace(STILL, schedule=SCHEDULE, relative=True),
+    ],
+)
 def test_going_on_gives_bit_for_bit_the_picture_of_one_long_run(tiny, settings):
     drawing = Drawing(tiny, ClassLogit(2), settings)
     list(drawing.steps(2))
@@ -319,7 +524,40 @@ def test_the_lesson_draws_the_same_seed_without_and_with_total_variation(lite0, 
     assert all(len(verdict.others) == 2 for verdict in verdicts.values())
 
 
+def test_the_ladder_draws_the_same_seed_with_more_and_more_total_variation(lite0, monkeypatch):
+    preset = lesson.PRESETS["without_tv"]
+    few = replace(preset, settings=preset.changed(steps=6, size=96))
+    monkeypatch.setitem(lesson.PRESETS, "without_tv", few)
+    *_, last = lesson.ladder(lite0, 284, seed=4)
+    drawn_pictures = {name: step.result.synthesis for name, step in last.result.items()}
+    assert list(drawn_pictures) == [f"{weight:g}" for weight in TV_LADDER]
+    roughness = []
+    for weight, synthesis in zip(TV_LADDER, drawn_pictures.values(), strict=True):
+        assert synthesis.settings == few.changed(tv=weight, seed=4)
+        roughness.append(total_variation(photos.from_pixels(synthesis.pixels)).item())
+    assert roughness == sorted(roughness, reverse=True)
+    assert roughness[0] > 2 * roughness[-1]
+    third = drawn_pictures["3000"]
+    again = drawn(lite0, third.settings, third.objective)
+    assert np.array_equal(again.pixels, third.pixels)
+
+
 # Recipes
+
+
+def test_a_recipe_from_before_schedules_draws_without_one(tiny):
+    data = json.loads(json.dumps(recipe.write(drawn(tiny, MOVING))))
+    for name in ("descent", "schedule", "relative"):
+        del data["settings"][name]
+    assert recipe.read(data).settings == MOVING
+
+
+def test_a_recipe_keeps_the_schedule(tiny):
+    settings = replace(MOVING, schedule=SCHEDULE, descent="momentum", relative=True)
+    synthesis = drawn(tiny, settings)
+    found = recipe.read(json.loads(json.dumps(recipe.write(synthesis))))
+    assert found.settings == settings
+    assert np.array_equal(drawn(tiny, found.settings).pixels, synthesis.pixels)
 
 
 OBJECTIVES = [
@@ -370,6 +608,23 @@ HOSTILE = {
     "seed": [-1, 2**40, 1.5],
     "turns": [None, [1], [{"after": 0}], [{"after": 10**9, "tv": 0, "learning_rate": 1}], 5],
     "unknown": [1],
+    "descent": ["", "__class__", 7, None],
+    "relative": [1, None, "true"],
+    "schedule": [
+        *(None, [], {}, 7),
+        *(
+            asdict(SCHEDULE) | wrong
+            for wrong in (
+                {"length": 10**9},
+                {"length": 1.5},
+                {"coarse_size": 0.0},
+                {"noise": float("nan")},
+                {"colour": [1]},
+                {"contrast": [0, "1"]},
+                {"rate": -1},
+            )
+        ),
+    ],
 }
 
 

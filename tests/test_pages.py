@@ -19,6 +19,7 @@ from core import photos
 from core.__main__ import main as command_line
 from core.jobs import scheduler
 from core.problem import Problem
+from core.synthesis.presets import PRESETS
 from pages.kit import registry
 from tests.helpers.pages import all_text
 
@@ -250,7 +251,7 @@ def test_a_picture_without_a_recipe_changes_nothing(visit):
     assert not app.exception
     assert "carries no recipe" in all_text(app)
     assert "<b>" not in all_text(app)
-    assert app.number_input(key="ideal_steps").value == 192
+    assert app.number_input(key="ideal_steps").value == PRESETS["best"].settings.steps
 
 
 def test_the_dalmatian_becomes_a_tabby(visit):

@@ -12,6 +12,7 @@ from core.classroom.scene import Choice, Dial, Name, Real, Scene, Span, Switch, 
 from core.features.maps import observe
 from core.photos import read_sample
 from core.problem import Problem
+from core.synthesis.presets import PRESETS
 from core.training.sources import source
 from core.zoo import catalogue
 from pages.kit import dials, registry
@@ -209,7 +210,7 @@ def test_a_bad_link_changes_nothing_on_the_page(follow, page, query):
     assert "Nothing was changed" in error
     assert "<b>" not in error
     if page is registry.IDEAL:
-        assert app.number_input(key="ideal_steps").value == 192
+        assert app.number_input(key="ideal_steps").value == PRESETS["best"].settings.steps
     else:
         assert "photo" not in app.session_state
 

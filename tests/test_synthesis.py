@@ -356,6 +356,20 @@ def test_a_preset_changes_only_what_it_is_told_to():
     assert preset.changed() == preset.settings
 
 
+def test_a_presets_schedule_is_as_long_as_its_steps():
+    preset = PRESETS["best"]
+    assert preset.settings.schedule.length == preset.settings.steps
+    assert preset.changed(steps=60).schedule == replace(preset.settings.schedule, length=60)
+    assert preset.changed(seed=3).schedule == preset.settings.schedule
+    assert PRESETS["lesson"].changed(steps=60).schedule.length == 0
+
+
+def test_with_and_without_tv_differ_in_nothing_else():
+    without, with_tv = (PRESETS[name] for name in ("without_tv", "with_tv"))
+    assert without.settings.tv == 0 < with_tv.settings.tv
+    assert replace(with_tv, settings=with_tv.changed(tv=0.0)) == without
+
+
 def test_the_lesson_preset_is_the_lesson():
     preset = PRESETS["lesson"]
     assert preset.objective(5) == CrossEntropy(5)

@@ -23,7 +23,7 @@ from core.commands.shared import (
 from core.problem import N_, Problem, check_range
 from core.zoo.classifier import Classifier
 
-_PRESETS = ("best", "lesson")
+_PRESETS = ("best", "without_tv", "with_tv", "lesson")
 _KEPT_IN_A_RECIPE = ("second", "share", "preset", "objective", "scale", "rotation", "shift")
 _DIALS = (
     *("canvas", "photo", "steps", "size", "learning_rate"),
@@ -46,7 +46,7 @@ def add(verb: Verb) -> None:
     added.add_argument("--timelapse", type=Path, metavar="FILE.webp|FILE.gif")
     added.add_argument("--preset", choices=list(_PRESETS), help="default: best")
     added.add_argument("--objective", choices=["logit", "cross_entropy"])
-    added.add_argument("--canvas", choices=["pixel", "fourier", "phase"])
+    added.add_argument("--canvas", choices=["pixel", "fourier", "soft", "phase"])
     added.add_argument("--photo", help="start from this photo (a file or a sample), not from noise")
     added.add_argument("--steps", type=int)
     added.add_argument("--size", type=int, help="side in pixels")

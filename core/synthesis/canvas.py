@@ -13,6 +13,8 @@ from typing import Literal
 
 import torch
 
+from core.synthesis.view import straight
+
 
 class Canvas(ABC):
     """A picture as the function of some numbers.
@@ -24,8 +26,13 @@ class Canvas(ABC):
     parameters: torch.Tensor
 
     @abstractmethod
-    def picture(self) -> torch.Tensor:
-        """Render the picture, (1, 3, size, size) in [0, 1], differentiably."""
+    def picture(self, size: int | None = None) -> torch.Tensor:
+        """Render the picture, (1, 3, size, size) in [0, 1], differentiably.
+
+        Args:
+            size: its side in pixels, at most that of the canvas, which is meant without it. A
+                smaller picture shows the same without its fine detail.
+        """
 
     @abstractmethod
     def paint(self, picture: torch.Tensor) -> None:
@@ -48,9 +55,9 @@ class PixelCanvas(Canvas):
         noise = torch.randn(1, 3, size, size, generator=generator)
         self.parameters = (0.5 + self.START_NOISE * noise).clamp_(0, 1)
 
-    def picture(self) -> torch.Tensor:
-        """The pixels themselves."""
-        return self.parameters
+    def picture(self, size: int | None = None) -> torch.Tensor:
+        """The pixels themselves, or their means."""
+        return self.parameters if size is None else straight(self.parameters, size)
 
     def paint(self, picture: torch.Tensor) -> None:
         """Take the pixels."""
@@ -81,16 +88,37 @@ class FourierCanvas(Canvas):
         self.parameters = self.START_NOISE * noise
         self._scale = self.GAIN * _one_over_f(size)
 
-    def picture(self) -> torch.Tensor:
+    def picture(self, size: int | None = None) -> torch.Tensor:
         """Sum the waves, mix the colours, squash to [0, 1]."""
+        return _mix_colours(self._components(size))
+
+    def _components(self, size: int | None) -> torch.Tensor:
+        """Return the sums of the waves, (3, size, size): brightness and two of colour."""
         scale = self._scale.to(self.parameters.device)
-        spectrum = torch.view_as_complex(self.parameters) * scale
-        return _mix_colours(torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho"))
+        return _sum(torch.view_as_complex(self.parameters) * scale, self.size, size)
 
     def paint(self, picture: torch.Tensor) -> None:
         """Take the waves that add up to the picture, but for its blackest and whitest parts."""
         waves = torch.fft.rfft2(_unmix_colours(picture), norm="ortho") / self._scale
         self.parameters = torch.view_as_real(waves).contiguous()
+
+
+class SoftCanvas(FourierCanvas):
+    """Waves as in `FourierCanvas`, with no more contrast than a soft photo has.
+
+    Descent goes on making everything stronger, until the picture is burnt to black and white.
+    Here it can only make one thing stronger at the cost of another.
+    """
+
+    CONTRAST = (1.0, 0.6, 0.6)
+    """Greatest standard deviations of the components: about half of those of photos, which are
+    2.0, 1.3 and 1.4 (medians of 133)."""
+
+    def _components(self, size: int | None) -> torch.Tensor:
+        components = super()._components(size)
+        most = components.new_tensor(self.CONTRAST)[:, None, None]
+        spread = components.std(dim=(1, 2), keepdim=True)
+        return components * (most / spread).clamp_max(1)
 
 
 class PhaseCanvas(Canvas):
@@ -111,11 +139,10 @@ class PhaseCanvas(Canvas):
         self._magnitude = _one_over_f(size)
         self._magnitude[0, 0] = 0  # the mean stays grey
 
-    def picture(self) -> torch.Tensor:
+    def picture(self, size: int | None = None) -> torch.Tensor:
         """Sum the waves, bring them to equal contrast, mix the colours, squash to [0, 1]."""
         magnitude = self._magnitude.to(self.parameters.device).expand_as(self.parameters)
-        waves = torch.polar(magnitude, self.parameters)
-        components = torch.fft.irfft2(waves, s=(self.size, self.size), norm="ortho")
+        components = _sum(torch.polar(magnitude, self.parameters), self.size, size)
         spread = components.std(dim=(1, 2), keepdim=True)
         return _mix_colours(self.CONTRAST * components / spread)
 
@@ -143,6 +170,25 @@ def _unmix_colours(picture: torch.Tensor) -> torch.Tensor:
     return torch.einsum("cr,rhw->chw", torch.linalg.inv(_COLOURS), logits)
 
 
+def _sum(waves: torch.Tensor, side: int, size: int | None) -> torch.Tensor:
+    """Sum the waves of a real picture.
+
+    Args:
+        waves: (C, side, side // 2 + 1), as `torch.fft.rfft2` orders them.
+        side: of the picture that they make up.
+        size: of the picture that is wanted, where it is a smaller one: finer waves are left out.
+
+    Returns:
+        (C, size, size).
+    """
+    if size is None or size == side:
+        return torch.fft.irfft2(waves, s=(side, side), norm="ortho")
+    rising, falling = (size + 1) // 2, size // 2
+    kept = torch.cat([waves[:, :rising], waves[:, side - falling :]], dim=1)
+    kept = kept[..., : size // 2 + 1] * (size / side)
+    return torch.fft.irfft2(kept, s=(size, size), norm="ortho")
+
+
 def _one_over_f(size: int) -> torch.Tensor:
     """1/frequency of the waves of a real picture, (size, size // 2 + 1); in cycles per pixel.
 
@@ -154,9 +200,10 @@ def _one_over_f(size: int) -> torch.Tensor:
     return 1 / frequency.clamp_min(1 / size)
 
 
-CanvasName = Literal["pixel", "fourier", "phase"]
+CanvasName = Literal["pixel", "fourier", "soft", "phase"]
 CANVASES: dict[CanvasName, type[PixelCanvas] | type[FourierCanvas] | type[PhaseCanvas]] = {
     "pixel": PixelCanvas,
     "fourier": FourierCanvas,
+    "soft": SoftCanvas,
     "phase": PhaseCanvas,
 }

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from core.steps import Step, Steps, abreast
 from core.synthesis.loop import synthesise
-from core.synthesis.presets import PRESETS
+from core.synthesis.presets import PRESETS, TV_LADDER
 from core.synthesis.record import Record, recorded
 from core.synthesis.verdict import Verdict, judge, second_opinions
 from core.zoo.classifier import Classifier
 
-TAKES = {"noise": "lesson_noise", "shapes": "lesson", "best": "best"}
+TAKES = {"noise": "without_tv", "shapes": "with_tv", "best": "best"}
 """By the name of a picture in the comparison, the preset that it is drawn with."""
 
 Comparison = Mapping[str, Step[Record]]
@@ -45,6 +45,31 @@ def noise_or_cat(classifier: Classifier, class_id: int, seed: int) -> Steps[Comp
             assert step.result is not None
             latest = latest | dict(step.result)
             yield replace(step, index=before + step.index, total=everything, result=latest)
+
+
+def ladder(classifier: Classifier, class_id: int, seed: int) -> Steps[Comparison]:
+    """Draw a class once for each weight of `TV_LADDER`, all from the same noise.
+
+    Args:
+        classifier: the network.
+        class_id: the class.
+        seed: of all of them.
+
+    Yields:
+        Steps with the latest step of each picture by its weight, as text. A step is one of all
+        pictures; each of them can be drawn again alone, from its recipe.
+    """
+    preset = PRESETS["without_tv"]
+    objective = preset.objective(class_id)
+    ask = second_opinions(classifier, objective)
+    yield from abreast(
+        {
+            f"{weight:g}": recorded(
+                synthesise(classifier, objective, preset.changed(seed=seed, tv=weight)), ask
+            )
+            for weight in TV_LADDER
+        }
+    )
 
 
 def compared(classifier: Classifier, comparison: Comparison) -> dict[str, Verdict]:

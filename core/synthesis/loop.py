@@ -19,9 +19,11 @@ from core.limits import LIMITS
 from core.problem import N_, Problem, check_range, check_seed
 from core.steps import Dial, Pixels, Step, Steps
 from core.synthesis.canvas import CANVASES, CanvasName
-from core.synthesis.objective import Objective, classes_of, layers_of
+from core.synthesis.descent import DESCENTS, DescentName, unit
+from core.synthesis.objective import Objective, classes_of, layers_of, nearest
 from core.synthesis.regularisers import PENALTIES, batch_norm_prior
-from core.synthesis.view import View
+from core.synthesis.schedule import Moment, Schedule
+from core.synthesis.view import View, disturbed
 from core.zoo.classifier import Classifier, Seen
 
 SIZES = (64, LIMITS.drawing_size)
@@ -29,7 +31,12 @@ STEPS = (1, LIMITS.drawing_steps)
 LEARNING_RATES = (1e-5, 10.0)
 WEIGHTS = (0.0, 1e6)
 MOST_TURNS = 1000
+CLASS_GRADIENT = 18_000.0
+"""With relative weights: what the gradient of the class is brought to, its root mean square times
+the numbers of a picture. At this weight total variation pulls at a pixel as hard as the class
+does: about what the logits of EfficientNet-Lite0 have once a picture has begun to show."""
 _FROM_ANYWHERE = View(scale=(0.9, 1.6), rotation=8.0, shift=True)
+_SAME_THROUGHOUT = Schedule()
 
 
 @dataclass(frozen=True)
@@ -48,13 +55,16 @@ class Turn:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a picture is drawn. Weights stand against a loss in nats or logits.
+    """How a picture is drawn.
+
+    Without its last three, which are off unless they are set, it draws as the app did before they
+    came, bit for bit.
 
     Attributes:
-        canvas: "pixel", "fourier" or "phase"; see `canvas`.
+        canvas: "pixel", "fourier", "soft" or "phase"; see `canvas`.
         size: side of the picture in pixels.
         steps: how many steps of gradient descent.
-        learning_rate: Adam's, in the units of the canvas: brightness, waves or radians.
+        learning_rate: in the units of the canvas: brightness, waves or radians.
         tv: weight of the total variation.
         l2: weight of the distance from mid-grey.
         blur: weight of the fine detail.
@@ -63,6 +73,11 @@ class Settings:
         photo: what the picture starts from: empty for noise, else the name of a photo.
         seed: of all randomness in the run.
         turns: dials that were turned on the way, the earliest first.
+        descent: "adam" or "momentum"; see `descent`.
+        schedule: how the way of drawing changes on the way.
+        relative: whether weights stand against a gradient of the class of always the same size,
+            so that they mean the same for every network and at every step, or against the loss
+            itself, in nats or logits.
     """
 
     canvas: CanvasName = "fourier"
@@ -77,6 +92,9 @@ class Settings:
     photo: str = ""
     seed: int = 0
     turns: tuple[Turn, ...] = ()
+    descent: DescentName = "adam"
+    schedule: Schedule = _SAME_THROUGHOUT
+    relative: bool = False
 
     def __post_init__(self) -> None:
         """Refuse settings with which no picture can be drawn.
@@ -170,7 +188,10 @@ class Drawing:
             self._canvas.paint(photos.prepare(photo, settings.size))
         start = self._canvas.parameters.to(classifier.device).requires_grad_()
         self._canvas.parameters = start
-        self._optimiser = torch.optim.Adam([start], lr=settings.learning_rate)
+        self._optimisers = {
+            name: optimiser([start], lr=settings.learning_rate)
+            for name, optimiser in DESCENTS.items()
+        }
         self._norms = classifier.norms if settings.batch_norm else ()
         self._look = self._looking()
         self._wanted: Dial[Turn | None] = Dial(None)
@@ -216,17 +237,15 @@ class Drawing:
         total = self.done + count
         picture = self._canvas.picture()
         while self.done < total:
-            dials = self._dials()
-            view = self.settings.view.look(picture, self.classifier.input_size, self._generator)
-            seen = self._look(view)
-            losses = {N_("class loss"): self.objective.loss(seen)} | self._penalties(
-                picture, seen, dials
-            )
-            loss = torch.stack(list(losses.values())).sum()
-            parameters = self._canvas.parameters
-            (parameters.grad,) = torch.autograd.grad(loss, parameters)
-            self._optimiser.param_groups[0]["lr"] = dials.learning_rate
-            self._optimiser.step()
+            dials, now = self._dials(), self.settings.schedule.at(self.done)
+            if now.size < 1:
+                picture = self._canvas.picture(round(now.size * self.settings.size))
+            seen = self._look(self._view(picture, now))
+            losses = self._losses(picture, seen, dials, now)
+            self._canvas.parameters.grad = self._gradient(picture, list(losses.values()))
+            optimiser = self._optimisers["adam" if now.details else self.settings.descent]
+            optimiser.param_groups[0]["lr"] = dials.learning_rate * now.rate
+            optimiser.step()
             self._canvas.constrain()
             self.done += 1
 
@@ -241,6 +260,40 @@ class Drawing:
                     pixels, self.classifier.name, self.objective, self.settings, self.done
                 ),
             )
+
+    def _view(self, picture: torch.Tensor, now: Moment) -> torch.Tensor:
+        """Return the picture as the network is shown it this time."""
+        size = round(now.size * self.classifier.input_size)
+        view = self.settings.view.look(picture, size, self._generator)
+        return disturbed(view, noise=now.noise, colour=now.colour, generator=self._generator)
+
+    def _losses(
+        self, picture: torch.Tensor, seen: Seen, dials: Turn, now: Moment
+    ) -> dict[str, torch.Tensor]:
+        """Return the terms of the loss by name, that of the class first."""
+        loss = self.objective.loss(seen)
+        if now.contrast and (classes := classes_of(self.objective)):
+            loss = loss + now.contrast * nearest(seen, classes)
+        return {N_("class loss"): loss} | self._penalties(picture, seen, dials)
+
+    def _gradient(self, picture: torch.Tensor, losses: list[torch.Tensor]) -> torch.Tensor:
+        """Return the gradient of what is descended, with respect to the canvas.
+
+        Args:
+            picture: what the canvas gave.
+            losses: the terms, that of the class first.
+        """
+        parameters = self._canvas.parameters
+        if self.settings.relative:
+            (of_class,) = torch.autograd.grad(losses[0], picture, retain_graph=True)
+            together = CLASS_GRADIENT / picture.numel() * unit(of_class)
+            rest = torch.stack(losses[1:]).sum()
+            if rest.requires_grad:
+                together += torch.autograd.grad(rest, picture, retain_graph=True)[0]
+            (gradient,) = torch.autograd.grad(picture, parameters, together)
+        else:
+            (gradient,) = torch.autograd.grad(torch.stack(losses).sum(), parameters)
+        return unit(gradient) if self.settings.descent == "momentum" else gradient
 
     def _dials(self) -> Turn:
         """Give the values of the dials for this step, and write down what was turned."""

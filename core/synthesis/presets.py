@@ -1,12 +1,13 @@
-"""Two ways of drawing that the app offers side by side: the lesson's, and the best we know."""
+"""Ways of drawing with everything but the class decided: the lesson's, and the best we know."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.synthesis.loop import Settings
+from core.synthesis.loop import STEPS, Settings
 from core.synthesis.objective import OBJECTIVES, ClassObjective
+from core.synthesis.schedule import Schedule
 from core.synthesis.view import View
 
 
@@ -29,10 +30,16 @@ class Preset:
     def changed(self, **settings: Any) -> Settings:
         """Give the settings with some of them changed; None leaves one as it is.
 
+        With another number of steps, the schedule is as long as that: a short run is a whole one.
+
         Raises:
             Problem: a value is out of its range.
         """
         chosen = {name: value for name, value in settings.items() if value is not None}
+        if "steps" in chosen and self.settings.schedule.length:
+            # Settings refuse wrong steps themselves, with the range.
+            length = min(max(chosen["steps"], STEPS[0]), STEPS[1])
+            chosen = {"schedule": replace(self.settings.schedule, length=length)} | chosen
         return replace(self.settings, **chosen)
 
 
@@ -42,8 +49,45 @@ LESSON_TV = 19_200
 
 _LESSON = Settings(canvas="pixel", size=224, learning_rate=0.02, tv=2000, view=View())
 
+_BEST = Settings(
+    canvas="soft",
+    steps=216,
+    learning_rate=0.003,
+    view=View(scale=(1.25, 2.1), rotation=7.0, shift=True),
+    descent="momentum",
+    schedule=Schedule(
+        length=216,
+        coarse=0.49,
+        coarse_size=5 / 7,
+        noise=0.12,
+        colour=(0.3, 0.1),
+        calm=0.8,
+        contrast=(0.25, 0.65),
+        rate=0.2,
+        details=0.8,
+        details_rate=20.0,
+    ),
+    relative=True,
+)
+
+_WITHOUT_TV = Settings(
+    canvas="pixel",
+    size=224,
+    steps=160,
+    learning_rate=0.05,
+    view=View(scale=(0.9, 1.3), rotation=8.0, shift=True),
+    schedule=Schedule(length=160, noise=0.1, colour=(0.25, 0.1), rate=0.3),
+    relative=True,
+)
+"""Total variation can be seen on bare pixels, with the logit: cross-entropy fades as soon as the
+network is sure, and total variation wins, whatever its weight; the picture turns grey."""
+
+TV_LADDER = (0.0, 600.0, 3000.0, 9000.0, 30_000.0)
+"""Weights from noise to too much; each draws a picture that looks different."""
+
 PRESETS = {
-    "best": Preset("logit", Settings()),
+    "best": Preset("logit", _BEST),
+    "without_tv": Preset("logit", _WITHOUT_TV),
+    "with_tv": Preset("logit", replace(_WITHOUT_TV, tv=TV_LADDER[2])),
     "lesson": Preset("cross_entropy", _LESSON),
-    "lesson_noise": Preset("cross_entropy", replace(_LESSON, tv=0)),
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from typing import Any, get_args
@@ -16,6 +16,7 @@ import torch
 
 from core.problem import N_, Problem
 from core.synthesis.canvas import CanvasName
+from core.synthesis.descent import DescentName
 from core.synthesis.loop import STEPS, Settings, Synthesis, Turn
 from core.synthesis.objective import (
     OBJECTIVES,
@@ -24,6 +25,7 @@ from core.synthesis.objective import (
     Mixture,
     Objective,
 )
+from core.synthesis.schedule import Schedule
 from core.synthesis.view import View
 from core.zoo.classifier import Classifier
 
@@ -156,10 +158,9 @@ def _settings(data: dict[str, Any]) -> Settings:
         raise ValueError(f"unknown settings {unknown}")
     if data["canvas"] not in get_args(CanvasName):
         raise ValueError("unknown canvas")
+    if data.get("descent", "adam") not in get_args(DescentName):
+        raise ValueError("unknown descent")
     view = data["view"]
-    smallest, greatest = view["scale"]
-    if not isinstance(view["shift"], bool):
-        raise TypeError("shift is true or false")
     names = ("learning_rate", "tv", "l2", "blur", "batch_norm")
     return Settings(
         canvas=data["canvas"],
@@ -167,14 +168,33 @@ def _settings(data: dict[str, Any]) -> Settings:
         steps=_whole(data["steps"]),
         **{name: _number(data[name]) for name in names},
         view=View(
-            scale=(_number(smallest), _number(greatest)),
+            scale=_ends(view["scale"]),
             rotation=_number(view["rotation"]),
-            shift=view["shift"],
+            shift=_switch(view["shift"]),
         ),
         photo=_text(data["photo"]),
         seed=_whole(data["seed"]),
         turns=tuple(_turn(turn) for turn in data["turns"]),
+        # Recipes from before these settings lack them, and draw without what they bring.
+        descent=data.get("descent", "adam"),
+        schedule=_schedule(data["schedule"]) if "schedule" in data else Schedule(),
+        relative=_switch(data.get("relative", False)),
     )
+
+
+def _schedule(data: dict[str, Any]) -> Schedule:
+    names = ("coarse", "coarse_size", "noise", "calm", "rate", "details", "details_rate")
+    return Schedule(
+        length=_whole(data["length"]),
+        colour=_ends(data["colour"]),
+        contrast=_ends(data["contrast"]),
+        **{name: _number(data[name]) for name in names},
+    )
+
+
+def _ends(data: Sequence[object]) -> tuple[float, float]:
+    first, last = data
+    return _number(first), _number(last)
 
 
 def _turn(data: dict[str, Any]) -> Turn:
@@ -188,6 +208,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_NAME:
         raise TypeError("a short text is needed")
     value.encode()  # half a character, as JSON can spell it, could not be shown
+    return value
+
+
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("true or false is needed")
     return value
 
 

@@ -57,12 +57,12 @@ class View:
         """See a picture from a random place of this range, differentiably.
 
         Args:
-            picture: (1, 3, H, W).
+            picture: (N, 3, H, W); all are seen from the same place.
             size: side of the square that the network sees.
             generator: where the randomness comes from.
 
         Returns:
-            (1, 3, size, size).
+            (N, 3, size, size).
         """
         if self.is_still:
             return straight(picture, size)
@@ -77,8 +77,36 @@ class View:
         )
         grid = F.affine_grid(placement, [1, 3, size, size], align_corners=False)
         return F.grid_sample(
-            picture, grid.to(picture.device), padding_mode="reflection", align_corners=False
+            picture,
+            grid.to(picture.device).expand(len(picture), -1, -1, -1),
+            padding_mode="reflection",
+            align_corners=False,
         )
+
+
+def disturbed(
+    view: torch.Tensor, *, noise: float, colour: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Return a view in other colours and with noise on it: fragments do not survive them.
+
+    Brightness, contrast and tint change for the view as a whole: it is stretched about mid-grey by
+    exp(N(0, colour)), and each channel is shifted by N(0, colour / 2). After Plug-In Inversion
+    (Ghiasi et al. 2022).
+
+    Args:
+        view: (N, 3, H, W); all pictures are disturbed alike.
+        noise: standard deviation of the normal noise on each pixel; 0 for none.
+        colour: strength of the change of colours; 0 for none.
+        generator: where the randomness comes from.
+    """
+    if colour:
+        stretch, *shift = torch.randn(4, generator=generator).tolist()
+        tint = view.new_tensor(shift).view(1, 3, 1, 1) * (colour / 2)
+        view = (view - 0.5) * math.exp(colour * stretch) + (0.5 + tint)
+    if noise:
+        grain = torch.randn(view.shape[1:], generator=generator)
+        view = view + noise * grain.to(view.device)
+    return view
 
 
 def straight(picture: torch.Tensor, size: int) -> torch.Tensor:

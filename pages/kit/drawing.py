@@ -47,13 +47,14 @@ TAKE_NAMES = {
 }
 KINDS = {"class": N_("One class"), "two": N_("Two mixed"), "channel": N_("One channel")}
 CANVAS_NAMES: dict[CanvasName, str] = {
+    "soft": N_("Waves, soft contrast"),
     "fourier": N_("Waves"),
     "pixel": N_("Pixels"),
     "phase": N_("Phases only"),
 }
 OBJECTIVE_NAMES = {"logit": N_("Logit"), "cross_entropy": N_("Cross-entropy")}
 TV_WEIGHTS = (0, 1, 3, 10, 30, 100, 300, 1000, 2000, 5000, 10_000, LESSON_TV, 50_000)
-RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 WEIGHTS = (0, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
 MOST_KEPT = 12
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
@@ -540,7 +541,11 @@ def planned(
     expected = st.session_state.get("ideal_expected")
     if expected:
         found = expected[0]
-        untouched = replace(found.settings, turns=()) == settings
+        # No dial shows these; as long as the others stand as it set them, they are the recipe's.
+        hidden = {
+            name: getattr(found.settings, name) for name in ("descent", "schedule", "relative")
+        }
+        untouched = replace(found.settings, turns=()) == replace(settings, **hidden)
         if untouched and found.model == classifier.name:
             return objective, found.settings
     return objective, settings

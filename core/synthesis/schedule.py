@@ -1,0 +1,120 @@
+"""How the way of drawing changes from the first step to the last: roughly at first, then finely.
+
+Large shapes come first: the network is shown few pixels, which is quick and leaves it nothing but
+large shapes to look at. Noise and changes of colour keep it from settling on fragments; they fade,
+so that the details come back. The steps grow short, and at last Adam, which moves fine waves as far as
+broad ones, adds the details by which networks tell classes apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.limits import LIMITS
+from core.problem import N_, check_range
+
+COARSE_SIZES = (0.25, 1.0)
+NOISES = (0.0, 1.0)
+COLOURS = (0.0, 1.0)
+CONTRASTS = (0.0, 1.0)
+RATES = (1e-3, 1.0)
+DETAILS_RATES = (1e-3, 1000.0)
+_LAST_DETAILS = 0.1
+
+
+@dataclass(frozen=True)
+class Moment:
+    """How one step is made.
+
+    Attributes:
+        size: share of the usual pixels, along a side, that are painted and shown.
+        noise: standard deviation of the noise on what the network sees.
+        colour: how much its colours change; see `view.disturbed`.
+        contrast: how much the nearest other classes count; see `objective.nearest`.
+        rate: by what the learning rate is multiplied.
+        details: whether it is Adam's turn to add details.
+    """
+
+    size: float = 1.0
+    noise: float = 0.0
+    colour: float = 0.0
+    contrast: float = 0.0
+    rate: float = 1.0
+    details: bool = False
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Values at the first step and from step `length` on; straight lines between them.
+
+    It has a length of its own, so that a picture does not depend on how many steps are planned:
+    going on stays at the last values.
+
+    Attributes:
+        length: number of steps until everything is at its end; 0 for no change at all.
+        coarse: share of these steps in which only `coarse_size` of the pixels is shown.
+        coarse_size: share of the pixels along a side, of the canvas and of the network's view.
+        noise: standard deviation at the beginning; it is gone at `calm`.
+        colour: strength of the changes of colour at the beginning and at `calm`.
+        calm: share of the steps after which noise and colours are at their end.
+        contrast: how much the nearest other classes count at the beginning and at the end.
+        rate: by what the learning rate is multiplied at the end, but for the details.
+        details: share of the steps after which Adam adds the details; 1 for never.
+        details_rate: by what the learning rate is multiplied at the first of these steps; at the
+            end a tenth of it is left.
+    """
+
+    length: int = 0
+    coarse: float = 0.0
+    coarse_size: float = 1.0
+    noise: float = 0.0
+    colour: tuple[float, float] = (0.0, 0.0)
+    calm: float = 1.0
+    contrast: tuple[float, float] = (0.0, 0.0)
+    rate: float = 1.0
+    details: float = 1.0
+    details_rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be followed.
+
+        Raises:
+            Problem: a value is out of its range.
+        """
+        check_range(N_("length of the schedule"), self.length, 0, LIMITS.drawing_steps)
+        check_range(N_("share of coarse steps"), self.coarse, 0.0, 1.0)
+        check_range(N_("coarse size"), self.coarse_size, *COARSE_SIZES)
+        check_range(N_("noise"), self.noise, *NOISES)
+        for colour in self.colour:
+            check_range(N_("change of colour"), colour, *COLOURS)
+        for contrast in self.contrast:
+            check_range(N_("contrast"), contrast, *CONTRASTS)
+        check_range(N_("share of disturbed steps"), self.calm, 0.01, 1.0)
+        check_range(N_("last learning rate"), self.rate, *RATES)
+        check_range(N_("share of steps before the details"), self.details, 0.01, 1.0)
+        check_range(N_("learning rate of the details"), self.details_rate, *DETAILS_RATES)
+
+    def at(self, step: int) -> Moment:
+        """Return how the step is made that follows `step` others."""
+        if not self.length:
+            return Moment()
+        done = min(1.0, step / self.length)
+        disturbed = min(1.0, done / self.calm)
+        detailed = self.details < 1 and done >= self.details
+        if detailed:
+            share = (done - self.details) / (1 - self.details)
+            rate = self.details_rate * _between((1.0, _LAST_DETAILS), share)
+        else:
+            rate = _between((1.0, self.rate), done)
+        return Moment(
+            size=self.coarse_size if done < self.coarse else 1.0,
+            noise=self.noise * (1 - disturbed),
+            colour=_between(self.colour, disturbed),
+            contrast=_between(self.contrast, done),
+            rate=rate,
+            details=detailed,
+        )
+
+
+def _between(ends: tuple[float, float], share: float) -> float:
+    return ends[0] * (1 - share) + ends[1] * share
