@@ -25,7 +25,9 @@ def test_a_layer_is_chosen_in_the_diagram_and_a_channel_in_the_mosaic(browse):
     )
     page.get_by_alt_text(re.compile("receptive field of the most active spot")).wait_for()
     page.get_by_role("button", name="Draw it").click()
-    page.get_by_alt_text(f"The ideal picture of channel 7 of {LAYER}").wait_for()
+    page.get_by_alt_text(
+        f"The ideal picture of channel 7 of {LAYER}"
+    ).first.wait_for()  # the one before it may still be fading
 
 
 def test_the_diagram_and_the_mosaic_work_with_the_keyboard(browse):
