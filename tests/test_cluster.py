@@ -74,6 +74,8 @@ def two_nodes(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # Ray's workers give way to all other programs, and the browser's tests want both cores.
+        patch.setenv("RAY_worker_niceness", "0")
         patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
         patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
         sizes = {"object_store_memory": 100 << 20}
