@@ -41,8 +41,8 @@ torch.set_num_threads(1)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a browser, and divide the tests among processes.
 
-    All that needs a browser goes to one process, which begins with it, since it takes the longest.
-    Tests of a module stay together, for what they share.
+    Tests of a module stay together, for what they share. Those in a browser come first: they take
+    the longest, and what is short fills the gaps at the end.
     """
 
     def needs_browser(item: pytest.Item) -> bool:
@@ -51,8 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if needs_browser(item):
             item.add_marker("browser")
-        group = "browser" if needs_browser(item) else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+        module = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(module))
     items.sort(key=lambda item: not needs_browser(item))
 
 
