@@ -11,7 +11,8 @@ st.set_page_config(
     page_title="Ideal Cat",
     page_icon="🐈",
     layout="wide",
-    initial_sidebar_state="collapsed" if layout.presenting() else "auto",
+    # In pixels: the width belongs to the pictures.
+    initial_sidebar_state="collapsed" if layout.presenting() else 256,
 )
 start.warm_up()
 

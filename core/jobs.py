@@ -12,6 +12,7 @@ This module knows generators and nothing of networks, pictures or pages.
 from __future__ import annotations
 
 import atexit
+import itertools
 import logging
 import threading
 import time
@@ -131,6 +132,9 @@ class _Session:
     used: float = 0.0  # seconds of computing, and more where it has joined late: see `_admit`
 
 
+_numbers = itertools.count(1)
+
+
 class Job:
     """One long computation; see `Scheduler.submit`. All methods are safe from any thread."""
 
@@ -150,6 +154,8 @@ class Job:
         """Used by `Scheduler` only."""
         self.owner = owner
         self.name = name
+        self.number = next(_numbers)
+        """No other job of this process has it."""
         self._make = make
         self._conclude = conclude
         self._session = session

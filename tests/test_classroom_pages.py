@@ -120,7 +120,7 @@ def test_a_wall_that_cannot_be_read_leaves_the_other_pages_alone(visit, wall, tm
     app.number_input(key="ideal_steps").set_value(1).run()
     app.button(key="ideal_start").click().run()
     assert not app.exception
-    assert "What it means" in all_text(app)
+    assert "networks that never saw this run" in all_text(app)
 
 
 def test_with_nothing_done_the_page_says_where_to_begin(visit):

@@ -7,6 +7,7 @@ import io
 import json
 import math
 from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from core import photos
 from core.problem import Problem
 from core.steps import Step, abreast
 from core.synthesis import lesson, recipe, record
+from core.synthesis.beside import beside
 from core.synthesis.canvas import CANVASES, PhaseCanvas, SoftCanvas, _unmix_colours
 from core.synthesis.descent import unit
 from core.synthesis.loop import CLASS_GRADIENT, Drawing, Settings, Turn, synthesise
@@ -696,3 +698,49 @@ def with_text(text: str) -> bytes:
 def test_a_file_without_a_readable_recipe_is_refused_with_a_sentence(png):
     with pytest.raises(Problem):
         photos.read_recipe(png, "cat.png")
+
+
+# Real photos beside a drawing
+
+
+def as_read(image):
+    return lambda: image
+
+
+def test_the_photos_that_excite_a_class_most_stand_beside_its_drawing(lite0, dalmatian):
+    samples = [(one.id, partial(photos.read_sample, one.id)) for one in photos.SAMPLES]
+    dalmatian_id = lite0.labels.index("dalmatian")
+    drawing = photos.to_pixels(photos.prepare(dalmatian, 224))
+    found = beside(lite0, dalmatian_id, drawing, samples)
+    assert found.asked == len(samples)
+    assert found.shown[0].name == "dalmatian"
+    assert found.shown[0].probability == found.highest > 0.5
+    assert found.shown[0].shared > 8  # the drawing is the photo itself, once in 8 bits
+    assert found.elsewhere < 5
+    shares = [photo.probability for photo in found.shown]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_a_class_that_no_photo_shows_stands_alone(lite0, dalmatian):
+    def broken():
+        raise Problem("unreadable")
+
+    perfume = lite0.labels.index("perfume")
+    drawing = photos.to_pixels(photos.prepare(dalmatian, 224))
+    found = beside(lite0, perfume, drawing, [("it", as_read(dalmatian)), ("broken", broken)])
+    assert found.shown == ()
+    assert found.asked == 1
+    assert 0 < found.highest < 0.01
+    none = beside(lite0, perfume, drawing, [])
+    assert (none.asked, none.highest, none.elsewhere) == (0, 0.0, None)
+
+
+def test_the_channels_that_speak_for_a_class_are_those_of_the_difference_of_logits(tiny):
+    picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    image = Image.fromarray(picture)
+    embedding = tiny.embed(photos.prepare(image, 16))
+    logits = tiny.head(embedding)[0] - tiny.head.bias
+    parts = embedding[0] * (tiny.head.weight[2] - tiny.head.weight.mean(0))
+    assert parts.sum().item() == pytest.approx((logits[2] - logits.mean()).item(), abs=1e-5)
+    (found, *_) = beside(tiny, 2, picture, [("it", as_read(image))]).shown
+    assert found.shared == 10  # with itself a picture shares all

@@ -82,8 +82,12 @@ _WITHOUT_TV = Settings(
 """Total variation can be seen on bare pixels, with the logit: cross-entropy fades as soon as the
 network is sure, and total variation wins, whatever its weight; the picture turns grey."""
 
-TV_LADDER = (0.0, 600.0, 3000.0, 9000.0, 30_000.0)
-"""Weights from noise to too much; each draws a picture that looks different."""
+TV_MARKS = (0.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0, 30_000.0)
+"""Weights of the total variation from none to far too much, each of which can be told from the
+next; they mean the same for every preset with relative weights."""
+
+TV_LADDER = (0.0, 1000.0, 3000.0, 10_000.0, 30_000.0)
+"""Those that show on bare pixels how noise turns into shapes, and shapes into a pale sheet."""
 
 PRESETS = {
     "best": Preset("logit", _BEST),

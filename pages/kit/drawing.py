@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,9 @@ from PIL import Image
 
 from core import photos
 from core.predictions import Opinion
-from core.problem import N_, Problem
-from core.steps import Pixels
-from core.synthesis import recipe
+from core.problem import N_, Problem, Text
+from core.steps import Pixels, Steps
+from core.synthesis import lesson, recipe
 from core.synthesis.canvas import CanvasName
 from core.synthesis.loop import SIZES, Settings
 from core.synthesis.objective import (
@@ -27,12 +28,12 @@ from core.synthesis.objective import (
     Mixture,
     Objective,
 )
-from core.synthesis.presets import LESSON_TV, PRESETS
-from core.synthesis.record import Record
+from core.synthesis.presets import LESSON_TV, PRESETS, TV_LADDER, TV_MARKS
+from core.synthesis.record import Frame, Record
 from core.synthesis.verdict import Sitting, Verdict
 from core.synthesis.view import View
 from core.zoo.classifier import Classifier
-from pages.kit import pickers, session, uploads
+from pages.kit import live, pickers, session, uploads
 from pages.kit.language import class_name, number, remember_choice, say, short, t
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ TAKE_NAMES = {
     "shapes": N_("With TV"),
     "best": N_("At its best"),
 }
-KINDS = {"class": N_("One class"), "two": N_("Two mixed"), "channel": N_("One channel")}
+"""Of the lesson's three pictures; those of the ladder are named by their weights."""
+KINDS = {"class": N_("Class"), "two": N_("Mixture"), "channel": N_("Channel")}
 CANVAS_NAMES: dict[CanvasName, str] = {
     "soft": N_("Waves, soft contrast"),
     "fourier": N_("Waves"),
@@ -53,7 +55,8 @@ CANVAS_NAMES: dict[CanvasName, str] = {
     "phase": N_("Phases only"),
 }
 OBJECTIVE_NAMES = {"logit": N_("Logit"), "cross_entropy": N_("Cross-entropy")}
-TV_WEIGHTS = (0, 1, 3, 10, 30, 100, 300, 1000, 2000, 5000, 10_000, LESSON_TV, 50_000)
+LESSON_TV_MARKS = (0, 100, 500, 2000, LESSON_TV)
+"""Where the loss is the lesson's own, weights count in nats."""
 RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 WEIGHTS = (0, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
 MOST_KEPT = 12
@@ -77,7 +80,7 @@ class Keepsake:
         model: name of the network that drew it.
         settings: how it was drawn, with the steps that were made.
         opinions: what networks see in it that never saw the run.
-        take: which of the lesson's pictures it is, if it is one.
+        take: which picture of a comparison it is, if it is one.
     """
 
     title: str
@@ -89,9 +92,77 @@ class Keepsake:
     take: str = ""
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Several drawings of one class from the same seed, in one run.
+
+    Attributes:
+        label, help, icon: of its button.
+        meaning: what is seen in it.
+        run: draws a class with a network from a seed.
+        takes: the names of the drawings, in their order.
+    """
+
+    label: Text
+    help: Text
+    icon: str
+    meaning: Text
+    run: Callable[[Classifier, int, int], Steps[lesson.Comparison]]
+    takes: tuple[str, ...]
+
+
+COMPARISONS = {
+    "lesson": Comparison(
+        N_("Noise or cat?"),
+        N_(
+            "The lesson in one click: from the same noise without and with total variation, side "
+            "by side, and then at its best."
+        ),
+        ":material/compare:",
+        N_(
+            "All three began with the same seed, and the network that drew them is sure of each. "
+            "**Without** total variation, it finds fine noise: other networks are unsure of it or "
+            "see something else, and so do you. **With** it, noise costs more than it gains, and shapes are "
+            "left. **At its best**, the canvas is made of waves, the network looks at it roughly "
+            "first, and from ever changing places."
+        ),
+        lesson.noise_or_cat,
+        tuple(lesson.TAKES),
+    ),
+    "ladder": Comparison(
+        N_("A ladder of TV"),
+        N_(
+            "Five pictures from the same noise, with more and more total variation, from none to "
+            "far too much."
+        ),
+        ":material/stairs:",
+        N_(
+            "All five began with the same seed; only the weight of the total variation differs. "
+            "With too little there is noise, with too much a pale sheet: the fine details cost "
+            "most, and go first. Between the two lies the picture."
+        ),
+        lesson.ladder,
+        tuple(f"{weight:g}" for weight in TV_LADDER),
+    ),
+}
+
+
+@session.kept
+def comparison() -> list[str]:
+    """Return which of `COMPARISONS` this session's latest run is; empty for a single picture."""
+    return []
+
+
+def take_title(take: str) -> str:
+    """Return what to call one of the pictures of a comparison."""
+    return (
+        t(TAKE_NAMES[take]) if take in TAKE_NAMES else t("TV {weight}", weight=number(float(take)))
+    )
+
+
 def caption(kept: Keepsake) -> str:
-    """Say what a picture is of, and which of the lesson's it is, if it is one."""
-    return class_name(kept.title) + (f" · {t(TAKE_NAMES[kept.take])}" if kept.take else "")
+    """Say what a picture is of, and which one of a comparison it is, if it is one."""
+    return class_name(kept.title) + (f" · {take_title(kept.take)}" if kept.take else "")
 
 
 @session.kept
@@ -177,8 +248,10 @@ def _channel(classifier: Classifier) -> tuple[Objective, str]:
 def tv_weight(preset: str) -> float:
     """Ask for the weight of the total variation; it may be turned while a run goes on."""
     key = f"ideal_tv_{preset}"
-    default = PRESETS[preset].settings.tv
-    weights = sorted({*TV_WEIGHTS, st.session_state.get(key, default)})
+    start = PRESETS[preset].settings
+    default = start.tv
+    marks = TV_MARKS if start.relative else LESSON_TV_MARKS
+    weights = sorted({*marks, st.session_state.get(key, default)})
     weight = st.select_slider(
         t("Weight of the total variation"),
         weights,
@@ -188,10 +261,9 @@ def tv_weight(preset: str) -> float:
         on_change=turn_dials,
         persist_state="session",
         help=t(
-            "Total variation is how much neighbouring pixels differ. Its weight turns noise into "
-            "smooth shapes; too much leaves a grey sheet. The lesson's own weight is {weight}. "
-            "You can turn it while the picture grows.",
-            weight=number(LESSON_TV),
+            "Total variation is how much neighbouring pixels differ. Without it there is a fine "
+            "grain; the more of it, the smoother, and too much leaves a pale sheet. You can turn "
+            "it while the picture grows."
         ),
     )
     return float(weight)
@@ -199,7 +271,7 @@ def tv_weight(preset: str) -> float:
 
 def preset_choice() -> str:
     """Ask for a set of dials to begin with."""
-    return str(
+    chosen = str(
         st.segmented_control(
             t("Begin with the dials"),
             list(PRESET_NAMES),
@@ -214,6 +286,16 @@ def preset_choice() -> str:
             ),
         )
     )
+    if chosen == "lesson":
+        st.caption(
+            t(
+                "The lesson's own picture stays nearly grey, and this is why: cross-entropy "
+                "fades as soon as the network is sure, and from then on only total variation "
+                "pulls, whatever its weight. “Noise or cat?” has the logit in its place, which "
+                "never fades."
+            )
+        )
+    return chosen
 
 
 def more_dials(preset: str, classifier: Classifier) -> dict[str, Any]:
@@ -409,15 +491,25 @@ def stretched(pixels: Pixels) -> Pixels:
     return (shares * 255).clip(0, 255).astype(np.uint8)
 
 
-def time_lapse(record: Record) -> None:
-    """Show a run as a film to scrub through."""
-    frames = [
-        {
-            "step": frame.step,
-            "src": "data:image/jpeg;base64," + base64.b64encode(frame.jpeg).decode(),
-        }
-        for frame in record.frames
-    ]
+def time_lapse(record: Record, contrasted: Callable[[Pixels], Pixels]) -> None:
+    """Show a run as a film to scrub through, which stands at its last picture.
+
+    Args:
+        record: of the run.
+        contrasted: gives a picture as it is to be shown.
+    """
+
+    def address(frame: Frame) -> str:
+        pixels = np.asarray(Image.open(io.BytesIO(frame.jpeg)).convert("RGB"))
+        shown = contrasted(pixels)
+        if shown is pixels:
+            return "data:image/jpeg;base64," + base64.b64encode(frame.jpeg).decode()
+        return live.data_uri(shown)
+
+    *before, last = record.frames
+    frames = [{"step": frame.step, "src": address(frame)} for frame in before]
+    final = live.data_uri(contrasted(record.synthesis.pixels), 92)
+    frames.append({"step": last.step, "src": final})
     _film(
         key="ideal_film",
         data={
@@ -436,7 +528,7 @@ def fingerprint(pixels: Pixels) -> str:
 
 
 def keep(verdict: Verdict, title: str, take: str = "") -> None:
-    """Put a finished picture into the gallery, once; `take` says which of the lesson's it is."""
+    """Put a finished picture into the gallery, once; `take` says which one of a comparison it is."""
     synthesis = verdict.synthesis
     png = photos.encode_png(synthesis.pixels, recipe.write(synthesis))
     kept = gallery()

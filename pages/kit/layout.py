@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from core.zoo.classifier import Classifier
 
 _ASSETS = Path(__file__).parents[2] / "assets"
+_in_sight = st.components.v2.component(
+    "in_sight", js=(_ASSETS / "components" / "in_sight.js").read_text("utf-8")
+)
 PRESENT = "present"
 _ASKED = "present_asked"
 
@@ -59,20 +63,73 @@ def dials() -> DeltaGenerator:
     return st.expander(t("Dials"), icon=":material/tune:") if presenting() else st.container()
 
 
-def workbench(
-    widths: Sequence[float],
-) -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
-    """Lay out dials, the buttons below them, and pictures beside both.
+@dataclass(frozen=True)
+class Workbench:
+    """Where the parts of a page go that draws one large picture.
 
-    In presenter mode they lie below each other, so that the pictures have the whole width.
+    Attributes:
+        dials: what can be set.
+        buttons: what starts and stops.
+        progress: how far a run is.
+        picture: the large picture.
+        below: what belongs right below the picture.
+        beside: numbers, and what others see.
+    """
+
+    dials: DeltaGenerator
+    buttons: DeltaGenerator
+    progress: DeltaGenerator
+    picture: DeltaGenerator
+    below: DeltaGenerator
+    beside: DeltaGenerator
+
+
+def workbench(*, wide: bool = False) -> Workbench:
+    """Lay out dials and buttons, the picture, and what is told of it, beside each other.
+
+    In presenter mode the picture has most of the width, and all of the height. On a phone all lies
+    below each other.
 
     Args:
-        widths: of the two columns, as shares.
+        wide: whether there are several pictures, which have the whole width below the rest.
     """
+    if wide:
+        return Workbench(
+            st.expander(t("Dials"), icon=":material/tune:"),
+            st.container(horizontal=True),
+            st.container(),
+            st.container(),
+            st.container(),
+            st.container(),
+        )
     if presenting():
-        return dials(), st.container(horizontal=True), st.container()
-    left, right = st.columns(widths, gap="large")
-    return left.container(), left.container(), right.container()
+        left, right = st.columns([5, 3], gap="medium")
+        stage = left.container(key="stage")
+        picture, below = stage.container(key="stage_picture"), stage.container()
+        told = right.container(key="stage_beside")
+        buttons, progress, beside = told.container(), told.container(), told.container()
+        with told:
+            return Workbench(dials(), buttons, progress, picture, below, beside)
+    left, middle, right = st.columns([8, 14, 6], gap="medium")
+    stage = middle.container(key="stage")
+    return Workbench(
+        left.container(),
+        left.container(),
+        stage.container(),
+        stage.container(key="stage_picture"),
+        stage.container(),
+        right.container(),
+    )
+
+
+def in_sight(run: str, above: str) -> None:
+    """See that what begins here can be seen once a run has begun: on a phone it is further down.
+
+    Args:
+        run: names the run that has begun; nothing moves twice for the same one.
+        above: key of the container that is to be the first in sight.
+    """
+    _in_sight(key=f"in_sight_{above}", data={"run": run, "above": f".st-key-{above}"})
 
 
 def heading(title: str, promise: str) -> None:

@@ -1,0 +1,16 @@
+// Brings what a run shows into sight when the run begins: whoever presses a button sees what it does.
+const shown = new Set();
+const TOOLBAR = 64; // pixels at the top that Streamlit's own bar covers
+const ENOUGH = 0.7; // of a window: as much of it has to be in sight
+
+export default function ({ data, parentElement }) {
+  if (!data.run || shown.has(data.run)) return;
+  shown.add(data.run);
+  const place = (parentElement.host ?? parentElement).getBoundingClientRect();
+  const is_high_enough = place.top >= 0 && place.top < (1 - ENOUGH) * window.innerHeight;
+  const above = document.querySelector(data.above);
+  if (is_high_enough || !above) return;
+  above.style.scrollMarginTop = `${TOOLBAR}px`;
+  const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  above.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
+}
