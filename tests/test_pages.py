@@ -181,7 +181,7 @@ def test_the_last_blocks_that_learned_show_which_maps_changed(visit):
 
 def test_the_ideal_cat_grows_and_is_judged(visit):
     app = visit(registry.IDEAL)
-    app.number_input(key="ideal_steps").set_value(24).run()
+    app.number_input(key="ideal_steps").set_value(60).run()
     app.button(key="ideal_start").click().run()
     assert not app.exception
     assert "networks that never saw this run" in all_text(app)

@@ -53,6 +53,7 @@ _BEST = Settings(
     canvas="soft",
     steps=216,
     learning_rate=0.003,
+    tv=100.0,
     view=View(scale=(1.25, 2.1), rotation=7.0, shift=True),
     descent="momentum",
     schedule=Schedule(

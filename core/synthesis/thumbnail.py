@@ -13,19 +13,41 @@ from core.steps import Pixels, Step, Steps
 from core.synthesis.canvas import PhaseCanvas
 from core.synthesis.loop import Settings, Synthesis, synthesise
 from core.synthesis.objective import ChannelActivation
+from core.synthesis.schedule import Schedule
 from core.synthesis.view import View
 from core.zoo.classifier import Classifier
 
 SIDE = 128
 """The network looks at as few pixels as are drawn: a third of the work of its usual size."""
 STEPS = 40
-_SETTINGS = Settings(
+_OF_EDGES = Settings(
     size=SIDE,
     steps=STEPS,
     learning_rate=0.08,
     view=View(scale=(0.9, 1.3), rotation=5, shift=True),
     photo="clouds",
 )
+_OF_PARTS = Settings(
+    size=SIDE,
+    steps=STEPS,
+    learning_rate=0.012,
+    tv=100.0,
+    view=View(scale=(1.0, 1.5), rotation=5, shift=True),
+    descent="momentum",
+    schedule=Schedule(
+        length=STEPS,
+        noise=0.08,
+        colour=(0.2, 0.05),
+        calm=0.8,
+        rate=0.3,
+        details=0.8,
+        details_rate=20.0,
+    ),
+    relative=True,
+)
+_SMALL_FIELD = 32
+"""Pixels that a channel sees along a side, up to which it looks for edges and colours: drawn like
+larger parts, it would be a sheet of one colour."""
 _CONTRAST = 0.6
 
 
@@ -41,7 +63,11 @@ def thumbnail(classifier: Classifier, layer: str, channel: int) -> Steps[Synthes
         KeyError: the network has no such layer.
     """
     small = classifier.for_drawing(SIDE)
-    yield from synthesise(small, ChannelActivation(layer, channel), _SETTINGS, _clouds())
+    objective = ChannelActivation(layer, channel)
+    if classifier.layer(layer).receptive_field < _SMALL_FIELD:
+        yield from synthesise(small, objective, _OF_EDGES, _clouds())
+    else:
+        yield from synthesise(small, objective, _OF_PARTS)
 
 
 def thumbnails(

@@ -93,15 +93,22 @@ def workbench(*, wide: bool = False) -> Workbench:
     Args:
         wide: whether there are several pictures, which have the whole width below the rest.
     """
+    one, several = st.container(), st.container(key="several")
     if wide:
-        return Workbench(
-            st.expander(t("Dials"), icon=":material/tune:"),
-            st.container(horizontal=True),
-            st.container(),
-            st.container(),
-            st.container(),
-            st.container(),
-        )
+        with several:
+            return Workbench(
+                st.expander(t("Dials"), icon=":material/tune:"),
+                st.container(horizontal=True),
+                st.container(),
+                st.container(),
+                st.container(),
+                st.container(),
+            )
+    with one:
+        return _for_one()
+
+
+def _for_one() -> Workbench:
     if presenting():
         left, right = st.columns([5, 3], gap="medium")
         stage = left.container(key="stage")
