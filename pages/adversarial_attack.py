@@ -13,8 +13,9 @@ from core.attacks.norm import NORMS
 from core.attacks.report import Report, amplify
 from core.jobs import Job, Snapshot
 from core.steps import Pixels
+from core.takeaway import attack as takeaway
 from pages.kit import attack as kit
-from pages.kit import entry, laboratory, layout, live, pickers, plots, session, wall
+from pages.kit import entry, laboratory, layout, live, pickers, plots, save, session, wall
 from pages.kit.language import class_name, number, percent, plain, short, t
 from pages.kit.language import sentence as first_large
 from pages.kit.registry import ATTACK, TRAINING
@@ -252,7 +253,28 @@ def show_measures(outcome: kit.Outcome, found: Report) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
+    save.code(partial(_script, outcome, found), "attack", "attack_code")
     wall.send(found, outcome.classifier.name, "attack_wall")
+
+
+def _script(outcome: kit.Outcome, found: Report) -> str:
+    attempt, planned_then = found.attempt, outcome.plan
+    by_foolbox = foolbox_adapter.METHODS.get(planned_then.method)  # type: ignore[call-overload]
+    if by_foolbox:
+        return takeaway.foolbox_script(
+            outcome.classifier,
+            attempt.goal,
+            planned_then.method,  # type: ignore[arg-type]
+            attempt.settings.steps,
+        )
+    return takeaway.script(
+        outcome.classifier,
+        attempt.goal,
+        attempt.settings,
+        mask=planned_then.mask,
+        place=planned_then.place,
+        side=planned_then.side,
+    )
 
 
 def show_verdict(found: Report, *, bounded: bool) -> None:

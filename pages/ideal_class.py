@@ -15,9 +15,10 @@ from core.synthesis import lesson, loop, recipe, record
 from core.synthesis.objective import ClassLogit, CrossEntropy, classes_of
 from core.synthesis.presets import PRESETS
 from core.synthesis.verdict import Sitting, Verdict, judge
+from core.takeaway import drawing as takeaway
 from core.zoo.classifier import Classifier
 from pages.kit import drawing as kit
-from pages.kit import drawn, entry, files, layout, live, session, wall
+from pages.kit import drawn, entry, files, layout, live, save, session, wall
 from pages.kit.language import plain, say, t
 from pages.kit.registry import IDEAL
 
@@ -171,6 +172,10 @@ def draw(snapshot: Snapshot) -> None:
     shown().show(snapshot, contrasted)
 
 
+def _script(synthesis: loop.Synthesis) -> str:
+    return takeaway.script(session.network_named(synthesis.model), synthesis)
+
+
 def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
     """Show how to keep a finished picture, real photos beside it, and the run's curves."""
     kit.keep(verdict, verdict.own[0].target if verdict.own else title)
@@ -206,6 +211,7 @@ def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
                 on_click="ignore",
                 key=f"ideal_{kind}",
             )
+        save.code(partial(_script, synthesis), "ideal", "ideal_code")
         wall.send(synthesis, synthesis.model, "ideal_wall")
     drawn.real_ones(verdict)
     drawn.curves(snapshot)

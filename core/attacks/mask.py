@@ -13,7 +13,8 @@ from core.zoo.classifier import Classifier
 MaskName = Literal["everywhere", "background", "frame", "patch"]
 _THING = 0.3
 """Share of the greatest evidence from which a place counts as part of the thing."""
-_FRAME = 0.12
+FRAME = 0.12
+"""Width of the frame, as a share of the photo's side."""
 
 
 def mask_for(
@@ -46,7 +47,7 @@ def mask_for(
         return background(classifier, photo)
     mask = torch.zeros(1, 1, height, width)
     if name == "frame":
-        border = max(1, round(_FRAME * min(height, width)))
+        border = max(1, round(FRAME * min(height, width)))
         mask += 1
         mask[..., border : height - border, border : width - border] = 0
         return mask
