@@ -364,10 +364,13 @@ def test_a_presets_schedule_is_as_long_as_its_steps():
     assert PRESETS["lesson"].changed(steps=60).schedule.length == 0
 
 
-def test_with_and_without_tv_differ_in_nothing_else():
-    without, with_tv = (PRESETS[name] for name in ("without_tv", "with_tv"))
-    assert without.settings.tv == 0 < with_tv.settings.tv
-    assert replace(with_tv, settings=with_tv.changed(tv=0.0)) == without
+def test_without_tv_the_same_pixels_are_seen_from_one_place_only():
+    without, with_tv = (PRESETS[name].settings for name in ("without_tv", "with_tv"))
+    assert without.tv == 0 < with_tv.tv
+    assert without.view.is_still
+    assert not with_tv.view.is_still
+    schedule = replace(with_tv.schedule, noise=0.0, colour=(0.0, 0.0))
+    assert replace(with_tv, tv=0.0, view=without.view, schedule=schedule) == without
 
 
 def test_the_lesson_preset_is_the_lesson():

@@ -59,7 +59,7 @@ def ladder(classifier: Classifier, class_id: int, seed: int) -> Steps[Comparison
         Steps with the latest step of each picture by its weight, as text. A step is one of all
         pictures; each of them can be drawn again alone, from its recipe.
     """
-    preset = PRESETS["without_tv"]
+    preset = PRESETS["with_tv"]
     objective = preset.objective(class_id)
     ask = second_opinions(classifier, objective)
     yield from abreast(

@@ -53,7 +53,7 @@ _BEST = Settings(
     canvas="soft",
     steps=216,
     learning_rate=0.003,
-    tv=100.0,
+    tv=30.0,
     view=View(scale=(1.25, 2.1), rotation=7.0, shift=True),
     descent="momentum",
     schedule=Schedule(
@@ -71,7 +71,7 @@ _BEST = Settings(
     relative=True,
 )
 
-_WITHOUT_TV = Settings(
+_PIXELS = Settings(
     canvas="pixel",
     size=224,
     steps=160,
@@ -83,7 +83,7 @@ _WITHOUT_TV = Settings(
 """Total variation can be seen on bare pixels, with the logit: cross-entropy fades as soon as the
 network is sure, and total variation wins, whatever its weight; the picture turns grey."""
 
-TV_MARKS = (0.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0, 30_000.0)
+TV_MARKS = (0.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0, 30_000.0)
 """Weights of the total variation from none to far too much, each of which can be told from the
 next; they mean the same for every preset with relative weights."""
 
@@ -92,7 +92,10 @@ TV_LADDER = (0.0, 1000.0, 3000.0, 10_000.0, 30_000.0)
 
 PRESETS = {
     "best": Preset("logit", _BEST),
-    "without_tv": Preset("logit", _WITHOUT_TV),
-    "with_tv": Preset("logit", replace(_WITHOUT_TV, tv=TV_LADDER[2])),
+    # Seen from one place only: what fits one grid of pixels is enough to be sure, and is noise.
+    "without_tv": Preset(
+        "logit", replace(_PIXELS, view=View(), schedule=Schedule(length=160, rate=0.3))
+    ),
+    "with_tv": Preset("logit", replace(_PIXELS, tv=5000.0)),
     "lesson": Preset("cross_entropy", _LESSON),
 }

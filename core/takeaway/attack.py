@@ -72,7 +72,8 @@ def foolbox_script(classifier: Classifier, goal: Goal, method: FoolboxName, roun
     start = ""
     if METHODS[method].label_only and goal.targeted:
         start = """# It sees answers only, so it begins at a photo that is seen as wanted: start.jpg.
-start = ImageOps.fit(Image.open("start.jpg").convert("RGB"), (INPUT, INPUT))
+start = ImageOps.exif_transpose(Image.open("start.jpg")).convert("RGB")
+start = ImageOps.fit(start, (INPUT, INPUT))
 start = torchvision.transforms.functional.to_tensor(start)[None]
 """
     criterion = "TargetedMisclassification" if goal.targeted else "Misclassification"
@@ -159,7 +160,8 @@ def projected(change):
     return change * (EPSILON / change.norm().clamp_min(1e-12)).clamp(max=1)
 '''
 _PHOTO = """# %% The photo, as the network is shown it
-photo = ImageOps.fit(Image.open("photo.jpg").convert("RGB"), (INPUT, INPUT))
+photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")  # as it was held
+photo = ImageOps.fit(photo, (INPUT, INPUT))
 photo = torchvision.transforms.functional.to_tensor(photo)[None].to(mean.device)
 """
 

@@ -118,10 +118,14 @@ def _wanted(classifier: Classifier, objective: Objective) -> list[str]:
         case Mixture(first, second, share):
             return [f"CLASSES, SHARE = {(first.class_id, second.class_id)!r}, {share!r}"]
         case ChannelActivation(layer, channel):
-            return [f"LAYER, CHANNEL = {layer!r}, {channel!r}"]
+            module = _WITH_NORM.get(layer, layer)
+            return [f"LAYER, CHANNEL = {module!r}, {channel!r}"]
         case _:
             return [f"CLASS = {objective.class_id}  # {classifier.labels[objective.class_id]}"]
 
+
+_WITH_NORM = {"conv_stem": "bn1", "conv_head": "bn2"}
+"""Layers that end behind a norm of their own, by their names in timm."""
 
 _PIXELS = f"""# %% The canvas: every pixel is a number to be found
 numbers = (0.5 + {PixelCanvas.START_NOISE} * torch.randn(1, 3, SIZE, SIZE)).clamp(0, 1)
@@ -165,9 +169,9 @@ def _canvas(settings: Settings) -> str:
 
 
 def _photo(canvas: CanvasName) -> str:
-    read = """# It starts from a photo: put yours beside this file.
-photo = ImageOps.fit(Image.open("photo.jpg").convert("RGB"), (SIZE, SIZE))
-photo = torchvision.transforms.functional.to_tensor(photo).to(numbers.device)
+    read = """# It starts from a photo: put yours beside this file, as photo.jpg.
+photo = ImageOps.fit(ImageOps.exif_transpose(Image.open("photo.jpg")), (SIZE, SIZE))
+photo = torchvision.transforms.functional.to_tensor(photo.convert("RGB")).to(numbers.device)
 """
     if canvas == "pixel":
         return read + "numbers = photo[None]\n"

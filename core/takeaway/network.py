@@ -6,7 +6,7 @@ from core.problem import N_, Problem
 from core.zoo import catalogue
 from core.zoo.classifier import Classifier
 
-VGG = 'torchvision.models.vgg16(weights="DEFAULT")'
+VGG = 'torchvision.models.vgg16(weights="IMAGENET1K_V1")'
 """What the line may be changed to: the lesson's own network."""
 
 

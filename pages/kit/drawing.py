@@ -121,10 +121,11 @@ COMPARISONS = {
         ":material/compare:",
         N_(
             "All three began with the same seed, and the network that drew them is sure of each. "
-            "**Without** total variation, it finds fine noise: other networks are unsure of it or "
-            "see something else, and so do you. **With** it, noise costs more than it gains, and shapes are "
-            "left. **At its best**, the canvas is made of waves, the network looks at it roughly "
-            "first, and from ever changing places."
+            "**Without** total variation, and seen from one place only, noise that fits one grid "
+            "of pixels is enough: other networks see something else in it, and so do you. "
+            "**With** it, and with a view that changes a little at each step, noise costs more "
+            "than it gains, and shapes are left. **At its best**, the canvas is made of waves, "
+            "and the network looks at it roughly first."
         ),
         lesson.noise_or_cat,
         tuple(lesson.TAKES),
