@@ -42,6 +42,7 @@ from core.synthesis.schedule import Moment, Schedule
 from core.synthesis.view import View, disturbed, straight
 from core.zoo.classifier import Seen
 from core.zoo.graph import NormStatistics
+from core.zoo.labels import Labels
 
 MOVING = Settings(size=64, steps=6, view=View(scale=(0.9, 1.6), rotation=8, shift=True))
 STILL = replace(MOVING, canvas="pixel", view=View())
@@ -542,6 +543,33 @@ def test_the_ladder_draws_the_same_seed_with_more_and_more_total_variation(lite0
     third = drawn_pictures["3000"]
     again = drawn(lite0, third.settings, third.objective)
     assert np.array_equal(again.pixels, third.pixels)
+
+
+def test_both_networks_draw_the_class_of_that_name_from_the_same_seed(tiny, monkeypatch):
+    preset = lesson.PRESETS["best"]
+    few = replace(preset, settings=preset.changed(steps=4, size=64))
+    monkeypatch.setitem(lesson.PRESETS, "best", few)
+    hardened = copy.deepcopy(tiny)
+    with torch.no_grad():
+        for weights in hardened.parameters():
+            weights.mul_(-1)
+    hardened.labels = Labels(tuple(reversed(tiny.labels)))
+    networks = {"plain": tiny, "hardened": hardened}
+    wanted = tiny.labels[1]
+    steps = list(lesson.by_both(networks, wanted, seed=4))
+    assert [step.index for step in steps] == [2, 4, 6, 8]
+    assert {step.total for step in steps} == {8}
+    pictures = {name: step.result.synthesis for name, step in steps[-1].result.items()}
+    assert list(pictures) == list(networks)
+    assert not np.array_equal(pictures["plain"].pixels, pictures["hardened"].pixels)
+    for name, synthesis in pictures.items():
+        assert synthesis.settings == few.changed(seed=4)
+        classifier = networks[name]
+        place = tuple(classifier.labels).index(wanted)
+        again = drawn(classifier, synthesis.settings, ClassLogit(place))
+        assert np.array_equal(again.pixels, synthesis.pixels)
+    with pytest.raises(ValueError):
+        list(lesson.by_both(networks, "no such class", seed=4))
 
 
 # Recipes

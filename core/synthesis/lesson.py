@@ -1,4 +1,4 @@
-"""The lesson in one run: the same seed without and with total variation, then at its best."""
+"""Pictures that are compared, in one run: ways of drawing, weights, or networks; always one seed."""
 
 from __future__ import annotations
 
@@ -70,6 +70,35 @@ def ladder(classifier: Classifier, class_id: int, seed: int) -> Steps[Comparison
             for weight in TV_LADDER
         }
     )
+
+
+def by_both(networks: Mapping[str, Classifier], class_name: str, seed: int) -> Steps[Comparison]:
+    """Draw a class by several networks abreast, each at its best, all from the same noise.
+
+    Meant for a network as it was trained and one that was trained against attacks: what differs
+    between the pictures is what the training has made of the network. Each of them can be drawn
+    again alone, from its recipe.
+
+    Args:
+        networks: by what each is called; all of them know the class.
+        class_name: one of their labels. Networks may count their classes in another order.
+        seed: of all pictures.
+
+    Yields:
+        Steps with the latest step of each picture by its network's name; `judge` takes it with
+        that network. A step is one of all pictures.
+
+    Raises:
+        ValueError: a network does not know the class.
+    """
+    preset = PRESETS["best"]
+
+    def draw(network: Classifier) -> Steps[Record]:
+        objective = preset.objective(tuple(network.labels).index(class_name))
+        drawing = synthesise(network, objective, preset.changed(seed=seed))
+        return recorded(drawing, second_opinions(network, objective))
+
+    yield from abreast({name: draw(network) for name, network in networks.items()})
 
 
 def compared(classifier: Classifier, comparison: Comparison) -> dict[str, Verdict]:
