@@ -265,7 +265,7 @@ def _script(outcome: kit.Outcome, found: Report) -> str:
             outcome.classifier,
             attempt.goal,
             planned_then.method,  # type: ignore[arg-type]
-            attempt.settings.steps,
+            planned_then.settings.steps,
         )
     return takeaway.script(
         outcome.classifier,

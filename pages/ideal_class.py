@@ -108,11 +108,18 @@ def start_comparison(name: str) -> None:
     (class_id,) = classes_of(objective)
     kit.easel().pop("sitting", None)
     kit.comparison()[:] = [name]
-    session.start_job(
-        JOB,
-        partial(kit.COMPARISONS[name].run, classifier, class_id, int(seed)),
-        lambda last: lesson.compared(classifier, last.result or {}),
-    )
+    if name == kit.BOTH:
+        networks = kit.both()
+        run = partial(lesson.by_both, networks, classifier.labels[class_id], int(seed))
+    else:
+        networks = dict.fromkeys(kit.COMPARISONS[name].takes, classifier)
+        run = partial(kit.COMPARISONS[name].run, classifier, class_id, int(seed))
+    session.start_job(JOB, run, lambda last: lesson.compared(networks, last.result or {}))
+
+
+def offered(name: str) -> bool:
+    """Return whether a comparison can be made here at all."""
+    return name != kit.BOTH or all(title in network.labels for network in kit.both().values())
 
 
 with place.buttons:
@@ -128,12 +135,16 @@ with place.buttons:
             )
         else:
             for name, compared in kit.COMPARISONS.items():
+                if name == kit.BOTH and not kit.both():
+                    continue
                 st.button(
                     t(compared.label),
                     icon=compared.icon,
                     on_click=start_comparison,
                     args=(name,),
-                    disabled=not isinstance(objective, ClassLogit | CrossEntropy),
+                    disabled=not (
+                        isinstance(objective, ClassLogit | CrossEntropy) and offered(name)
+                    ),
                     key=f"ideal_{name}",
                     help=t(compared.help),
                 )
@@ -162,7 +173,7 @@ def shown() -> drawn.Canvas | drawn.Abreast:
     """Lay out where the drawing, or the drawings, go."""
     if kit.comparison():
         takes = kit.COMPARISONS[kit.comparison()[0]].takes
-        return drawn.Abreast.laid_out(canvas, {take: kit.take_title(take) for take in takes})
+        return drawn.Abreast.laid_out(canvas, {take: kit.take_heading(take) for take in takes})
     with place.beside:
         return drawn.Canvas(canvas, st.empty(), st.empty())
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from core import photos
 from core.jobs import scheduler
+from core.synthesis import lesson
 from core.training.comparison import compare
 from core.training.data import from_files
 from core.training.descent import Tricks
@@ -166,7 +169,7 @@ def encoded(picture: Image.Image) -> bytes:
     return photos.encode_png(np.asarray(picture))
 
 
-def test_adversarial_training_is_measured_on_ones_own_network(own):
+def test_adversarial_training_is_measured_on_ones_own_network(own, monkeypatch):
     own.button(key="attack_hardening_start").click().run()
     assert not own.exception
     text = all_text(own)
@@ -176,6 +179,20 @@ def test_adversarial_training_is_measured_on_ones_own_network(own):
     own.sidebar.selectbox(key="network").set_value("own").run()
     assert not own.exception
     assert "cat · dalmatian**, 2 classes" in all_text(own)
+
+    # And both draw their ideals, from the same noise.
+    preset = lesson.PRESETS["best"]
+    monkeypatch.setitem(
+        lesson.PRESETS, "best", replace(preset, settings=preset.changed(steps=2, size=96))
+    )
+    own.switch_page(registry.IDEAL.file).run()
+    own.button(key="ideal_both").click().run()
+    assert not own.exception
+    assert "**Trained against attacks: " in all_text(own)
+    drawn = scheduler().get(own.session_state["owner"], "ideal").snapshot().result
+    plain, hardened = (drawn[name].synthesis for name in ("plain", "hardened"))
+    assert plain.settings == hardened.settings
+    assert not np.array_equal(plain.pixels, hardened.pixels)
 
 
 @pytest.mark.parametrize("kind", ["1×1", "animated"])

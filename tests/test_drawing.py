@@ -522,7 +522,7 @@ def test_the_lesson_draws_the_same_seed_without_and_with_total_variation(lite0, 
     noise, shapes = (steps[-1].result[name].result.synthesis for name in ("noise", "shapes"))
     assert noise.settings == few["without_tv"].changed(seed=4)
     assert shapes.settings == few["with_tv"].changed(seed=4)
-    verdicts = lesson.compared(lite0, steps[2].result)
+    verdicts = lesson.compared(dict.fromkeys(lesson.TAKES, lite0), steps[2].result)
     assert set(verdicts) == {"noise", "shapes"}
     assert all(len(verdict.others) == 2 for verdict in verdicts.values())
 

@@ -26,6 +26,7 @@ from core.synthesis.loop import Settings, Synthesis, Turn
 from core.synthesis.objective import ChannelActivation, ClassLogit, CrossEntropy, Mixture
 from core.synthesis.presets import PRESETS
 from core.synthesis.schedule import Schedule
+from core.synthesis.view import View
 from core.takeaway import attack, cells, drawing
 from core.zoo import catalogue, loading
 from pages.kit import registry
@@ -46,7 +47,10 @@ def of(classifier, settings: Settings, objective=None) -> str:
 def check(script: str) -> None:
     """A script is short, its lines are, and it uses what it may."""
     assert script.count("\n") <= 100
-    assert max(len(line) for line in script.splitlines() if not line.startswith("# #")) <= 100
+    assert (
+        max(len(line) for line in script.splitlines() if not line.startswith(("# #", "TURNS")))
+        <= 100
+    )
     for node in ast.walk(ast.parse(script)):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module] if isinstance(node, ast.ImportFrom) else []
@@ -112,6 +116,7 @@ def test_whatever_a_run_had_still_fits(lite0, canvas, objective):
             batch_norm=1.0,
             turns=(Turn(3, 10.0, 0.1), Turn(9, 30.0, 0.2)),
         ),
+        replace(PRESETS["best"].settings, turns=tuple(Turn(n, 1.5 * n, 0.1) for n in range(1, 90))),
     ):
         check(of(lite0, settings, objective))
 
@@ -219,9 +224,25 @@ def test_foolboxs_attacks_are_called_as_here(lite0, method):
     }
 
 
-def test_ddn_fools_the_network_at_home(lite0, at_home):
+def test_ddn_and_deepfool_fool_the_network_at_home(lite0, at_home):
     at_home(attack.foolbox_script(lite0, Goal(TABBY, True), "ddn", 12))
     assert top(lite0, Image.open("adversarial.png"))[0].class_id == TABBY
+    torch.set_default_device(None)
+    at_home(attack.foolbox_script(lite0, Goal(DALMATIAN, False), "deepfool", 12))
+    assert top(lite0, Image.open("adversarial.png"))[0].class_id != DALMATIAN
+
+
+@pytest.mark.parametrize("layer", ["conv_stem", "blocks.2.1", "conv_head"])
+def test_a_script_looks_at_the_channel_that_the_app_looks_at(lite0, at_home, layer):
+    place = ChannelActivation(layer, 3)
+    names = at_home(of(lite0, Settings(canvas="pixel", size=64, steps=1, view=View()), place))
+    picture = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    seen = lite0.for_drawing(224).activations(picture, [layer])[layer]
+    names["loss"](picture.to(names["mean"].device))
+    map = names["seen"]["map"].cpu()
+    assert map.shape == seen.shape
+    behind = seen if layer == "blocks.2.1" else seen.clamp(0, 6)  # timm's norm has its ReLU in it
+    torch.testing.assert_close(map, behind.cpu(), rtol=1e-3, atol=1e-3)
 
 
 # Notebooks

@@ -101,10 +101,15 @@ def by_both(networks: Mapping[str, Classifier], class_name: str, seed: int) -> S
     yield from abreast({name: draw(network) for name, network in networks.items()})
 
 
-def compared(classifier: Classifier, comparison: Comparison) -> dict[str, Verdict]:
-    """Judge each picture of a comparison that has been begun."""
+def compared(networks: Mapping[str, Classifier], comparison: Comparison) -> dict[str, Verdict]:
+    """Judge each picture of a comparison that has been begun.
+
+    Args:
+        networks: which one has drawn each picture, by the picture's name.
+        comparison: the pictures.
+    """
     return {
-        name: judge(classifier, step.result)
+        name: judge(networks[name], step.result)
         for name, step in comparison.items()
         if step.result is not None
     }

@@ -91,7 +91,11 @@ preprocessing = {{"mean": mean.flatten(), "std": std.flatten(), "axis": -3}}
 model = foolbox.PyTorchModel(network, bounds=(0, 1), preprocessing=preprocessing)
 attack = foolbox.attacks.{_FOOLBOX[method]}
 criterion = foolbox.criteria.{criterion}(torch.tensor([CLASS]))
-_, changed, success = attack(model, photo, criterion, epsilons=None{more})
+_, found, success = attack(model, photo, criterion, epsilons=None{more})
+for push in (1, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2):  # until it survives rounding to 8 bits
+    changed = (photo + push * (found - photo)).clamp(0, 1).mul(255).round() / 255
+    if (network((changed - mean) / std).argmax() == CLASS) == {goal.targeted}:
+        break
 """,
                     _ENDING,
                 ]
@@ -134,6 +138,10 @@ def _settings(classifier: Classifier, goal: Goal, settings: Settings) -> str:
     ]
     if settings.random_start:
         lines.append(f"torch.manual_seed({settings.seed})")
+    if settings.restarts > 1 or settings.stop_early:
+        lines.append(
+            "# The run could also begin anew, or stop at its first success; this is one whole go."
+        )
     if settings.momentum:
         lines.append(f"MOMENTUM = {settings.momentum!r}  # of the direction before")
     if settings.tv:

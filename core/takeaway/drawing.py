@@ -12,6 +12,8 @@ from core.takeaway import network
 from core.zoo.classifier import Classifier
 
 MOST_LINES = 100
+_MOST_TURNS = 8
+"""Of turned dials, the latest ones."""
 
 
 def script(classifier: Classifier, synthesis: Synthesis) -> str:
@@ -88,6 +90,7 @@ def _settings(classifier: Classifier, synthesis: Synthesis) -> str:
     if settings.turns:
         turned = [(0, settings.tv, settings.learning_rate)]
         turned += [(turn.after, turn.tv, turn.learning_rate) for turn in settings.turns]
+        turned = [turned[0], *turned[1:][-_MOST_TURNS:]]
         lines.append(f"TURNS = {turned!r}  # from which step on, TV, learning rate")
     else:
         lines.append(f"LEARNING_RATE, TV = {settings.learning_rate!r}, {settings.tv!r}")
@@ -124,8 +127,8 @@ def _wanted(classifier: Classifier, objective: Objective) -> list[str]:
             return [f"CLASS = {objective.class_id}  # {classifier.labels[objective.class_id]}"]
 
 
-_WITH_NORM = {"conv_stem": "bn1", "conv_head": "bn2"}
-"""Layers that end behind a norm of their own, by their names in timm."""
+_WITH_NORM = {"conv_stem": "bn1", "conv_head": "bn2", "conv1": "bn1"}
+"""Layers that end behind a norm of their own, by their names."""
 
 _PIXELS = f"""# %% The canvas: every pixel is a number to be found
 numbers = (0.5 + {PixelCanvas.START_NOISE} * torch.randn(1, 3, SIZE, SIZE)).clamp(0, 1)
@@ -225,7 +228,8 @@ def _objective(objective: Objective, settings: Settings) -> str:
         case ChannelActivation():
             written = f"""# %% What is wanted: the mean of one channel's map, before its activation
 seen = {{}}
-network.get_submodule(LAYER).register_forward_hook(lambda module, fed, map: seen.update(map=map))
+keep = lambda layer, fed, map: seen.update(map=map.clone())
+network.get_submodule(LAYER).register_forward_hook(keep)
 def loss({arguments}):
     network((view - mean) / std)
     return -seen["map"][:, CHANNEL].mean()

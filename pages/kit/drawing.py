@@ -32,9 +32,11 @@ from core.synthesis.presets import LESSON_TV, PRESETS, TV_LADDER, TV_MARKS
 from core.synthesis.record import Frame, Record
 from core.synthesis.verdict import Sitting, Verdict
 from core.synthesis.view import View
+from core.training import hardening
+from core.training.loop import Training
 from core.zoo.classifier import Classifier
 from pages.kit import live, pickers, session, uploads
-from pages.kit.language import class_name, number, remember_choice, say, short, t
+from pages.kit.language import class_name, number, percent, remember_choice, say, short, t
 
 if TYPE_CHECKING:
     from pages.kit.streamlit_internals import UploadedFile
@@ -45,8 +47,11 @@ TAKE_NAMES = {
     "noise": N_("Without TV"),
     "shapes": N_("With TV"),
     "best": N_("At its best"),
+    hardening.PLAIN: N_("Trained as usual"),
+    hardening.HARDENED: N_("Trained against attacks"),
 }
-"""Of the lesson's three pictures; those of the ladder are named by their weights."""
+"""Of pictures that are compared; those of the ladder are named by their weights."""
+BOTH = "both"
 KINDS = {"class": N_("Class"), "two": N_("Mixture"), "channel": N_("Channel")}
 CANVAS_NAMES: dict[CanvasName, str] = {
     "soft": N_("Waves, soft contrast"),
@@ -99,7 +104,7 @@ class Comparison:
     Attributes:
         label, help, icon: of its button.
         meaning: what is seen in it.
-        run: draws a class with a network from a seed.
+        run: draws a class from a seed.
         takes: the names of the drawings, in their order.
     """
 
@@ -107,7 +112,7 @@ class Comparison:
     help: Text
     icon: str
     meaning: Text
-    run: Callable[[Classifier, int, int], Steps[lesson.Comparison]]
+    run: Callable[..., Steps[lesson.Comparison]]
     takes: tuple[str, ...]
 
 
@@ -145,13 +150,53 @@ COMPARISONS = {
         lesson.ladder,
         tuple(f"{weight:g}" for weight in TV_LADDER),
     ),
+    BOTH: Comparison(
+        N_("With and without training against attacks"),
+        N_(
+            "The same class from the same noise by both of your networks: the one trained as "
+            "usual, and the one trained against attacks."
+        ),
+        ":material/shield:",
+        N_(
+            "Both began with the same seed. A network that cannot be fooled by tiny changes has "
+            "to go by what is large and whole, and so its picture shows fewer and larger things, "
+            "as far as it still knows the class: training against attacks costs accuracy, which "
+            "stands above each."
+        ),
+        lesson.by_both,
+        (hardening.PLAIN, hardening.HARDENED),
+    ),
 }
+"""The last one is offered where both networks are there; see `both`."""
 
 
 @session.kept
 def comparison() -> list[str]:
     """Return which of `COMPARISONS` this session's latest run is; empty for a single picture."""
     return []
+
+
+def _trainings() -> Mapping[str, Training]:
+    """Return the trainings, with and without attacks, that the attack page has compared."""
+    compared = session.job("attack_hardening")
+    found = compared.snapshot().result if compared else None
+    trainings: Mapping[str, Training] = found.trainings if found else {}
+    return trainings if len(trainings) == 2 else {}
+
+
+def both() -> dict[str, Classifier]:
+    """Return the visitor's network as usual and the one trained against attacks, if there are both."""
+    return {name: training.classifier for name, training in _trainings().items()}
+
+
+def take_heading(take: str) -> str:
+    """Return what stands above one of the pictures of a comparison while it is drawn."""
+    trained = _trainings().get(take)
+    if trained is None:
+        return take_title(take)
+    return t(
+        "{title}: {accuracy} right", title=take_title(take), accuracy=percent(trained.accuracy)
+    )
 
 
 def take_title(take: str) -> str:
