@@ -48,7 +48,7 @@ with place.below:
         persist_state="session",
         help=t("For the eye only: the lesson's pictures are nearly flat at their true scale."),
     )
-results = st.container()
+results = st.container(key="results")
 with st.expander(t("More dials"), icon=":material/tune:"):
     preset_name = kit.preset_choice()
     columns = st.columns([1, 1, 2])

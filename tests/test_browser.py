@@ -54,6 +54,7 @@ def test_the_ideal_siamese_cat_grows_before_the_eyes(browse):
     page.get_by_text("networks that never saw this run").wait_for()
     frames = page.evaluate("window.frames.size")
     assert frames >= 4
+    page.locator("ul.opinions li").nth(2).wait_for()
     own, *others = page.locator("ul.opinions li").all_inner_texts()
     assert "drew it" in own
     assert percentage(own) > 90
@@ -202,9 +203,10 @@ def test_a_translated_choice_survives_a_change_of_language(browse):
     page.get_by_text("PT", exact=True).click()
     page.get_by_role("heading", name="Classe ideal", level=1).wait_for()
     page.get_by_text("2.000", exact=True).first.wait_for()
+    if not page.get_by_role("spinbutton", name="Passos").is_visible():
+        page.get_by_text("Mais ajustes").click()
     page.get_by_role("spinbutton", name="Passos").fill("100")
     page.get_by_role("spinbutton", name="Passos").press("Enter")
-    page.get_by_text("Mais ajustes").click()
     page.locator("[data-test-script-state=notRunning]").wait_for()
     expect(page.get_by_role("radio", name="Como na aula")).to_be_checked()
     expect(page.get_by_text("2.000", exact=True).first).to_be_visible()

@@ -93,7 +93,7 @@ def workbench(*, wide: bool = False) -> Workbench:
     Args:
         wide: whether there are several pictures, which have the whole width below the rest.
     """
-    one, several = st.container(), st.container(key="several")
+    one, several = st.container(key="one"), st.container(key="several")
     if wide:
         with several:
             return Workbench(
