@@ -101,11 +101,14 @@ def prefetch(items: Sequence[Item]) -> Steps[tuple[Item, ...]]:
     failed: list[Problem] = []
     for item in items:
         share = megabytes(item.size)
+        reached = done
         try:
             with closing(_fetched(item)) as steps:
                 for step in steps:
+                    # Unpacking counts from the beginning, after the download has counted to the end.
+                    reached = max(reached, done + share * step.index // step.total)
                     yield Step(
-                        done + share * step.index // step.total,
+                        reached,
                         total,
                         phase=f"{item.title}, {step.phase}" if step.phase else item.title,
                     )
