@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -307,42 +307,43 @@ def address(served) -> str:
 
 
 @pytest.fixture(scope="session")
-def chromium():
-    """A browser for the whole run, with a camera that is not real."""
+def chromium(tmp_path_factory) -> Iterator[Callable]:
+    """Open a browser in a language, with a camera that is not real; one stays open for all tests.
+
+    Each tab is a visitor of its own for the app. It is a browser with a folder of its own, where it
+    keeps what it has loaded and compiled of Streamlit; in a private window, where Playwright opens
+    pages otherwise, a visit costs half as much again.
+    """
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed on this machine")
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=A_WHILE)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with sync_playwright() as playwright, ExitStack() as opened:
+
+        @cache
+        def browser(locale: str):
+            window = playwright.chromium.launch_persistent_context(
+                tmp_path_factory.mktemp("browser"),
+                executable_path=CHROMIUM,
+                args=FLAGS,
+                viewport={"width": 1280, "height": 800},
+                locale=locale,
+                device_scale_factor=1,
+            )
+            opened.callback(window.close)
+            return window
+
         yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
-def contexts(chromium) -> Callable:
-    """Windows of the browser by their language; each tab is a visitor of its own for the app.
-
-    A new window has to load and to compile all of Streamlit again, which takes seconds.
-    """
-
-    @cache
-    def context(locale: str):
-        return chromium.new_context(
-            viewport={"width": 1280, "height": 800}, locale=locale, device_scale_factor=1
-        )
-
-    return context
 
 
 @pytest.fixture
-def tab(contexts):
+def tab(chromium):
     """Open a tab; nothing may have gone wrong in it when it is closed."""
     tabs, troubles = [], []
 
     def open_tab(locale: str = "en-US"):
-        page = contexts(locale).new_page()
+        page = chromium(locale).new_page()
         tabs.append(page)
         page.set_default_timeout(A_WHILE)
         page.on("pageerror", lambda error: troubles.append(str(error)))

@@ -1,54 +1,21 @@
-"""What keeps people out, as axe-core finds it, on every page in both languages."""
+"""What keeps people out of a page as it opens; tests in a browser look again at its results."""
 
 from __future__ import annotations
 
+import pytest
+
 from pages.kit import registry
-
-EXCUSED: dict[tuple[str, str], str] = {}
-"""Streamlit's own, which we cannot mend: rule, part of the element's HTML, reason. None today."""
+from tests.helpers.accessibility import assert_open_to_all
 
 
-QUIET_FOR_A_SECOND = """() => {
-  const app = document.querySelector('[data-testid="stApp"]');
-  const runs = app?.dataset.testScriptState !== 'notRunning';
-  const now = performance.now();
-  if (runs || document.querySelector('[data-stale=true]')) window.quietSince = now;
-  window.quietSince ??= now;
-  return now - window.quietSince > 1000;
-}"""
-"""A page may run again as soon as it stands, and all of it is pale meanwhile."""
+@pytest.mark.parametrize(
+    "place", [*(info.address for info in registry.PAGES), "ideal_class?question=zebra&present=1"]
+)
+def test_no_page_has_a_serious_problem(browse, place):
+    """In Portuguese, whose words are longer; in English: tests that go on to the results."""
+    assert_open_to_all(browse(place, "pt-BR"))
 
 
-def settled(page) -> None:
-    """Wait until the page has run; what fades in or out meanwhile is pale for a moment."""
-    page.locator("h1").first.wait_for()
-    page.add_style_tag(content="* {transition: none !important; animation: none !important}")
-    page.wait_for_function(QUIET_FOR_A_SECOND)
-
-
-def problems(page) -> list[str]:
-    """Serious and critical findings, but for those that are excused."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    return [
-        f"{rule['id']}: {node['target']} {node['html'][:200]}"
-        for rule in found
-        if rule["impact"] in ("serious", "critical")
-        for node in rule["nodes"]
-        if not any(rule["id"] == name and part in node["html"] for name, part in EXCUSED)
-    ]
-
-
-def test_no_page_has_a_serious_problem(address, tab):
-    """Both languages at once: while one page comes to rest, so does the other."""
-    pages = {locale: tab(locale) for locale in ("en-US", "pt-BR")}
-    places = [*(info.address for info in registry.PAGES), "ideal_class?question=zebra&present=1"]
-    told = []
-    for place in places:
-        for page in pages.values():
-            page.goto(f"{address}/{place}")
-        for locale, page in pages.items():
-            settled(page)
-            told += [f"{locale} {place}: {problem}" for problem in problems(page)]
-    assert not told, "\n".join(told)
+@pytest.mark.parametrize("info", [registry.LESSON, registry.WALL, registry.HAND_IN])
+def test_nor_have_those_without_results_in_english(browse, info):
+    assert_open_to_all(browse(info.address))

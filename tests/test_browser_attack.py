@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from core import predictions
+from tests.helpers.accessibility import assert_open_to_all
 
 A_LONG_WHILE = 120_000  # ms; three networks are bisected, on any machine
 
@@ -62,3 +63,4 @@ def test_the_lab_from_the_smallest_epsilon_to_the_adaptive_attack(browse, lite0)
     page.get_by_text("All of it on pictures saved in 8 bits").wait_for()
     assert page.get_by_test_id("stException").count() == 0
     assert page.get_by_test_id("stDataFrame").count() == 2  # the ledger and the defences
+    assert_open_to_all(page)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tests.helpers.accessibility import assert_open_to_all
+
 LAYER = "blocks.2.1"
 
 
@@ -56,6 +58,7 @@ def test_where_it_looks_is_shown_by_three_methods(browse):
     for name in ("Grad-CAM", "Integrated Gradients", "Occlusion"):
         page.get_by_alt_text(name, exact=True).wait_for()
     page.get_by_text("Yellow speaks for").wait_for()
+    assert_open_to_all(page)
 
 
 def test_the_tour_draws_what_its_channels_look_for(browse):

@@ -83,15 +83,12 @@ def test_who_has_left_is_forgotten_though_nobody_comes_or_goes_after(served, bro
 def test_a_fresh_server_opens_at_a_link_and_goes_cleanly_under_load(tmp_path, tab):
     """Streamlit decides at the first visit what a page is, so nobody may have been there before."""
     with serving("app.py", tmp_path) as server:
-        first, second = tab(), tab()
-        first.goto(f"{server.url}/ideal_class")
-        first.get_by_role("button", name="Draw").wait_for()
+        first = drawing(tab(), server.url)
         assert first.get_by_role("dialog").count() == 0
         assert first.locator("h1").inner_text() == "Ideal class"
         first.get_by_role("link", name="Feature maps").first.click()
         first.get_by_role("heading", name="Feature maps", level=1).wait_for()
-        for page in (first, second):
-            drawing(page, server.url)
+        drawing(tab(), server.url)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(timeout=10) == 0  # as long as Docker waits
     told = server.log.read_text()

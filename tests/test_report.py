@@ -130,8 +130,7 @@ def test_a_file_is_named_after_its_author_as_any_system_can_take(author, name):
 def test_it_opens_in_a_browser_with_all_pictures_and_without_a_complaint(chromium, tmp_path):
     path = tmp_path / "report.html"
     path.write_bytes(to_html(handed(HOSTILE)))
-    context = chromium.new_context()
-    page = context.new_page()
+    page = chromium("en-US").new_page()
     complaints, requests = [], []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -147,4 +146,4 @@ def test_it_opens_in_a_browser_with_all_pictures_and_without_a_complaint(chromiu
     assert page.title() != "taken"
     assert complaints == []
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-    context.close()
+    page.close()
