@@ -148,8 +148,9 @@ def in_zip(opened: zipfile.ZipFile) -> Listing:
         if name.endswith("/"):
             finds.folders.append(parts)
         elif parts:
-            head = partial(_head_in_zip, opened, info)
-            finds.files.append(_File(parts, info.file_size, partial(opened.read, info), head))
+            read = partial(_read_in_zip, opened, info, "/".join(parts), -1)
+            head = partial(_read_in_zip, opened, info, "/".join(parts), signatures.HEAD_BYTES)
+            finds.files.append(_File(parts, info.file_size, read, head))
     return _listing(finds)
 
 
@@ -158,9 +159,12 @@ def name_of(folder: Path) -> str:
     return archives.decoded([os.fsencode(folder.resolve().name)])[0]
 
 
-def _head_in_zip(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    with opened.open(info) as entry:
-        return entry.read(signatures.HEAD_BYTES)
+def _read_in_zip(opened: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, count: int) -> bytes:
+    try:
+        with opened.open(info) as entry:
+            return entry.read(count)
+    except Exception as error:  # each way of packing has errors of its own
+        raise Problem(N_("In this zip, {file} is damaged. Pack it anew."), file=name) from error
 
 
 def _walk(

@@ -373,25 +373,26 @@ def reading(
     if len(files) > MAX_PHOTOS:
         raise Problem(N_("There are more than {limit} photos. Use fewer."), limit=MAX_PHOTOS)
     skipped = [*_without_class(unlabelled), *left_out]
-    classes = _class_names(files, skipped)
-    index = {name: i for i, name in enumerate(classes)}
-    read: list[Photo] = []
+    _class_names(files, skipped)  # refused before anything is read
+    read: list[tuple[PhotoFile, bytes]] = []
     for done, file in enumerate(files, start=1):
         try:
-            content = file.read()
+            read.append((file, file.read()))
         except Problem as reason:
             skipped.append(Skipped(file.name, reason))
-            continue
-        read.append(
-            Photo(file.name, index[file.class_name], content, file.is_validation, file.group)
-        )
         if done % _PHOTOS_PER_STEP == 0:
             yield Step(done, len(files), phase=N_("reading the photos"))
+    classes = _class_names([file for file, _ in read], skipped)
+    index = {name: i for i, name in enumerate(classes)}
+    labelled = tuple(
+        Photo(file.name, index[file.class_name], content, file.is_validation, file.group)
+        for file, content in read
+    )
     yield Step(
         len(files),
         len(files),
         phase=N_("reading the photos"),
-        result=Dataset(classes, tuple(read), tuple(skipped), len(unlabelled)),
+        result=Dataset(classes, labelled, tuple(skipped), len(unlabelled)),
     )
 
 
