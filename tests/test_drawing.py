@@ -531,6 +531,7 @@ def test_the_ladder_draws_the_same_seed_with_more_and_more_total_variation(lite0
     preset = lesson.PRESETS["with_tv"]
     few = replace(preset, settings=preset.changed(steps=6, size=96))
     monkeypatch.setitem(lesson.PRESETS, "with_tv", few)
+    monkeypatch.setattr(lesson, "LADDER_STEPS", 6)
     *_, last = lesson.ladder(lite0, 284, seed=4)
     drawn_pictures = {name: step.result.synthesis for name, step in last.result.items()}
     assert list(drawn_pictures) == [f"{weight:g}" for weight in TV_LADDER]

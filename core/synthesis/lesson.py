@@ -15,6 +15,9 @@ from core.zoo.classifier import Classifier
 TAKES = {"noise": "without_tv", "shapes": "with_tv", "best": "best"}
 """By the name of a picture in the comparison, the preset that it is drawn with."""
 
+LADDER_STEPS = 140
+"""For each picture of the ladder, so that five take little longer than three pictures do."""
+
 Comparison = Mapping[str, Step[Record]]
 
 
@@ -65,7 +68,12 @@ def ladder(classifier: Classifier, class_id: int, seed: int) -> Steps[Comparison
     yield from abreast(
         {
             f"{weight:g}": recorded(
-                synthesise(classifier, objective, preset.changed(seed=seed, tv=weight)), ask
+                synthesise(
+                    classifier,
+                    objective,
+                    preset.changed(seed=seed, tv=weight, steps=LADDER_STEPS),
+                ),
+                ask,
             )
             for weight in TV_LADDER
         }
