@@ -157,13 +157,16 @@ def test_a_canvas_starts_as_the_photo_it_is_given(kind, tolerance):
     assert (canvas.picture() - picture).abs().max() <= tolerance
 
 
-def test_a_soft_canvas_grows_no_stronger_than_it_should_and_keeps_what_is_weaker():
+@pytest.mark.parametrize("boldness", [1.0, 1.5])
+def test_a_soft_canvas_grows_no_stronger_than_it_should_and_keeps_what_is_weaker(boldness):
     soft, plain = SoftCanvas(64, seeded()), CANVASES["fourier"](64, seeded())
+    soft.boldness = boldness
     assert torch.equal(soft.picture(), plain.picture())
+    most = boldness * torch.tensor(SoftCanvas.CONTRAST)
     for strength in (1e3, 1e5):
         soft.parameters = plain.parameters * strength
         components = _unmix_colours(soft.picture()).std(dim=(1, 2))
-        assert torch.allclose(components, torch.tensor(SoftCanvas.CONTRAST), rtol=0.05)
+        assert torch.allclose(components, most, rtol=0.05)
 
 
 def test_phases_of_a_photo_keep_its_outlines():
@@ -212,6 +215,7 @@ SCHEDULE = Schedule(
     colour=(0.4, 0.1),
     calm=0.5,
     contrast=(0.0, 1.0),
+    boldness=3.0,
     rate=0.5,
     details=0.75,
     details_rate=8.0,
@@ -219,7 +223,7 @@ SCHEDULE = Schedule(
 
 
 def test_a_schedule_goes_in_straight_lines_and_stays_at_its_end():
-    assert SCHEDULE.at(0) == Moment(size=0.5, noise=0.2, colour=0.4, contrast=0.0, rate=1.0)
+    assert SCHEDULE.at(0) == Moment(size=0.5, noise=0.2, colour=0.4, boldness=3.0, rate=1.0)
     middle = SCHEDULE.at(1)
     assert middle.size == 0.5
     assert middle.noise == pytest.approx(0.1)
@@ -239,13 +243,24 @@ def test_a_schedule_goes_in_straight_lines_and_stays_at_its_end():
     [
         *({"length": -1}, {"coarse": 2}, {"coarse_size": 0}, {"noise": float("nan")}),
         *({"colour": (0, -1)}, {"calm": 0}, {"contrast": (0, 9)}, {"rate": 0}),
-        *({"details": 0}, {"details_rate": 1e9}),
+        *({"details": 0}, {"details_rate": 1e9}, {"boldness": 0.5}),
     ],
     ids=str,
 )
 def test_a_schedule_that_cannot_be_followed_is_refused(wrong):
     with pytest.raises(Problem, match="must lie between"):
         Schedule(**wrong)
+
+
+def test_a_soft_canvas_is_bold_until_the_coarse_steps_are_over_and_soft_when_all_is_calm():
+    schedule = Schedule(length=10, coarse=0.4, boldness=4.0, calm=0.7)
+    bold = [schedule.at(step).boldness for step in range(11)]
+    assert bold == pytest.approx([4, 4, 4, 4, 4, 3, 2, 1, 1, 1, 1])
+    never_coarse = replace(schedule, coarse=0.0)
+    assert never_coarse.at(0).boldness == 4
+    assert never_coarse.at(7).boldness == pytest.approx(1)
+    coarse_to_the_end = replace(schedule, coarse=1.0, calm=0.5)
+    assert [coarse_to_the_end.at(step).boldness for step in (0, 9)] == [4, 4]
 
 
 def test_a_disturbed_view_has_the_noise_and_the_colours_that_are_said():
@@ -581,6 +596,12 @@ def test_a_recipe_from_before_schedules_draws_without_one(tiny):
     for name in ("descent", "schedule", "relative"):
         del data["settings"][name]
     assert recipe.read(data).settings == MOVING
+
+
+def test_a_recipe_from_before_bold_beginnings_draws_without_one(tiny):
+    data = json.loads(json.dumps(recipe.write(drawn(tiny, replace(MOVING, schedule=SCHEDULE)))))
+    del data["settings"]["schedule"]["boldness"]
+    assert recipe.read(data).settings.schedule == replace(SCHEDULE, boldness=1.0)
 
 
 def test_a_recipe_keeps_the_schedule(tiny):

@@ -21,9 +21,12 @@ class Canvas(ABC):
 
     Attributes:
         parameters: what the optimiser changes.
+        boldness: by what the most contrast is multiplied that the canvas can show, where it has
+            a limit.
     """
 
     parameters: torch.Tensor
+    boldness: float = 1.0
 
     @abstractmethod
     def picture(self, size: int | None = None) -> torch.Tensor:
@@ -116,7 +119,7 @@ class SoftCanvas(FourierCanvas):
 
     def _components(self, size: int | None) -> torch.Tensor:
         components = super()._components(size)
-        most = components.new_tensor(self.CONTRAST)[:, None, None]
+        most = self.boldness * components.new_tensor(self.CONTRAST)[:, None, None]
         spread = components.std(dim=(1, 2), keepdim=True)
         return components * (most / spread).clamp_max(1)
 

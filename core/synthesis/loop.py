@@ -184,6 +184,7 @@ class Drawing:
         self.done = 0
         self._generator = torch.Generator().manual_seed(settings.seed)
         self._canvas = CANVASES[settings.canvas](settings.size, self._generator)
+        self._canvas.boldness = settings.schedule.at(0).boldness
         if photo is not None:
             self._canvas.paint(photos.prepare(photo, settings.size))
         start = self._canvas.parameters.to(classifier.device).requires_grad_()
@@ -249,6 +250,7 @@ class Drawing:
             self._canvas.constrain()
             self.done += 1
 
+            self._canvas.boldness = self.settings.schedule.at(self.done).boldness
             picture = self._canvas.picture()
             pixels = photos.to_pixels(picture)
             yield Step(

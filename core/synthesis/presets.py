@@ -64,6 +64,7 @@ _BEST = Settings(
         colour=(0.3, 0.1),
         calm=0.8,
         contrast=(0.25, 0.65),
+        boldness=4.0,
         rate=0.2,
         details=0.8,
         details_rate=20.0,

@@ -188,6 +188,7 @@ def _schedule(data: dict[str, Any]) -> Schedule:
         length=_whole(data["length"]),
         colour=_ends(data["colour"]),
         contrast=_ends(data["contrast"]),
+        boldness=_number(data.get("boldness", 1.0)),
         **{name: _number(data[name]) for name in names},
     )
 

@@ -17,6 +17,7 @@ COARSE_SIZES = (0.25, 1.0)
 NOISES = (0.0, 1.0)
 COLOURS = (0.0, 1.0)
 CONTRASTS = (0.0, 1.0)
+BOLDNESSES = (1.0, 10.0)
 RATES = (1e-3, 1.0)
 DETAILS_RATES = (1e-3, 1000.0)
 _LAST_DETAILS = 0.1
@@ -31,6 +32,7 @@ class Moment:
         noise: standard deviation of the noise on what the network sees.
         colour: how much its colours change; see `view.disturbed`.
         contrast: how much the nearest other classes count; see `objective.nearest`.
+        boldness: by what the most contrast of a soft canvas is multiplied.
         rate: by what the learning rate is multiplied.
         details: whether it is Adam's turn to add details.
     """
@@ -39,6 +41,7 @@ class Moment:
     noise: float = 0.0
     colour: float = 0.0
     contrast: float = 0.0
+    boldness: float = 1.0
     rate: float = 1.0
     details: bool = False
 
@@ -58,6 +61,9 @@ class Schedule:
         colour: strength of the changes of colour at the beginning and at `calm`.
         calm: share of the steps after which noise and colours are at their end.
         contrast: how much the nearest other classes count at the beginning and at the end.
+        boldness: how many times its usual contrast a soft canvas may have in the coarse steps;
+            none is left of this at `calm`. Where a class excites the network little at first, as
+            a railway car does, a picture that must stay pale never gets beyond clouds.
         rate: by what the learning rate is multiplied at the end, but for the details.
         details: share of the steps after which Adam adds the details; 1 for never.
         details_rate: by what the learning rate is multiplied at the first of these steps; at the
@@ -71,6 +77,7 @@ class Schedule:
     colour: tuple[float, float] = (0.0, 0.0)
     calm: float = 1.0
     contrast: tuple[float, float] = (0.0, 0.0)
+    boldness: float = 1.0
     rate: float = 1.0
     details: float = 1.0
     details_rate: float = 1.0
@@ -89,6 +96,7 @@ class Schedule:
             check_range(N_("change of colour"), colour, *COLOURS)
         for contrast in self.contrast:
             check_range(N_("contrast"), contrast, *CONTRASTS)
+        check_range(N_("boldness"), self.boldness, *BOLDNESSES)
         check_range(N_("share of disturbed steps"), self.calm, 0.01, 1.0)
         check_range(N_("last learning rate"), self.rate, *RATES)
         check_range(N_("share of steps before the details"), self.details, 0.01, 1.0)
@@ -111,9 +119,15 @@ class Schedule:
             noise=self.noise * (1 - disturbed),
             colour=_between(self.colour, disturbed),
             contrast=_between(self.contrast, done),
+            boldness=_between((self.boldness, 1.0), self._softened(done)),
             rate=rate,
             details=detailed,
         )
+
+    def _softened(self, done: float) -> float:
+        """Return how far a soft canvas is on its way from bold to usual, in [0, 1]."""
+        room = max(self.calm - self.coarse, 0.01)
+        return min(1.0, max(0.0, (done - self.coarse) / room))
 
 
 def _between(ends: tuple[float, float], share: float) -> float:

@@ -107,6 +107,8 @@ def _settings(classifier: Classifier, synthesis: Synthesis) -> str:
         named: dict[str, float] = {}
         if schedule.coarse:  # few pixels first, which leaves nothing but large shapes
             named |= {"COARSE": schedule.coarse, "COARSE_SIZE": round(schedule.coarse_size, 4)}
+        if _is_bold(settings):
+            named |= {"BOLD": schedule.boldness}
         if schedule.details < 1:  # at the end it is Adam's turn
             named |= {"DETAILS": schedule.details, "DETAILS_RATE": schedule.details_rate}
         if named:
@@ -149,10 +151,10 @@ def picture():
 """,
     "soft": f"""numbers = {FourierCanvas.START_NOISE} * torch.randn(3, SIZE, SIZE // 2 + 1, 2)
 most = torch.tensor({list(SoftCanvas.CONTRAST)}).view(3, 1, 1)  # no more contrast than a soft photo
-def picture():
+def picture(bold=1):
     waves = torch.view_as_complex(numbers) * strength * {FourierCanvas.GAIN}
     parts = torch.fft.irfft2(waves, s=(SIZE, SIZE), norm="ortho")
-    parts = parts * (most / parts.std(dim=(1, 2), keepdim=True)).clamp_max(1)
+    parts = parts * (bold * most / parts.std(dim=(1, 2), keepdim=True)).clamp_max(1)
 """,
     "phase": f"""numbers = 2 * torch.pi * (torch.rand(3, SIZE, SIZE // 2 + 1) - 0.5)
 strength[0, 0] = 0  # the mean stays grey; strengths are fixed, only where waves lie is found (MACO)
@@ -251,6 +253,11 @@ def loss({arguments}):
     return written + (_TV if _varies(settings) else "")
 
 
+def _is_bold(settings: Settings) -> bool:
+    """Return whether the picture may have more contrast at first than at the end."""
+    return settings.canvas == "soft" and settings.schedule.boldness > 1
+
+
 def _varies(settings: Settings) -> bool:
     """Return whether total variation has had a weight at any time."""
     return any((settings.tv, *(turn.tv for turn in settings.turns)))
@@ -314,7 +321,12 @@ def _descent(objective: Objective, settings: Settings) -> str:
     if settings.blur:
         blurred = "F.avg_pool2d(image, 3, 1, 1)"
         penalties.append(f"{settings.blur!r} * (image - {blurred}).square().mean()")
-    body += ["image = picture()", f"view = {seen}"]
+    drawn = "picture()"
+    if _is_bold(settings):
+        begin = "COARSE" if coarse else "0"
+        room = f"(CALM - {begin})" if schedule.calm - schedule.coarse > 0.01 else "0.01"
+        drawn = f"picture(BOLD + (1 - BOLD) * min(1, max(0, (done - {begin}) / {room})))"
+    body += [f"image = {drawn}", f"view = {seen}"]
     if settings.relative:
         body += [
             f"(pull,) = torch.autograd.grad(loss(view{contrast}), image, retain_graph=True)",
