@@ -61,7 +61,7 @@ plan: Mapping[Way, loop.Settings] = {}
 with layout.dials():
     wanted = kit.photos_to_learn_from(watched=watched is not None)
     try:
-        plan = kit.plan(base)
+        plan = kit.plan(base, wanted)
     except Problem as found:
         problem = found
 

@@ -268,7 +268,7 @@ def test_train_takes_a_data_set_by_its_name(run, tmp_path):
         *("--out", str(tmp_path / "mine")),
     )
     assert answer["classes"] == ["face", "no face"]
-    assert (answer["n_train"], answer["n_val"]) == (8, 2)
+    assert (answer["n_train"], answer["n_val"]) == (6, 4)
 
 
 @pytest.fixture(scope="module")

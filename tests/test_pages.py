@@ -295,6 +295,47 @@ def test_a_zip_is_learned_from_its_broken_photo_reported_and_its_network_serves_
     assert app.selectbox(key="attack_class_2").options == ["animal", "thing"]
 
 
+def many(count: int) -> bytes:
+    """A zip of two classes with so many photos each, and a file that is none."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for i in range(2 * count):
+            tone = np.full((24, 24, 3), 40 + i, np.uint8)
+            archive.writestr(f"{'dark' if i < count else 'light'}/{i}.png", photos.encode_png(tone))
+        archive.writestr("dark/notes.txt", "not a photo")
+    return buffer.getvalue()
+
+
+def test_a_zip_that_has_come_in_is_told_of_and_enough_of_it_stays_for_validation(visit):
+    app = visit(registry.TRAINING)
+    app.segmented_control(key="train_source").set_value("zip").run()
+    app.file_uploader(key="train_zip").upload("mine.zip", many(20), "application/zip")
+    app.run()
+    (found,) = app.success
+    assert found.value == "**40** photos in **2** classes: dark 20 · light 20"
+    assert r"dark/notes\.txt" in all_text(app)
+    assert app.slider(key="train_per_class").max == 14
+    assert "**28** to learn from, **12** for validation" in all_text(app)
+    assert not app.warning
+    app.checkbox(key="train_insist").set_value(True).run()
+    app.slider(key="train_per_class").set_value(19).run()
+    assert "**38** to learn from, **2** for validation" in all_text(app)
+    assert "each one is worth 50% of the accuracy" in app.warning[0].value
+    app.button(key="train_start").click().run()
+    assert "of **2** others" in all_text(app)
+    app.checkbox(key="train_insist").set_value(False).run()
+    assert app.slider(key="train_per_class").value == 14
+
+
+def test_a_zip_that_cannot_be_read_says_so_where_it_came_in(visit):
+    app = visit(registry.TRAINING)
+    app.segmented_control(key="train_source").set_value("zip").run()
+    app.file_uploader(key="train_zip").upload("mine.zip", b"no zip", "application/zip")
+    app.run()
+    assert "cannot be read" in app.error[0].value
+    assert app.button(key="train_start").disabled
+
+
 def test_an_uploaded_photo_is_used_and_a_broken_one_changes_nothing(visit):
     app = visit(registry.MAPS)
     app.segmented_control(key="maps_view").set_value("where").run()  # the photo comes first there

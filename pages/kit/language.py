@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
+from babel import Locale
 from babel.messages.pofile import read_po
 from babel.numbers import (
     format_decimal,
@@ -52,8 +54,22 @@ def current() -> str:
 
 def t(text: str, **fields: object) -> str:
     """Translate a text and fill its named fields in."""
-    translated = _catalogue(current()).get(text, text)
+    (translated,) = _catalogue(current()).get(text, (text,))
     return translated.format(**fields) if fields else translated
+
+
+def tn(one: str, many: str, count: int, **fields: object) -> str:
+    """Translate a text that depends on a number, and fill in its fields and the `count`.
+
+    Args:
+        one: the English text for one.
+        many: the English text for any other number.
+        count: the number.
+        fields: the other fields.
+    """
+    singular, plural = _catalogue(current()).get(one, (one, many))
+    is_one = Locale.parse(current()).plural_form(count) == "one"
+    return (singular if is_one else plural).format(count=number(count), **fields)
 
 
 def say(problem: Problem) -> str:
@@ -160,13 +176,22 @@ def _preferred() -> str:
 
 
 @lru_cache(maxsize=len(LOCALES))
-def _catalogue(locale: str) -> dict[str, str]:
+def _catalogue(locale: str) -> dict[str, tuple[str, ...]]:
+    """Give, by the English text, its translation; for one and for any other number if it has two.
+
+    As in gettext, a text that depends on a number goes by what it is for one.
+    """
     path = LOCALE_FOLDER / locale / "LC_MESSAGES" / "messages.po"
     if not path.exists():  # the source language has none
         return {}
     with path.open("rb") as file:
         entries = read_po(file, locale=locale)
-    return {str(e.id): str(e.string) for e in entries if e.id and e.string}
+    forms = ((_forms(e.id)[0], _forms(e.string)) for e in entries if e.id)
+    return {text: said for text, said in forms if all(said)}
+
+
+def _forms(text: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text or ())
 
 
 @lru_cache(maxsize=len(LOCALES))

@@ -11,7 +11,7 @@ import streamlit as st
 from core import photos
 from core.jobs import Job, scheduler
 from core.limits import LIMITS
-from core.problem import N_
+from core.problem import N_, Problem
 from core.steps import Step, Steps, returned
 from core.training import data, finetune, head, learning_curve, loop, sources
 from core.training.challenge import challenge
@@ -19,18 +19,21 @@ from core.training.comparison import Comparison, compare
 from core.training.data import Dataset
 from core.training.descent import OPTIMISERS, SCHEDULES, RateSearch, Tricks
 from core.training.embeddings import Embedded, embed, shared_cache
-from core.training.evidence import Score
+from core.training.evidence import Score, wilson
 from core.training.finetune import TuningSettings
 from core.training.head import HeadSettings
 from core.training.learning_curve import LearningCurve
 from core.training.loop import WAYS, Settings, Training, Way
 from core.zoo.classifier import Classifier
-from pages.kit import files, plots, session, uploads, webcam
+from pages.kit import data_set, files, plots, session, uploads, webcam
 from pages.kit.evidence import Answers
-from pages.kit.language import number, percent, plain, remember_choice, t
+from pages.kit.language import number, percent, plain, remember_choice, say, t
 
 MOST_CLASSES_BY_HAND = 6
+MOST_PER_CLASS = 200
 VALIDATION_PER_CLASS = 30
+FEW_FOR_VALIDATION = 10
+"""Photos for validation with which an accuracy says little."""
 ORIGINS = {
     "sets": N_("Ready-made sets"),
     "zip": N_("A zip"),
@@ -66,10 +69,14 @@ class Wanted:
     Attributes:
         title: what to call them.
         load: reads them; a computation, since they may have to come from far away.
+        most: photos of the largest class.
+        counts: photos of each class; None where the set itself, or its takes, divide them.
     """
 
     title: str
     load: Callable[[], Steps[Dataset]]
+    most: int
+    counts: tuple[int, ...] | None = None
 
 
 def photos_to_learn_from(*, watched: bool) -> Wanted | None:
@@ -110,7 +117,8 @@ def _from_source() -> Wanted:
     )
     chosen = known[name]
     columns[1].caption(t(chosen.description) + f" *{chosen.credit}.*")
-    return Wanted(t(chosen.title), lambda: sources.load(chosen))
+    most = min(sources.MOST_PER_CLASS, chosen.photos // chosen.classes)
+    return Wanted(t(chosen.title), lambda: sources.load(chosen), most)
 
 
 def _source_label(source: sources.Source) -> str:
@@ -133,7 +141,30 @@ def _from_zip() -> Wanted | None:
     content = uploads.taken(archive)
     if content is None:
         return None
-    return Wanted(archive.name, lambda: _at_once(lambda: data.from_zip(content)))
+    found = _listings().get(archive.file_id, lambda: _listed(content))
+    if isinstance(found, Problem):
+        st.error(say(found), icon=":material/error:")
+        return None
+    data_set.found(found)
+    return Wanted(
+        archive.name,
+        lambda: _at_once(lambda: data.from_zip(content)),
+        max(found.counts.values()),
+        None if found.parts else tuple(found.counts.values()),
+    )
+
+
+@session.kept
+def _listings() -> session.Latest[data.Found | Problem]:
+    """What was found in this session's zips, or what is wrong with them."""
+    return session.Latest(4)
+
+
+def _listed(archive: bytes) -> data.Found | Problem:
+    try:
+        return session.compute(lambda: data.found_in_zip(archive))
+    except Problem as problem:
+        return problem
 
 
 def _by_hand(ask: Callable[[int, str], Sequence[data.Upload]]) -> Wanted | None:
@@ -165,7 +196,14 @@ def _by_hand(ask: Callable[[int, str], Sequence[data.Upload]]) -> Wanted | None:
             t("Add photos of at least two classes first."), icon=":material/add_photo_alternate:"
         )
         return None
-    return Wanted(" · ".join(by_class), lambda: _at_once(lambda: data.from_files(by_class)))
+    counts = tuple(len(of_class) for of_class in by_class.values() if of_class)
+    in_takes = any(len(upload) > 2 for of_class in by_class.values() for upload in of_class)
+    return Wanted(
+        " · ".join(by_class),
+        lambda: _at_once(lambda: data.from_files(by_class)),
+        max(counts),
+        None if in_takes else counts,
+    )
 
 
 def _uploads(place: int, name: str) -> list[tuple[str, bytes]]:
@@ -192,8 +230,12 @@ def _at_once(read: Callable[[], Dataset]) -> Steps[Dataset]:
     yield Step(1, 1, phase=N_("reading the photos"), result=read())
 
 
-def plan(base: Classifier) -> Mapping[Way, Settings]:
+def plan(base: Classifier, wanted: Wanted | None) -> Mapping[Way, Settings]:
     """Show the dials, and give the settings of each way that is wanted, in order.
+
+    Args:
+        base: the network to start from.
+        wanted: the photos, if there are some yet.
 
     Raises:
         Problem: a dial is out of its range.
@@ -214,18 +256,8 @@ def plan(base: Classifier) -> Mapping[Way, Settings]:
         ),
     )
     columns = st.columns(2, gap="large", vertical_alignment="bottom")
-    per_class = columns[0].slider(
-        t("Photos per class to learn from"),
-        1,
-        200,
-        60,
-        key="train_per_class",
-        persist_state="session",
-        help=t(
-            "Up to {count} more are kept apart to examine the network on.",
-            count=VALIDATION_PER_CLASS,
-        ),
-    )
+    with columns[0]:
+        per_class, reserve = _division(wanted)
     with columns[1]:
         epochs = _epochs(chosen)
     with st.expander(t("Training tricks"), icon=":material/tune:", key="train_tricks"):
@@ -233,6 +265,7 @@ def plan(base: Classifier) -> Mapping[Way, Settings]:
     common = Settings(
         per_class=per_class,
         validation_per_class=VALIDATION_PER_CLASS,
+        reserve=reserve,
         head=HeadSettings(
             epochs=epochs["head"],
             learning_rate=rate or head.LEARNING_RATES[tricks.optimiser],
@@ -257,6 +290,68 @@ def plan(base: Classifier) -> Mapping[Way, Settings]:
     }
     ways: tuple[Way, ...] = WAYS if chosen == _ALL else tuple(way for way in WAYS if way == chosen)
     return {way: replace(common, tuning=tuning[way]) for way in ways}
+
+
+def _division(wanted: Wanted | None) -> tuple[int, bool]:
+    """Ask how many photos of a class to learn from; tell also whether enough must stay apart."""
+    reserve = not st.session_state.get("train_insist")
+    most = MOST_PER_CLASS
+    if wanted:
+        most = min(most, data.to_learn_from(wanted.most, MOST_PER_CLASS, reserve=reserve))
+    most = max(most, 2)  # a slider has two ends
+    if st.session_state.get("train_per_class", 1) > most:  # of another set
+        st.session_state["train_per_class"] = most
+    per_class = st.slider(
+        t("Photos per class to learn from"),
+        1,
+        most,
+        min(60, most),
+        key="train_per_class",
+        persist_state="session",
+        help=t(
+            "Up to {count} more are kept apart to examine the network on.",
+            count=VALIDATION_PER_CLASS,
+        ),
+    )
+    st.checkbox(
+        t("Keep fewer for validation"),
+        key="train_insist",
+        persist_state="session",
+        help=t(
+            "Usually three photos in ten of each class stay for validation, and at least "
+            "{least} where a class has ten: of few photos, chance decides how many are right.",
+            least=data.LEAST_VALIDATION,
+        ),
+    )
+    if wanted and wanted.counts:
+        learned = [data.to_learn_from(n, per_class, reserve=reserve) for n in wanted.counts]
+        kept = [
+            min(VALIDATION_PER_CLASS, n - m) for n, m in zip(wanted.counts, learned, strict=True)
+        ]
+        _told_division(sum(learned), sum(kept))
+    return per_class, reserve
+
+
+def _told_division(train: int, validation: int) -> None:
+    """Say how many photos there are for both, and what so few for validation mean."""
+    st.caption(
+        t(
+            "**{train}** to learn from, **{validation}** for validation.",
+            train=number(train),
+            validation=number(validation),
+        )
+    )
+    if 0 < validation < FEW_FOR_VALIDATION:
+        low, _ = wilson(validation, validation)
+        st.warning(
+            t(
+                "With so few photos for validation, each one is worth {share} of the accuracy. "
+                "Even with all of them right, the network may be right in only {low} of cases.",
+                share=percent(1 / validation),
+                low=percent(low),
+            ),
+            icon=":material/warning:",
+        )
 
 
 def _epochs(chosen: str) -> dict[str, int]:
