@@ -30,19 +30,25 @@ layout.heading(t(ATTACK.title), t(ATTACK.promise))
 classifier = session.classifier()
 layout.network_line(classifier)
 photo = session.photo(ATTACK.default_photo)
-photo_name = session.photo_id(ATTACK.default_photo)
+photo_name = session.photo_name(ATTACK.default_photo)
 job = session.job(JOB)
 
 controls = layout.dials().columns([5, 4, 4, 2], gap="medium")
 with controls[0]:
-    chosen = pickers.class_id(t("To be seen as"), classifier.labels, "attack_class", FAVOURITES)
+    seen_as = kit.seen_as(classifier, photo)
+    chosen = pickers.class_id(
+        t("To be seen as"),
+        classifier.labels,
+        "attack_class",
+        FAVOURITES,
+        avoid=seen_as,
+    )
     anything = st.checkbox(
         t("Anything else will do (untargeted)"), key="attack_untargeted", persist_state="session"
     )
 with controls[1]:
     method = kit.method()
-    if not anything:
-        kit.aiming(method)
+    possible = anything or kit.aiming(method, classifier, chosen, seen_as)
 epsilon_place, steps_place = controls[2].container(), controls[3].container()
 buttons = st.container()
 with st.expander(t("More dials"), icon=":material/tune:"):
@@ -121,7 +127,7 @@ def start() -> None:
 
 
 with buttons:
-    live.start_and_stop("attack", job, start, t("Attack"))
+    live.start_and_stop("attack", job, start, t("Attack"), disabled=not possible)
 progress = st.container()
 before, change, after = st.columns(3, gap="medium")
 with before:
@@ -395,11 +401,14 @@ with in_needed:
         )
     )
     name = None if anything else classifier.labels[chosen]
-    asked = [n for n in dials["others"] if name is None or name in kit.labels_of(n)]
+    asked = [
+        n for n in dials["others"] if name is None or kit.labels_of(n).called(name) is not None
+    ]
     if left_out := [kit.network_title(n) for n in dials["others"] if n not in asked]:
         st.caption(
             t(
-                "Not asked, since there is no such class in it: {networks}. “Anything else” asks all.",
+                "Not asked, since none of its classes is called {name}: {networks}. “Anything else” asks all.",
+                name=plain(class_name(str(name))),
                 networks=", ".join(left_out),
             )
         )

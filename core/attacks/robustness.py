@@ -243,15 +243,16 @@ def needed_by_network(
     Yields:
         A step per attack; the result has what was found so far, by the networks' names.
     """
-    asked = [c for c in classifiers if target is None or target in c.labels]
+    goals = [(c, None if target is None else c.labels.called(target)) for c in classifiers]
+    asked = [(c, class_id) for c, class_id in goals if target is None or class_id is not None]
     found: dict[str, Needed] = {}
-    for number, classifier in enumerate(asked):
+    for number, (classifier, class_id) in enumerate(asked):
         picture = photos.prepare(photo, classifier.input_size)
-        if target is None:
+        if class_id is None:
             seen = int(classifier.probabilities(picture).argmax())
             goal = Goal(seen, targeted=False, true_id=seen)
         else:
-            goal = Goal(classifier.labels.index(target), targeted=True)
+            goal = Goal(class_id, targeted=True)
         for step in smallest_epsilon(classifier, picture, goal, settings):
             if step.result:
                 found[classifier.name] = step.result

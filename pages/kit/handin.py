@@ -115,10 +115,11 @@ def _attacks() -> tuple[Part, ...]:
     if not rows:
         return ()
     parts = [_attacked(kept) for kept in notebook.attacks()]
-    told = attack.told_rows(rows)
-    columns = tuple(dict.fromkeys(name for row in told for name in row))
-    lines = tuple(tuple(row.get(name, "–") for name in columns) for row in told)
-    return (*parts, Part(title=t("Ledger"), table=Table(columns, lines)))
+    tables = (
+        Part(title=title, table=Table(tuple(told[0]), tuple(tuple(row.values()) for row in told)))
+        for title, told in attack.told_tables(rows).items()
+    )
+    return (*parts, *tables)
 
 
 def _attacked(kept: notebook.Attacked) -> Part:

@@ -22,6 +22,7 @@ from babel.numbers import (
     get_group_symbol,
 )
 
+from core.photos import SAMPLES
 from core.problem import Problem, Text, Texts
 from core.zoo.labels import ImageNetName, Labels
 
@@ -146,6 +147,12 @@ def separators() -> str:
 def sentence(text: str) -> str:
     """Begin a text with a capital letter, leaving the rest ("TV loss") alone."""
     return text[:1].upper() + text[1:]
+
+
+def photo_title(name: str) -> str:
+    """Give the title of one of the app's photos; any other photo is called what its file is."""
+    titles = {sample.id: sample.title for sample in SAMPLES}
+    return t(titles[name]) if name in titles else name
 
 
 def plain(text: str) -> str:
