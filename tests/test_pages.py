@@ -20,6 +20,8 @@ from core.__main__ import main as command_line
 from core.jobs import scheduler
 from core.problem import Problem
 from core.synthesis.presets import PRESETS
+from core.training import bundle
+from core.training.comparison import best
 from pages.kit import registry
 from tests.helpers.pages import all_text
 
@@ -325,6 +327,65 @@ def test_a_zip_that_has_come_in_is_told_of_and_enough_of_it_stays_for_validation
     assert "of **2** others" in all_text(app)
     app.checkbox(key="train_insist").set_value(False).run()
     assert app.slider(key="train_per_class").value == 14
+
+
+def give(app: AppTest, name: str, archive: bytes) -> None:
+    app.segmented_control(key="train_source").set_value("zip").run()
+    app.file_uploader(key="train_zip").upload(name, archive, "application/zip")
+    app.run()
+
+
+def show(app: AppTest, tab: str) -> None:
+    app.session_state["train_tab"] = tab
+    app.run()
+
+
+def test_results_say_what_they_were_made_with_and_have_one_rounding(visit):
+    app = visit(registry.TRAINING)
+    assert app.number_input(key="train_rate").proto.placeholder == "0.01"
+    give(app, "first.zip", many(4))
+    app.segmented_control(key="train_way").set_value("all").run()
+    app.slider(key="train_epochs_tuning").set_value(1).run()
+    app.button(key="train_start").click().run()
+    assert not app.exception
+    show(app, "The results")
+    assert "Made with: first\\.zip · EfficientNet\\-Lite0" in all_text(app)
+    ways = scheduler().get(app.session_state["owner"], "train").snapshot().result
+    kept = best(ways)
+    (starred,) = [metric for metric in app.metric if metric.label.startswith("★")]
+    told = f"{100 * kept.accuracy:.1f}%"
+    assert starred.value == told
+    assert f"gets **{told}** of" in all_text(app)
+    card = next(html.proto.body for html in app.get("html") if "live-number" in html.proto.body)
+    assert f'<span class="value">{told}</span>' in card
+    assert f"those of epoch {kept.trained.epoch}, which was kept" in all_text(app)
+
+    show(app, "The photos")
+    app.button(key="train_look").click().run()
+    assert "in 2 classes of the same size" in all_text(app)
+    give(app, "second.zip", many(5))
+    assert "in 2 classes of the same size" not in all_text(app)
+    show(app, "The results")
+    assert "With what is chosen now, nothing has been made yet" in all_text(app)
+
+
+def test_a_network_that_was_brought_back_takes_the_star_until_it_is_given_back(visit):
+    app = visit(registry.TRAINING)
+    give(app, "mine.zip", many(4))
+    app.button(key="train_start").click().run()
+    show(app, "The results")
+    assert "It now stands as **★**" in all_text(app)
+    training = best(scheduler().get(app.session_state["owner"], "train").snapshot().result)
+    show(app, "Take it home")
+    packed = bundle.write(training, {})
+    app.file_uploader(key="train_import").upload("home.zip", packed, "application/zip")
+    app.run()
+    assert "is now your network" in all_text(app)
+    show(app, "The results")
+    assert "It now stands as **★**" not in all_text(app)
+    assert "**★** is another network now, **dark · light**" in all_text(app)
+    app.button(key="train_make_star").click().run()
+    assert "It now stands as **★**" in all_text(app)
 
 
 def test_a_zip_that_cannot_be_read_says_so_where_it_came_in(visit):

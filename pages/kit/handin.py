@@ -14,7 +14,7 @@ from core.problem import N_
 from core.synthesis.loop import Settings
 from core.training.comparison import Comparison, Outcome
 from pages.kit import attack, drawing, notebook, session, training
-from pages.kit.language import class_name, current, number, percent, sentence, t
+from pages.kit.language import class_name, current, number, percent, sentence, short, t
 
 TITLES = {
     "ideal": N_("Ideal pictures"),
@@ -102,7 +102,7 @@ def _dials(settings: Settings) -> tuple[tuple[str, str], ...]:
         (t("Canvas"), t(drawing.CANVAS_NAMES[settings.canvas])),
         (t("Start from"), _photo(settings.photo) if settings.photo else t("Noise")),
         (t("Size in pixels"), str(settings.size)),
-        (t("Learning rate"), number(settings.learning_rate, 3)),
+        (t("Learning rate"), short(settings.learning_rate)),
         (t("Weight of the total variation"), number(settings.tv)),
         *((name, number(weight, 1)) for name, weight in weights.items() if weight),
         (t("Enlarged by"), f"{number(view.scale[0], 2)}–{number(view.scale[1], 2)}"),
@@ -175,7 +175,7 @@ def _way(outcome: Outcome) -> tuple[str, ...]:
         number(done.n_train),
         number(done.n_val),
         number(used.epochs),
-        number(used.learning_rate, 4),
+        short(used.learning_rate),
         number(outcome.seconds, 1),
     )
 

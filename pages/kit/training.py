@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from core.problem import N_, Problem
 from core.steps import Step, Steps, returned
 from core.training import data, finetune, head, learning_curve, loop, sources
 from core.training.challenge import challenge
-from core.training.comparison import Comparison, compare
+from core.training.comparison import Comparison, best, compare
 from core.training.data import Dataset
 from core.training.descent import OPTIMISERS, SCHEDULES, RateSearch, Tricks
 from core.training.embeddings import Embedded, embed, shared_cache
@@ -27,7 +27,7 @@ from core.training.loop import WAYS, Settings, Training, Way
 from core.zoo.classifier import Classifier
 from pages.kit import data_set, files, plots, session, uploads, webcam
 from pages.kit.evidence import Answers
-from pages.kit.language import number, percent, plain, remember_choice, say, t
+from pages.kit.language import number, percent, plain, remember_choice, say, short, t
 
 MOST_CLASSES_BY_HAND = 6
 MOST_PER_CLASS = 200
@@ -68,12 +68,14 @@ class Wanted:
 
     Attributes:
         title: what to call them.
+        identity: equal for the same photos.
         load: reads them; a computation, since they may have to come from far away.
         most: photos of the largest class.
         counts: photos of each class; None where the set itself, or its takes, divide them.
     """
 
     title: str
+    identity: Hashable
     load: Callable[[], Steps[Dataset]]
     most: int
     counts: tuple[int, ...] | None = None
@@ -118,7 +120,7 @@ def _from_source() -> Wanted:
     chosen = known[name]
     columns[1].caption(t(chosen.description) + f" *{chosen.credit}.*")
     most = min(sources.MOST_PER_CLASS, chosen.photos // chosen.classes)
-    return Wanted(t(chosen.title), lambda: sources.load(chosen), most)
+    return Wanted(t(chosen.title), chosen.name, lambda: sources.load(chosen), most)
 
 
 def _source_label(source: sources.Source) -> str:
@@ -148,6 +150,7 @@ def _from_zip() -> Wanted | None:
     data_set.found(found)
     return Wanted(
         archive.name,
+        archive.file_id,
         lambda: _at_once(lambda: data.from_zip(content)),
         max(found.counts.values()),
         None if found.parts else tuple(found.counts.values()),
@@ -200,6 +203,7 @@ def _by_hand(ask: Callable[[int, str], Sequence[data.Upload]]) -> Wanted | None:
     in_takes = any(len(upload) > 2 for of_class in by_class.values() for upload in of_class)
     return Wanted(
         " · ".join(by_class),
+        tuple((name, *(upload[0] for upload in of_class)) for name, of_class in by_class.items()),
         lambda: _at_once(lambda: data.from_files(by_class)),
         max(counts),
         None if in_takes else counts,
@@ -384,6 +388,8 @@ def _epochs(chosen: str) -> dict[str, int]:
 
 def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, float]:
     """Show the switches; give the tricks, the head's learning rate if set, the blocks, and ε."""
+    if not st.session_state.get("train_rate"):  # a link's 0 is the same as none
+        st.session_state["train_rate"] = None
     first, second, third = st.columns(3, gap="large")
     with first:
         optimiser = st.selectbox(
@@ -408,11 +414,12 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, f
             t("Learning rate of the head"),
             0.0,
             100.0,
-            0.0,
-            format="%.4f",
+            None,
+            format="%g",
             key="train_rate",
             persist_state="session",
-            help=t("0 takes what suits the optimiser."),
+            placeholder=short(head.LEARNING_RATES[optimiser]),
+            help=t("Empty takes what suits the optimiser: the number that is shown there in grey."),
         )
     with second:
         decay = st.number_input(
@@ -495,7 +502,7 @@ def rate_found(suggestion: float) -> Callable[[], None]:
     """Give a callback that sets the dial to a learning rate."""
 
     def take() -> None:
-        st.session_state.train_rate = round(suggestion, 4)
+        st.session_state.train_rate = float(f"{suggestion:.2g}")
 
     return take
 
@@ -583,19 +590,21 @@ def with_own(training: Training, others: Sequence[Score] | None) -> list[Score]:
 
 def show_ways(comparison: Comparison) -> None:
     """Show how good each way of training came out, and how long it took."""
+    kept = best(comparison)
     for column, outcome in zip(st.columns(len(comparison)), comparison.values(), strict=True):
         low, high = outcome.training.interval
+        name = way_name(outcome.training.settings.way)
         column.metric(
-            way_name(outcome.training.settings.way),
+            f"★ {name}" if outcome.training is kept else name,
             percent(outcome.training.accuracy, 1),
-            delta=t("{low} to {high}", low=percent(low), high=percent(high)),
+            delta=t("{low} to {high}", low=percent(low, 1), high=percent(high, 1)),
             delta_color="off",
             delta_arrow="off",
         )
         column.caption(seconds(outcome.seconds))
     st.caption(
         t(
-            "The same photos and, for those two that go through them again and again, the same "
+            "★ is the one that is right most often. The same photos and, for those two that go through them again and again, the same "
             "number of epochs. The intervals say how far the accuracy could be off."
         )
     )
@@ -612,7 +621,7 @@ def show_rate(search: RateSearch) -> None:
                 t(
                     "The loss falls fastest at a learning rate of **{rate}**. Much smaller is "
                     "slow; much larger jumps over the valley.",
-                    rate=number(search.suggestion, 4),
+                    rate=short(float(f"{search.suggestion:.2g}")),
                 )
             )
             st.button(
