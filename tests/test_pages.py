@@ -19,10 +19,11 @@ from core import photos
 from core.__main__ import main as command_line
 from core.jobs import scheduler
 from core.problem import Problem
+from core.steps import Step
 from core.synthesis.presets import PRESETS
 from core.training import bundle
 from core.training.comparison import best
-from pages.kit import registry
+from pages.kit import registry, tour
 from tests.helpers.pages import all_text
 
 pytestmark = pytest.mark.usefixtures("lite0")
@@ -115,6 +116,24 @@ def test_a_tour_whose_pictures_failed_can_be_tried_again(visit):
     assert not app.exception
 
 
+def test_the_tour_can_be_stopped(visit, monkeypatch):
+    def endless(*_):
+        while True:
+            time.sleep(0.01)
+            yield Step(1, 100, result={})
+
+    monkeypatch.setattr(tour, "thumbnails", endless)
+    app = visit(registry.MAPS)
+    app.segmented_control(key="maps_view").set_value("tour").run()
+    app.button(key="maps_tour_start").click().run()
+    app.button(key="maps_tour_stop").click().run()
+    job = scheduler().get(app.session_state["owner"], "maps_tour")
+    while not (snapshot := job.snapshot()).state.is_end:
+        job.wait(snapshot.version, timeout=20)
+    app.run()
+    assert not app.button(key="maps_tour_start").disabled
+
+
 def test_another_layer_shows_other_maps(visit):
     app = visit(registry.MAPS)
     before = shown_picture(app)
@@ -142,6 +161,23 @@ def test_every_view_of_the_walk_opens(visit, view, words):
     app.segmented_control(key="maps_view").set_value(view).run()
     assert not app.exception
     assert words in all_text(app)
+
+
+def test_a_channel_below_zero_speaks_against_the_answer(app_test):
+    def script():
+        import streamlit as st
+
+        from pages.kit.maps import evidence_told
+
+        for evidence in (0.06, -0.06, -0.0001):
+            st.text(evidence_told(evidence))
+
+    speaks = [text.value for text in app_test.from_function(script).run().text]
+    assert [told.split(" (")[0] for told in speaks] == [
+        "speaks for the answer with 0.060",
+        "speaks against the answer with 0.060",
+        "speaks neither for the answer nor against it",
+    ]
 
 
 def test_two_photos_stand_beside_each_other(visit):
