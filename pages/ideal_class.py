@@ -35,7 +35,7 @@ running = live.is_running(job)
 
 place = layout.workbench(wide=bool(kit.comparison()))
 with place.dials:
-    objective, title = kit.target(classifier)
+    objective = kit.target(classifier)
     preset_name = st.session_state.get("ideal_preset") or "best"
     tv = kit.tv_weight(preset_name)
 with place.progress:
@@ -119,7 +119,10 @@ def start_comparison(name: str) -> None:
 
 def offered(name: str) -> bool:
     """Return whether a comparison can be made here at all."""
-    return name != kit.BOTH or all(title in network.labels for network in kit.both().values())
+    wanted = [classifier.labels[class_id] for class_id in classes_of(objective)]
+    return name != kit.BOTH or all(
+        title in network.labels for network in kit.both().values() for title in wanted
+    )
 
 
 with place.buttons:
@@ -189,7 +192,7 @@ def _script(synthesis: loop.Synthesis) -> str:
 
 def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
     """Show how to keep a finished picture, real photos beside it, and the run's curves."""
-    kit.keep(verdict, verdict.own[0].target if verdict.own else title)
+    kept = kit.keep(verdict)
     synthesis = verdict.synthesis
     with st.container(horizontal=True):
         st.button(
@@ -203,7 +206,7 @@ def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
         st.download_button(
             t("Download PNG"),
             lambda: photos.encode_png(synthesis.pixels, recipe.write(synthesis)),
-            file_name=kit.gallery()[0].file_name,
+            file_name=kept.file_name,
             mime="image/png",
             icon=":material/download:",
             on_click="ignore",
@@ -216,7 +219,7 @@ def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
             st.download_button(
                 t("Download the time-lapse ({format})", format=kind.upper()),
                 partial(record.animation, verdict.record, kind),
-                file_name=f"time-lapse.{kind}",
+                file_name=f"time-lapse-{kept.stem}.{kind}",
                 mime=f"image/{kind}",
                 icon=":material/movie:",
                 on_click="ignore",
@@ -261,8 +264,11 @@ def show_gallery() -> None:
 
 snapshot = job.snapshot() if job else None
 result = snapshot.result if snapshot else None
+ended = [result] if isinstance(result, Verdict) else list(result.values()) if result else []
+if ended:
+    with place.below:
+        kit.tell_of(ended[0], objective, classifier)
 with results:
-    ended = [result] if isinstance(result, Verdict) else list(result.values()) if result else []
     kit.notices(ended)
     if isinstance(result, Verdict) and snapshot:
         with place.beside:
@@ -272,7 +278,7 @@ with results:
     elif result:
         st.markdown(t(kit.COMPARISONS[kit.comparison()[0]].meaning))
         for name, one in result.items():
-            kit.keep(one, one.own[0].target, name)
+            kit.keep(one, name)
     if kit.gallery():
         show_gallery()
 if job is None:

@@ -128,6 +128,39 @@ def test_defences_are_measured_with_the_attack_that_goes_through(lab):
     assert found["Fooled, attacked through it"].tolist() == ["100%", "100%"]
 
 
+def test_a_result_is_gone_or_marked_once_another_photo_is_chosen(lab):
+    lab.toggle(key="attack_stop_early").set_value(True)
+    lab.button(key="attack_start").click().run()
+    for name in ("jpeg", "bits", "resize", "crops"):
+        lab.toggle(key=f"attack_defence_{name}").set_value(False)
+    lab.run()
+    lab.button(key="attack_defences_start").click().run()
+    assert "Made with: Dalmatian · EfficientNet\\-Lite0 · tabby" in all_text(lab)
+    assert "The network now takes it for" in all_text(lab)
+    lab.session_state["photo"] = "strawberries"
+    lab.run()
+    assert "The network now takes it for" not in all_text(lab)
+    assert "Here you will see the change" in all_text(lab)
+    assert (
+        "Made with: Dalmatian · EfficientNet\\-Lite0 · tabby. With what is chosen now"
+        in all_text(lab)
+    )
+    lab.session_state["photo"] = "dalmatian"
+    lab.run()
+    assert "The network now takes it for" in all_text(lab)
+
+
+def test_the_smallest_epsilon_tells_what_8_bits_allow(lab):
+    lab.multiselect(key="attack_others_efficientnet_lite0_False").set_value([])
+    lab.checkbox(key="attack_untargeted").check().run()
+    lab.button(key="attack_needed_start").click().run()
+    assert not lab.exception
+    assert "ε = 0.5/255 is the floor for every network" in all_text(lab)
+    found = scheduler().get(lab.session_state["owner"], "attack_needed").snapshot().result
+    (needed,) = found.values()
+    assert needed.unrounded < 0.5 <= needed.epsilon
+
+
 def test_only_the_chosen_networks_are_asked(lab):
     others = lab.multiselect(key="attack_others_efficientnet_lite0_False")
     others.set_value(["efficientnet_lite2"]).run()
@@ -152,6 +185,10 @@ def test_the_curve_is_drawn_on_ones_own_photos(lab):
     assert "Photos measured: 1;" in all_text(lab)
     assert "What they show is not known" in all_text(lab)
     assert "1 could not be read." in all_text(lab)
+    lab.segmented_control(key="attack_photos_2").set_value("samples").run()
+    lab.segmented_control(key="attack_photos_2").set_value("uploads").run()
+    assert "Still here: 2 files" in all_text(lab)
+    assert not lab.button(key="attack_curve_start").disabled
 
 
 @pytest.fixture

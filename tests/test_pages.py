@@ -281,6 +281,40 @@ def test_a_mixture_and_more_dials_reach_the_drawing(visit):
     assert (drawn.objective.first.class_id, drawn.objective.second.class_id) == (284, 340)
     assert (drawn.settings.canvas, drawn.settings.photo) == ("phase", "cat")
     assert drawn.settings.batch_norm == 3
+    # Each network is asked once, and says in one line what it makes of both.
+    told = next(html.proto.body for html in app.get("html") if "drew it" in html.proto.body)
+    assert told.count("<li") == told.count("Siamese cat") == told.count("zebra") == 3
+    assert "Asked for were 50% Siamese cat and 50% zebra" in all_text(app)
+    assert r"Siamese cat \+ zebra" in [c for image in app.get("image") for c in image.captions]
+
+
+def test_a_picture_is_called_what_it_holds_and_says_so_when_something_else_is_chosen(
+    visit, app_test
+):
+    app = visit(registry.IDEAL)
+    app.number_input(key="ideal_steps").set_value(2).run()
+    for class_id in (284, 340, 284):
+        app.selectbox(key="ideal_class_1000").set_value(class_id).run()
+        app.button(key="ideal_start").click().run()
+        assert "nothing has been made yet" not in all_text(app)
+    assert "Made with: Siamese cat · EfficientNet\\-Lite0" in all_text(app)
+    app.selectbox(key="ideal_class_1000").set_value(340).run()
+    assert "Made with: Siamese cat · EfficientNet\\-Lite0. With what is chosen now" in all_text(app)
+
+    def kept():
+        import streamlit as st
+
+        from pages.kit import drawing, session
+
+        st.text(drawing.keep(session.job("ideal").snapshot().result).file_name)
+        st.text(" ".join(one.stem for one in drawing.gallery()))
+
+    gallery = app_test.from_function(kept)
+    gallery.session_state["owner"] = app.session_state["owner"]
+    assert [text.value for text in gallery.run().text] == [
+        "ideal-siamese-cat-seed0.png",
+        "zebra-seed0 siamese-cat-seed0",
+    ]
 
 
 def test_a_picture_without_a_recipe_changes_nothing(visit):

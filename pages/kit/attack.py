@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -136,6 +137,21 @@ def book() -> list[ledger.Row]:
 def dial() -> dict[str, Any]:
     """The ε that holds now, for the attack that is running; see `core.attacks.loop.attack`."""
     return {}
+
+
+def photo_key(photo: Image.Image) -> str:
+    """Tell a photo from all others."""
+    return hashlib.sha256(photo.tobytes()).hexdigest()
+
+
+def is_of(outcome: Outcome, classifier: Classifier, photo: Image.Image) -> bool:
+    """Whether an outcome is of this network and this photo."""
+    if outcome.classifier.name != classifier.name:
+        return False
+    if classifier.name == OWN_NETWORK and outcome.classifier is not classifier:
+        return False
+    now = photos.to_pixels(photos.prepare(photo, classifier.input_size))
+    return np.array_equal(now, outcome.report.original)
 
 
 @session.kept

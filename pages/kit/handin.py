@@ -72,14 +72,10 @@ def _photo(name: str) -> str:
 
 
 def _drawn(kept: drawing.Keepsake) -> Part:
-    agree = sum(o.class_name == o.target for o in kept.opinions)
     text = ""
     if kept.opinions:
-        text = t(
-            "Of {others} opinions of networks that never saw this run, {agree} recognise it.",
-            others=len(kept.opinions),
-            agree=agree,
-        )
+        score = drawing.score(kept.opinions).replace("*", "")
+        text = t("Of the networks that never saw this run: {score}.", score=score)
     caption = drawing.caption(kept)
     return Part(
         title=caption,

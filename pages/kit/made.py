@@ -43,15 +43,19 @@ def is_current(job: str, chosen: Ingredients | None) -> bool:
 
 def tell(job: str, chosen: Ingredients | None) -> None:
     """Say what a result was made with, the more clearly if that is not what is chosen now."""
-    if not (made := _noted().get(job)):
-        return
-    if is_current(job, chosen):
-        st.caption(t("Made with: {what}", what=plain(made.title)))
+    if made := _noted().get(job):
+        tell_of(made.title, is_of_now=is_current(job, chosen))
+
+
+def tell_of(title: str, *, is_of_now: bool) -> None:
+    """Say what a result was made with, given its title."""
+    if is_of_now:
+        st.caption(t("Made with: {what}", what=plain(title)))
     else:
         st.info(
             t(
                 "Made with: {what}. With what is chosen now, nothing has been made yet.",
-                what=plain(made.title),
+                what=plain(title),
             ),
             icon=":material/history:",
         )
