@@ -125,6 +125,10 @@ def offered(name: str) -> bool:
     )
 
 
+if kit.is_to_be_drawn() and not running and problem is None:
+    start()
+    st.rerun()
+
 with place.buttons:
     live.start_and_stop("ideal", job, start, t("Draw"), disabled=problem is not None)
     with st.container(horizontal=True):
@@ -287,7 +291,7 @@ if job is None:
     )
 
 with st.expander(t("Draw a saved picture again"), icon=":material/receipt_long:"):
-    dropped_in = files.ask(
+    files.ask(
         st.file_uploader,
         t("A PNG that was downloaded here"),
         key="ideal_recipe_file",
@@ -296,8 +300,7 @@ with st.expander(t("Draw a saved picture again"), icon=":material/receipt_long:"
         max_upload_size=photos.MAX_BYTES // 10**6,
         help=t("Its recipe is in the file: network, class, all dials and the seed."),
     )
-    if dropped_in:
-        st.caption(t("If you remove it, the dials stay as they are."))
+    kit.upload_notice()
 
 layout.why(
     t("Why does it work?"),

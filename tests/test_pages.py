@@ -19,7 +19,10 @@ from core import photos
 from core.__main__ import main as command_line
 from core.jobs import scheduler
 from core.problem import Problem
-from core.steps import Step
+from core.steps import Step, finish
+from core.synthesis import recipe
+from core.synthesis.loop import synthesise
+from core.synthesis.objective import ClassLogit
 from core.synthesis.presets import PRESETS
 from core.training import bundle
 from core.training.comparison import best
@@ -317,13 +320,28 @@ def test_a_picture_is_called_what_it_holds_and_says_so_when_something_else_is_ch
     ]
 
 
+def test_a_dropped_in_picture_is_drawn_at_once_and_says_so(visit, lite0):
+    drawn = finish(synthesise(lite0, ClassLogit(340), PRESETS["best"].changed(steps=3, seed=5)))
+    png = photos.encode_png(drawn.pixels, recipe.write(drawn))
+    app = visit(registry.IDEAL)
+    app.file_uploader(key="ideal_recipe_file").set_value(("mine.png", png, "image/png")).run()
+    assert not app.exception
+    assert "Identical, pixel for pixel" in all_text(app)
+    assert "All dials have been set as for it" in all_text(app)
+    assert app.number_input(key="ideal_seed").value == 5
+    before = scheduler().get(app.session_state["owner"], "ideal")
+    app.run()
+    assert scheduler().get(app.session_state["owner"], "ideal") is before  # once only
+
+
 def test_a_picture_without_a_recipe_changes_nothing(visit):
     app = visit(registry.IDEAL)
     upload = app.file_uploader(key="ideal_recipe_file")
     png = photos.encode_png(np.zeros((64, 64, 3), np.uint8))
     upload.set_value(("<b>x</b>.png", png, "image/png")).run()
     assert not app.exception
-    assert "carries no recipe" in all_text(app)
+    by_the_upload = next(e for e in app.expander if e.label == "Draw a saved picture again")
+    assert "carries no recipe" in by_the_upload.error[0].value
     assert "<b>" not in all_text(app)
     assert app.number_input(key="ideal_steps").value == PRESETS["best"].settings.steps
 

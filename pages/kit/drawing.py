@@ -640,10 +640,10 @@ def keep(verdict: Verdict, take: str = "") -> Keepsake:
     titles = subject(verdict)
     name = save.stem(*titles, take, f"seed{synthesis.settings.seed}")
     settings = replace(synthesis.settings, steps=synthesis.steps_done)
-    made = Keepsake(titles, name, png, synthesis.model, settings, verdict.others, take)
-    kept.insert(0, made)
+    newest = Keepsake(titles, name, png, synthesis.model, settings, verdict.others, take)
+    kept.insert(0, newest)
     del kept[MOST_KEPT:]
-    return made
+    return newest
 
 
 def receive_recipe(given: Sequence[UploadedFile]) -> None:
@@ -651,26 +651,51 @@ def receive_recipe(given: Sequence[UploadedFile]) -> None:
 
     Where it was removed, nothing has to come out any more; the dials stay.
     """
+    state = st.session_state
+    state["ideal_upload_problem"] = None
     if not given:
-        st.session_state["ideal_expected"] = st.session_state["ideal_notice"] = None
+        state["ideal_expected"] = state["ideal_notice"] = None
         return
     file = given[-1]
     try:
-        restore(uploads.read(file), file.name)
+        _restore(uploads.read(file), file.name)
+        state["ideal_draw_now"] = True
     except Problem as problem:
-        st.session_state["ideal_notice"] = problem
+        state["ideal_upload_problem"] = problem
+
+
+def is_to_be_drawn() -> bool:
+    """Whether a picture has just been dropped in, which is drawn at once; true a single time."""
+    return bool(st.session_state.pop("ideal_draw_now", False))
+
+
+def upload_notice() -> None:
+    """Say below its upload what became of a dropped-in picture."""
+    if problem := st.session_state.get("ideal_upload_problem"):
+        st.error(say(problem), icon=":material/error:")
+    elif st.session_state.get("ideal_expected"):
+        st.caption(
+            t(
+                "All dials have been set as for it, and it is drawn at the top of the page. If you "
+                "remove it, the dials stay as they are."
+            )
+        )
 
 
 def restore(png: bytes, name: str) -> None:
     """Set all dials as in a picture's recipe, and remember what has to come out."""
     try:
-        found = recipe.read(photos.read_recipe(png, name))
-        _set_dials(found)
-        pixels = np.asarray(photos.decode(png, name))
-        st.session_state["ideal_expected"] = (found, fingerprint(pixels))
-        st.session_state["ideal_notice"] = None
+        _restore(png, name)
     except Problem as problem:
         st.session_state["ideal_notice"] = problem
+
+
+def _restore(png: bytes, name: str) -> None:
+    found = recipe.read(photos.read_recipe(png, name))
+    _set_dials(found)
+    pixels = np.asarray(photos.decode(png, name))
+    st.session_state["ideal_expected"] = (found, fingerprint(pixels))
+    st.session_state["ideal_notice"] = None
 
 
 def _set_dials(found: recipe.Recipe) -> None:
