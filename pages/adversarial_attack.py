@@ -65,6 +65,9 @@ with steps_place:
             from_foolbox.rounds,
             key=f"attack_rounds_{method}",
             persist_state="session",
+            help=t(
+                "In each round the network is asked many times; while it runs, these questions are counted."
+            ),
         )
     else:
         steps = st.number_input(

@@ -41,7 +41,7 @@ from pages.kit import (
 )
 from pages.kit import learning_curve as curve_kit
 from pages.kit import training as kit
-from pages.kit.language import number, percent, plain, say, sentence, t
+from pages.kit.language import number, percent, plain, say, sentence, t, tn
 from pages.kit.registry import TRAINING
 
 if TYPE_CHECKING:
@@ -167,11 +167,11 @@ def show_results(training: Training, comparison: Comparison) -> None:
     low, high = training.interval
     st.markdown(
         t(
-            "It learned from **{n_train}** photos and gets **{accuracy}** of **{n_val}** others "
-            "right (95 % interval: {low} to {high}).",
-            n_train=training.n_train,
+            "It learned from {train} and gets **{accuracy}** of {others} right "
+            "(95 % interval: {low} to {high}).",
+            train=tn("**{count}** photo", "**{count}** photos", training.n_train),
             accuracy=percent(training.accuracy, 1),
-            n_val=training.n_val,
+            others=tn("**{count}** other", "**{count}** others", training.n_val),
             low=percent(low, 1),
             high=percent(high, 1),
         )

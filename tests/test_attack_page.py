@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -96,6 +97,9 @@ def test_answers_alone_can_be_aimed_where_there_is_a_photo_of_the_class(lab, lit
     lab.button(key="attack_start").click().run()
     assert not lab.exception
     assert "The network now takes it for **strawberry**" in all_text(lab)
+    # A round is several questions; these are what is counted.
+    (line,) = [bar.proto.text for bar in lab.get("progress")]
+    assert re.search(r"^Asking the network · (\d+) of \1 questions", line)
 
 
 def test_a_random_start_depends_on_the_seed(lab):

@@ -453,7 +453,7 @@ def test_train_with_a_number_out_of_range(refused, colours, tmp_path, wrong):
 def test_train_on_what_is_no_data_set(refused, tmp_path):
     (tmp_path / "empty").mkdir()
     out = ("--out", str(tmp_path / "mine"))
-    assert "0 classes with photos" in refused("train", str(tmp_path / "empty"), *out)
+    assert "found: 0. It takes" in refused("train", str(tmp_path / "empty"), *out)
     assert "There is no folder" in refused("train", str(tmp_path / "nowhere"), *out)
     assert not (tmp_path / "mine").exists()
 

@@ -492,11 +492,11 @@ def _class_names(files: Sequence[PhotoFile], left_out: Sequence[Skipped]) -> tup
         few = len(classes) < 2 and left_out
         raise Problem(
             N_(
-                "{count} classes with photos were found; it takes 2 to {limit}. Put the photos of each class into a folder of its own. Left out: {reason}"
+                "Classes with photos that were found: {count}. It takes 2 to {limit}; put the photos of each class into a folder of its own. Left out: {reason}"
             )
             if few
             else N_(
-                "{count} classes with photos were found; it takes 2 to {limit}. Put the photos of each class into a folder of its own."
+                "Classes with photos that were found: {count}. It takes 2 to {limit}; put the photos of each class into a folder of its own."
             ),
             count=len(classes),
             limit=MAX_CLASSES,

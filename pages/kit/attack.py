@@ -204,7 +204,13 @@ def aiming(method: str, classifier: Classifier, wanted: int, seen: int) -> bool:
         st.warning(say(problem))
         return False
     if known and known.label_only:
-        st.caption(t("Begins at a photo of the class, among the samples and yours."))
+        st.caption(
+            t(
+                "It begins at a photo that the network takes for {name} already. Where there is "
+                "none among the samples and yours, it cannot begin.",
+                name=plain(class_name(classifier.labels[wanted])),
+            )
+        )
     return True
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages.kit import session, uploads
-from pages.kit.language import number, plain, t
+from pages.kit.language import number, plain, t, tn
 from pages.kit.streamlit_internals import is_removed, is_upload
 
 if TYPE_CHECKING:
@@ -143,7 +143,11 @@ def _told(files: Sequence[UploadedFile]) -> str:
     size = _size(sum(file.size for file in files))
     if len(files) == 1:
         return t("Still here: {name} ({size})", name=plain(files[0].name), size=size)
-    return t("Still here: {count} files ({size})", count=number(len(files)), size=size)
+    return t(
+        "Still here: {files} ({size})",
+        files=tn("{count} file", "{count} files", len(files)),
+        size=size,
+    )
 
 
 def _size(count: int) -> str:

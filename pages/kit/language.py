@@ -166,7 +166,7 @@ def _plain(value: object) -> object:
     if isinstance(value, (int, float)):
         return value
     if isinstance(value, Texts):
-        return ", ".join(t(text) for text in value)
+        return ", ".join(str(_plain(text)) for text in value)
     if isinstance(value, ImageNetName):
         return plain(class_name(value))
     # Problems are shown by elements that read Markdown, and carry names of people's files.
