@@ -476,6 +476,19 @@ def test_a_network_that_was_brought_back_takes_the_star_until_it_is_given_back(v
     assert "It now stands as **★**" in all_text(app)
 
 
+def test_a_photo_of_a_class_that_cannot_be_read_says_so_before_the_training(visit):
+    app = visit(registry.TRAINING)
+    app.segmented_control(key="train_source").set_value("files").run()
+    tone = photos.encode_png(np.full((24, 24, 3), 90, np.uint8))
+    given = [(f"{i}.png", tone, "image/png") for i in range(4)]
+    app.file_uploader(key="train_files_0").set_value([*given, ("bad.png", b"no", "image/png")])
+    app.file_uploader(key="train_files_1").set_value(given)
+    app.run()
+    assert not app.exception
+    assert "Left out, with the reasons: 1" in [expander.label for expander in app.expander]
+    assert "**4** to learn from, **4** for validation" in all_text(app)
+
+
 def test_a_zip_that_cannot_be_read_says_so_where_it_came_in(visit):
     app = visit(registry.TRAINING)
     app.segmented_control(key="train_source").set_value("zip").run()

@@ -106,6 +106,8 @@ def photo(default: str) -> None:
             "What you have made of it stays until you leave."
         ),
     )
+    if problem := st.session_state.pop("photo_problem", None):
+        st.error(say(problem))
     if st.toggle(t("Use the camera"), key="photo_camera_on"):
         files.ask(
             st.camera_input,
@@ -117,8 +119,6 @@ def photo(default: str) -> None:
         )
     else:
         files.still_here("photo_camera", partial(_receive, "camera"))
-    if problem := st.session_state.pop("photo_problem", None):
-        st.error(say(problem))
 
 
 def _choose() -> None:

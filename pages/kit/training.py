@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -11,6 +12,7 @@ import streamlit as st
 from core import photos
 from core.jobs import Job, scheduler
 from core.limits import LIMITS
+from core.photo_files import Skipped
 from core.problem import N_, Problem
 from core.steps import Step, Steps, returned
 from core.training import data, finetune, head, learning_curve, loop, sources
@@ -221,8 +223,33 @@ def _uploads(place: int, name: str) -> list[tuple[str, bytes]]:
         max_upload_size=LIMITS.file_mb,
         label_visibility="collapsed",
     )
-    contents = ((file.name, uploads.taken(file)) for file in given)
-    return [(name, content) for name, content in contents if content is not None]
+    skipped: list[Skipped] = []
+    readable: list[tuple[str, bytes]] = []
+    for file in given:
+        content = uploads.taken(file)
+        if content is None:
+            continue
+        problem = _problems().get(file.file_id, partial(_problem, content, file.name))
+        if problem:
+            skipped.append(Skipped(file.name, problem))
+        else:
+            readable.append((file.name, content))
+    data_set.unreadable(skipped)
+    return readable
+
+
+@session.kept
+def _problems() -> session.Latest[Problem | None]:
+    """What is wrong with this session's photos, by their files; None with those that can be read."""
+    return session.Latest(data.MAX_PHOTOS)
+
+
+def _problem(content: bytes, name: str) -> Problem | None:
+    try:
+        photos.decode(content, name)
+    except Problem as problem:
+        return problem
+    return None
 
 
 def _forget_look(_: object) -> None:
