@@ -108,3 +108,36 @@ def test_a_number_decides_between_one_and_several(language, one, two):
     app = AppTest.from_function(script)
     app.session_state["language"] = language
     assert [m.value.replace("*", "") for m in app.run().markdown] == [one, two]
+
+
+def test_numbers_in_problems_are_written_as_the_language_does():
+    def script():
+        import streamlit as st
+
+        from core.problem import Problem, Texts
+        from core.zoo.labels import imagenet
+        from pages.kit.language import say
+
+        st.markdown(
+            say(Problem("ε must lie between 0 and {most:g}, not {value:g}.", most=16.0, value=0.5))
+        )
+        st.markdown(say(Problem("{names}", names=Texts(imagenet()[281:283]))))
+
+    app = AppTest.from_function(script)
+    app.session_state["language"] = "PT"
+    problem, names = app.run().markdown
+    assert problem.value.endswith("0 e 16, não 0,5.")
+    assert names.value.startswith("gato tigrado, ")
+
+
+def test_streamlits_own_words_are_covered_in_both_languages():
+    def script():
+        from pages.kit import streamlit_words
+
+        streamlit_words.style()
+
+    app = AppTest.from_function(script)
+    app.session_state["language"] = "PT"
+    sheet = app.run().get("html")[0].proto.body
+    assert "Choose files" not in sheet
+    assert "Enter confirms" not in sheet

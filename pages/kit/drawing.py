@@ -416,7 +416,8 @@ def more_dials(preset: str, classifier: Classifier) -> dict[str, Any]:
             t("Learning rate"),
             sorted({*RATES, st.session_state.get(f"ideal_rate_{preset}", start.learning_rate)}),
             value=start.learning_rate,
-            key=f"ideal_rate_{preset}",
+            format_func=short,
+            key=remember_choice(f"ideal_rate_{preset}"),
             on_change=turn_dials,
             persist_state="session",
         )
@@ -486,6 +487,7 @@ def _view(preset: str, start: View) -> View:
         3.0,
         start.scale,
         step=0.05,
+        format="localized",
         key=f"ideal_scale_{preset}",
         persist_state="session",
     )

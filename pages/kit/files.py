@@ -74,6 +74,15 @@ def ask(
         The files, those of before included.
     """
     value = widget(label, key=key, on_change=_take_over, args=(key, changed), **dials)
+    if "max_upload_size" in dials:
+        kinds = [dials["type"]] if isinstance(dials["type"], str) else dials["type"]
+        st.caption(
+            t(
+                "At most {megabytes} MB each: {kinds}",
+                megabytes=number(dials["max_upload_size"]),
+                kinds=", ".join(kind.lstrip(".").upper() for kind in kinds),
+            )
+        )
     if any(is_removed(file) for file in _as_list(st.session_state[key])):
         # The browser was away for too long, or the file was let go of; the widget goes on showing it.
         st.caption(t("What is shown above is no longer here. Upload it again if you need it."))

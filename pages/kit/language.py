@@ -160,10 +160,19 @@ def plain(text: str) -> str:
     return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|~$:" else c for c in text)
 
 
+class _Number(float):
+    """A number that texts write as the language does."""
+
+    def __format__(self, spec: str) -> str:
+        return super().__format__(spec).replace(".", get_decimal_symbol(current()))
+
+
 def _plain(value: object) -> object:
     if isinstance(value, Problem):  # one that explains another
         return say(value)
-    if isinstance(value, (int, float)):
+    if isinstance(value, float):
+        return _Number(value)
+    if isinstance(value, int):
         return value
     if isinstance(value, Texts):
         return ", ".join(str(_plain(text)) for text in value)

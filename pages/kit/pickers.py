@@ -23,6 +23,7 @@ from pages.kit.language import (
     class_name_with_english,
     class_search_words,
     current,
+    number,
     plain,
     remember_choice,
     say,
@@ -36,6 +37,8 @@ _ASSETS = Path(__file__).parents[2] / "assets" / "components"
 _THUMBNAIL = 96
 _OUT_OF_SIGHT = "\N{EM SPACE}" * 24
 """Between what is read and what is only found; wider than the box, whose text is cut there."""
+_BOX = 400
+"""Greatest width of the box, in pixels."""
 
 _gallery = st.components.v2.component(
     "photo_gallery",
@@ -202,7 +205,9 @@ def class_id(
         format_func=lambda index: shown[index],
         key=remember_choice(key),
         persist_state="session",
-        help=t("Type to search among the {count} classes.", count=len(labels)),
+        help=t("Type to search among the {count} classes.", count=number(len(labels))),
+        placeholder=t("Type to search"),
+        width=_BOX,
     )
     if len(known) > 1:
         with st.container(horizontal=True, gap="xsmall"):

@@ -120,7 +120,7 @@ def _from_source() -> Wanted:
         persist_state="session",
     )
     chosen = known[name]
-    columns[1].caption(t(chosen.description) + f" *{chosen.credit}.*")
+    columns[1].caption(t(chosen.description) + f" *{t(chosen.credit)}.*")
     most = min(sources.MOST_PER_CLASS, chosen.photos // chosen.classes)
     return Wanted(t(chosen.title), chosen.name, lambda: sources.load(chosen), most)
 
@@ -454,7 +454,14 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, f
         )
         st.caption(t("Draws weights towards zero, as strongly as so many photos would."))
         dropout = st.slider(
-            t("Dropout"), 0.0, 0.9, 0.0, 0.1, key="train_dropout", persist_state="session"
+            t("Dropout"),
+            0.0,
+            0.9,
+            0.0,
+            0.1,
+            format="localized",
+            key="train_dropout",
+            persist_state="session",
         )
         st.caption(t("Blanks a share of the features at each step, so that none is relied on."))
         smoothing = st.slider(
@@ -463,6 +470,7 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, f
             0.5,
             0.0,
             0.05,
+            format="localized",
             key="train_smoothing",
             persist_state="session",
         )
