@@ -582,7 +582,7 @@ def _attempt_told(row: ledger.Row) -> dict[str, str]:
     return {
         t("Photo"): photo_title(row.photo),
         t("Network"): network_title(row.network),
-        t("Method"): _method_told(row.attack),
+        t("Method"): method_told(row.attack),
         t("To be seen as"): class_name(row.target) if row.target else t("anything else"),
         "ε": "–" if row.epsilon is None else short(row.epsilon) + NORMS[row.norm].unit_name,
         t("Before"): _answer(row.before[0].class_name, row.before[0].probability),
@@ -621,7 +621,8 @@ def _mark(is_so: bool) -> str:
     return "✓" if is_so else "–"
 
 
-def _method_told(attack: str) -> str:
+def method_told(attack: str) -> str:
+    """What an attack is called in the ledger."""
     name = attack.removesuffix(BROUGHT_BACK)
     method = t(METHOD_NAMES.get(name, name)).split(":")[0]
     return t("{method}, brought back", method=method) if name != attack else method

@@ -75,14 +75,8 @@ def ask(
     """
     value = widget(label, key=key, on_change=_take_over, args=(key, changed), **dials)
     if "max_upload_size" in dials:
-        kinds = [dials["type"]] if isinstance(dials["type"], str) else dials["type"]
-        st.caption(
-            t(
-                "At most {megabytes} MB each: {kinds}",
-                megabytes=number(dials["max_upload_size"]),
-                kinds=", ".join(kind.lstrip(".").upper() for kind in kinds),
-            )
-        )
+        # Streamlit says so in English only; see `streamlit_words`.
+        st.caption(t("Up to {megabytes} MB a file", megabytes=number(dials["max_upload_size"])))
     if any(is_removed(file) for file in _as_list(st.session_state[key])):
         # The browser was away for too long, or the file was let go of; the widget goes on showing it.
         st.caption(t("What is shown above is no longer here. Upload it again if you need it."))

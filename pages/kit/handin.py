@@ -8,18 +8,26 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 from babel.dates import format_date
 
-from core import photos
 from core.classroom.report import Figure, HandIn, Part, Section, Table
 from core.problem import N_
 from core.synthesis.loop import Settings
 from core.training.comparison import Comparison, Outcome
 from pages.kit import attack, drawing, notebook, session, training
-from pages.kit.language import class_name, current, number, percent, sentence, short, t
+from pages.kit.language import (
+    class_name,
+    current,
+    number,
+    percent,
+    photo_title,
+    sentence,
+    short,
+    t,
+)
 
 TITLES = {
-    "ideal": N_("Ideal pictures"),
-    "attack": N_("Adversarial attacks"),
-    "training": N_("Own network"),
+    "ideal": N_("Ideal class"),
+    "attack": N_("Adversarial attack"),
+    "training": N_("Fine-tuning"),
     "answers": N_("Predictions"),
 }
 """The report's sections, in its order."""
@@ -62,15 +70,6 @@ def _today() -> str:
     return format_date(now, "long", locale=current())
 
 
-def _network(name: str) -> str:
-    return t("Own network") if name == session.OWN else attack.network_title(name)
-
-
-def _photo(name: str) -> str:
-    titles = {sample.id: sample.title for sample in photos.SAMPLES}
-    return t(titles[name]) if name in titles else t("Own photo")
-
-
 def _drawn(kept: drawing.Keepsake) -> Part:
     text = ""
     if kept.opinions:
@@ -79,7 +78,7 @@ def _drawn(kept: drawing.Keepsake) -> Part:
     caption = drawing.caption(kept)
     return Part(
         title=caption,
-        facts=((t("Network"), _network(kept.model)), *_dials(kept.settings)),
+        facts=((t("Network"), attack.network_title(kept.model)), *_dials(kept.settings)),
         figures=(Figure(kept.png, caption, caption),),
         text=text,
     )
@@ -96,7 +95,7 @@ def _dials(settings: Settings) -> tuple[tuple[str, str], ...]:
         (t("Seed"), str(settings.seed)),
         (t("Steps"), number(settings.steps)),
         (t("Canvas"), t(drawing.CANVAS_NAMES[settings.canvas])),
-        (t("Start from"), _photo(settings.photo) if settings.photo else t("Noise")),
+        (t("Start from"), _started_from(settings.photo)),
         (t("Size in pixels"), str(settings.size)),
         (t("Learning rate"), short(settings.learning_rate)),
         (t("Weight of the total variation"), number(settings.tv)),
@@ -104,6 +103,13 @@ def _dials(settings: Settings) -> tuple[tuple[str, str], ...]:
         (t("Enlarged by"), f"{number(view.scale[0], 2)}–{number(view.scale[1], 2)}"),
         (t("Turned by at most"), f"{number(view.rotation)}°"),
     )
+
+
+def _started_from(photo: str) -> str:
+    if not photo:
+        return t("Noise")
+    title = photo_title(photo)
+    return t("Your photo") if title == photo else title  # a visitor's own, named by its content
 
 
 def _attacks() -> tuple[Part, ...]:
@@ -126,10 +132,10 @@ def _attacked(kept: notebook.Attacked) -> Part:
         for p in (row.before, row.after)
     )
     return Part(
-        title=f"{_photo(row.photo)} → {wanted}",
+        title=f"{photo_title(row.photo)} → {wanted}",
         facts=(
-            (t("Network"), _network(row.network)),
-            (t("Method"), t(attack.METHOD_NAMES.get(row.attack, row.attack))),
+            (t("Network"), attack.network_title(row.network)),
+            (t("Method"), attack.method_told(row.attack)),
             (t("Fooled"), t("yes") if row.success else t("no")),
         ),
         figures=(
@@ -142,18 +148,18 @@ def _attacked(kept: notebook.Attacked) -> Part:
 def _trained(comparison: Comparison) -> tuple[Part, ...]:
     first = next(iter(comparison.values())).training
     columns = (
-        t("Way of training"),
+        t("What learns"),
         t("Accuracy"),
         t("95 % interval"),
-        t("Photos learned from"),
-        t("Photos examined on"),
+        t("Photos to learn from"),
+        t("Photos for validation"),
         t("Epochs"),
         t("Learning rate"),
         t("Seconds"),
     )
     rows = tuple(_way(outcome) for outcome in comparison.values())
     facts = (
-        (t("Network"), _network(first.classifier.provenance.network)),
+        (t("Network"), attack.network_title(first.classifier.provenance.network)),
         (t("Classes"), ", ".join(first.classifier.labels)),
         (t("Seed"), str(first.settings.seed)),
     )

@@ -15,7 +15,7 @@ from pages.kit.language import t
 _STYLE = """<style>
 [data-testid="stFileUploaderDropzoneInstructions"] {{ display: none; }}
 {upload}, {enter} {{ font-size: 0; }}
-{upload}::after {{ content: {upload_word}; font-size: 1rem; }}
+{upload}::after {{ content: {upload_word}; font-size: 0.9rem; }}
 {enter_after} {{ content: {enter_words}; font-size: 0.75rem; }}
 </style>"""
 _UPLOAD = '[data-testid="stFileUploaderDropzone"] > span button p'
@@ -31,7 +31,7 @@ def style() -> None:
     st.html(
         _STYLE.format(
             upload=_UPLOAD,
-            upload_word=json.dumps(t("Choose files")),
+            upload_word=json.dumps(t("Upload")),
             enter=", ".join(_ENTER),
             enter_after=", ".join(f"{selector}::after" for selector in _ENTER),
             enter_words=json.dumps(t("Enter confirms it")),

@@ -286,7 +286,7 @@ def plan(base: Classifier, wanted: Wanted | None) -> Mapping[Way, Settings]:
             "weights, as if nobody had ever trained it."
         ),
     )
-    columns = st.columns(2, gap="large", vertical_alignment="bottom")
+    columns = st.columns(2, gap="large")
     with columns[0]:
         per_class, reserve = _division(wanted)
     with columns[1]:
