@@ -23,6 +23,7 @@ from core.training.descent import RateSearch
 from core.training.evidence import familiarity
 from core.training.head import fit_head
 from core.training.loop import Training, Way
+from core.wording import Wording
 from core.zoo.classifier import Classifier
 from pages.kit import (
     data_set,
@@ -41,7 +42,7 @@ from pages.kit import (
 )
 from pages.kit import learning_curve as curve_kit
 from pages.kit import training as kit
-from pages.kit.language import number, percent, plain, say, sentence, t, tn
+from pages.kit.language import number, percent, plain, say, sentence, t, tn, wording
 from pages.kit.registry import TRAINING
 
 if TYPE_CHECKING:
@@ -289,7 +290,7 @@ def show_take_home(training: Training | None) -> None:
         else:
             st.download_button(
                 t("Download the network"),
-                partial(_packed, training),
+                partial(_packed, training, kit.about(training), wording()),
                 file_name="network.zip",
                 mime="application/zip",
                 icon=":material/download:",
@@ -330,8 +331,8 @@ def show_take_home(training: Training | None) -> None:
             )
 
 
-def _packed(training: Training) -> bytes:
-    return session.compute(lambda: bundle.write(training, kit.about(training)))
+def _packed(training: Training, about: Mapping[str, str], words: Wording) -> bytes:
+    return session.compute(lambda: bundle.write(training, about, wording=words))
 
 
 def bring(given: Sequence[UploadedFile]) -> None:

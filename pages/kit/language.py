@@ -24,6 +24,7 @@ from babel.numbers import (
 
 from core.photos import SAMPLES
 from core.problem import Problem, Text, Texts
+from core.wording import Wording
 from core.zoo.labels import ImageNetName, Labels
 
 _ASSETS = Path(__file__).parents[2] / "assets"
@@ -71,6 +72,15 @@ def tn(one: str, many: str, count: int, **fields: object) -> str:
     singular, plural = _catalogue(current()).get(one, (one, many))
     is_one = Locale.parse(current()).plural_form(count) == "one"
     return (singular if is_one else plural).format(count=number(count), **fields)
+
+
+def wording() -> Wording:
+    """Give the language in use to what is written where no page is drawn, as for a download."""
+    locale = current()
+    return Wording(
+        say=lambda text: _catalogue(locale).get(text, (text,))[0],
+        percent=lambda share: format_percent(share, format="#,##0.0%", locale=locale),
+    )
 
 
 def say(problem: Problem) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -668,12 +668,9 @@ def show_rate(search: RateSearch) -> None:
 
 
 def about(training: Training) -> dict[str, str]:
-    """What a model card tells of how a network was trained; in English, as the card is."""
+    """What a model card tells of how a network was trained, besides its settings."""
     settings = training.settings
-    tricks = settings.head.tricks
     return {
-        "What learned": str(WAY_NAMES[settings.way]),
-        "Photos to learn from, per class at most": str(settings.per_class),
-        "Epoch that was kept": str(training.trained.epoch),
-        **{name.replace("_", " "): str(value) for name, value in asdict(tricks).items()},
+        t("Photos to learn from, per class at most"): str(settings.per_class),
+        t("Epoch that was kept"): str(training.trained.epoch),
     }
