@@ -57,6 +57,13 @@ SETTING_NAMES = (
     *(N_("augmentation"), N_("blocks"), N_("epsilon")),
 )
 """The names of fields as they are translated."""
+_TITLES = {
+    "use": N_("Use"),
+    "data": N_("Data and settings"),
+    "scores": N_("Scores"),
+    "origin": N_("Where the weights come from"),
+    "limits": N_("Limits"),
+}
 _COLUMNS = (
     N_("Class"),
     N_("Learned from"),
@@ -111,29 +118,30 @@ def model_card(
         low=percent(low),
         high=percent(high),
     )
+    title = {name: say(text) for name, text in _TITLES.items()}
     limits = "\n".join(f"- {say(limit)}" for limit in _LIMITS).format(count=count)
     return f"""# {_plain(classifier.title)}
 
 {told}
 
-## {say(N_("Use"))}
+## {title["use"]}
 
 {use}
 
-## {say(N_("Data and settings"))}
+## {title["data"]}
 
 {_table(data)}
-## {say(N_("Scores"))}
+## {title["scores"]}
 
 | {" | ".join(map(say, _COLUMNS))} |
 |---|---|---|---|---|---|
 {_scores(training, wording)}
 {say(_CHOSEN_BY)}
 
-## {say(N_("Where the weights come from"))}
+## {title["origin"]}
 
 {_table(_origin(training, say))}
-## {say(N_("Limits"))}
+## {title["limits"]}
 
 {limits}
 """
