@@ -150,6 +150,7 @@ def test_the_dalmatian_becomes_a_tabby(browse):
     page.get_by_text("The network now takes it for tabby").wait_for()
     assert "still fools it" in page.get_by_text("saved as PNG and read back").inner_text()
     assert "4/255" in page.get_by_text("greatest change of a pixel").inner_text()
+    page.locator('[data-testid="stImage"] img').nth(3).wait_for()
     assert page.locator('[data-testid="stImage"] img').count() == 4
     keep_screenshot(page, "adversarial_attack")
 

@@ -139,5 +139,5 @@ def test_streamlits_own_words_are_covered_in_both_languages():
     app = AppTest.from_function(script)
     app.session_state["language"] = "PT"
     sheet = app.run().get("html")[0].proto.body
-    assert "Upload" not in sheet
-    assert "Enter confirms" not in sheet
+    assert 'content: "Enviar"' in sheet
+    assert 'content: "Enter confirma"' in sheet

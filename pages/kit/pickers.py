@@ -37,7 +37,7 @@ _ASSETS = Path(__file__).parents[2] / "assets" / "components"
 _THUMBNAIL = 96
 _OUT_OF_SIGHT = "\N{EM SPACE}" * 24
 """Between what is read and what is only found; wider than the box, whose text is cut there."""
-_BOX = 400
+_BOX = 360
 """Greatest width of the box, in pixels."""
 
 _gallery = st.components.v2.component(

@@ -31,9 +31,9 @@ def style() -> None:
     st.html(
         _STYLE.format(
             upload=_UPLOAD,
-            upload_word=json.dumps(t("Upload")),
+            upload_word=json.dumps(t("Upload"), ensure_ascii=False),
             enter=", ".join(_ENTER),
             enter_after=", ".join(f"{selector}::after" for selector in _ENTER),
-            enter_words=json.dumps(t("Enter confirms it")),
+            enter_words=json.dumps(t("Enter confirms it"), ensure_ascii=False),
         )
     )
