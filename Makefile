@@ -23,7 +23,7 @@ lint: .venv/dev
 	$(BIN)/lint-imports
 
 translations: .venv/dev  # collect new texts into the catalogues
-	$(BIN)/pybabel extract -F assets/locale/babel.cfg -k t -k Problem -k N_ --no-location --sort-output -o assets/locale/messages.pot .
+	$(BIN)/pybabel extract -F assets/locale/babel.cfg -k t -k tn:1,2 -k Problem -k N_ --no-location --sort-output -o assets/locale/messages.pot .
 	$(BIN)/pybabel update -i assets/locale/messages.pot -d assets/locale --no-fuzzy-matching --ignore-obsolete
 
 .venv/app: requirements.txt core/install.py

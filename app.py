@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.kit import language, layout, pickers, questions, scenes, start, uploads
+from pages.kit import language, layout, pickers, questions, scenes, start, streamlit_words, uploads
 from pages.kit.language import t
 from pages.kit.registry import HOME, PAGES
 
@@ -29,6 +29,7 @@ opened = st.navigation(sections, position="top")
 info = by_page[opened]
 
 layout.style()
+streamlit_words.style()
 if info.uses_network:
     start.wait_until_warm()
 scenes.arrive(info)

@@ -107,7 +107,7 @@ def relayed_from_cluster(run: Run, person: str = "") -> Generator[Any, None, Non
                 lost += 1
                 if lost > _MOST_RESTARTS:
                     raise Problem(
-                        N_("The cluster lost {count} computers on the way. Start again."),
+                        N_("Computers that the cluster lost on the way: {count}. Start again."),
                         count=lost,
                     ) from error
                 made = errand.made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from PIL import Image
@@ -14,6 +15,8 @@ from core.zoo.classifier import Classifier
 
 SURE = 0.6
 """The probability from which on an answer is given rather than "not sure"."""
+RECOGNISED = 0.5
+"""The probability from which on a network recognises what a picture was made to be of."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,36 @@ class Opinion:
     probability: float
     target_probability: float | None
     target: str = ""
+
+
+Recognition = Literal["recognised", "unsure", "not recognised"]
+RECOGNITIONS: tuple[Recognition, ...] = get_args(Recognition)
+
+
+def recognition(asked: Sequence[Opinion]) -> Recognition:
+    """Say whether a network recognises a picture that was made to be of one class, or of several.
+
+    It does where it is surer of what was wanted than of all else together. Of a thousand classes
+    the first can have two per cent: that is being unsure.
+
+    Args:
+        asked: one network's opinions, one for each class that was wanted.
+
+    >>> [recognition([Opinion("net", 7, "cat", p, p, "cat")]) for p in (0.9, 0.028)]
+    ['recognised', 'unsure']
+    """
+    shares = [opinion.target_probability or 0.0 for opinion in asked]
+    if asked[0].probability not in shares:  # its first answer is none of them
+        return "not recognised"
+    return "recognised" if sum(shares) >= RECOGNISED else "unsure"
+
+
+def by_network(asked: Iterable[Opinion]) -> dict[str, tuple[Opinion, ...]]:
+    """Put the opinions of each network together, in their order."""
+    found: dict[str, tuple[Opinion, ...]] = {}
+    for opinion in asked:
+        found[opinion.model] = (*found.get(opinion.model, ()), opinion)
+    return found
 
 
 def top(classifier: Classifier, photo: Image.Image, count: int = 5) -> tuple[Prediction, ...]:
@@ -81,28 +114,31 @@ def sure_answer(predictions: Sequence[Prediction], least: float = SURE) -> Predi
     return best if best and best.probability >= least else None
 
 
-def opinion(classifier: Classifier, pixels: Pixels, target: str) -> Opinion:
-    """Ask a network what it sees in an 8-bit picture (H, W, 3).
+def opinions(classifier: Classifier, pixels: Pixels, targets: Sequence[str]) -> tuple[Opinion, ...]:
+    """Ask a network, once, what it sees in an 8-bit picture (H, W, 3).
 
     Args:
         classifier: the network to ask.
         pixels: the picture as it would be saved.
-        target: name of the class that the picture is meant to show.
+        targets: names of the classes that the picture is meant to show.
+
+    Returns:
+        An opinion for each of them.
     """
+    if not targets:
+        return ()
     photo = Image.fromarray(pixels)
     probabilities = classifier.probabilities(photos.prepare(photo, classifier.input_size))[0]
     best = int(probabilities.argmax())
-    known = target in classifier.labels
-    return Opinion(
-        model=classifier.name,
-        class_id=best,
-        class_name=classifier.labels[best],
-        probability=float(probabilities[best]),
-        target_probability=float(probabilities[classifier.labels.index(target)]) if known else None,
-        target=target,
+    wanted = (classifier.labels.called(target) for target in targets)
+    return tuple(
+        Opinion(
+            model=classifier.name,
+            class_id=best,
+            class_name=classifier.labels[best],
+            probability=float(probabilities[best]),
+            target_probability=None if class_id is None else float(probabilities[class_id]),
+            target=target,
+        )
+        for target, class_id in zip(targets, wanted, strict=True)
     )
-
-
-def opinions(classifiers: Iterable[Classifier], pixels: Pixels, target: str) -> tuple[Opinion, ...]:
-    """Ask several networks; see `opinion`."""
-    return tuple(opinion(classifier, pixels, target) for classifier in classifiers)

@@ -39,8 +39,8 @@ class Text(str):
     __slots__ = ()
 
 
-class Texts(tuple[Text, ...]):
-    """Several texts, one after the other in a sentence.
+class Texts(tuple[str, ...]):
+    """Several texts, or names of classes, one after the other in a sentence.
 
     >>> str(Texts([Text("cats"), Text("dogs")]))
     'cats, dogs'

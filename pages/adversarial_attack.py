@@ -15,8 +15,8 @@ from core.jobs import Job, Snapshot
 from core.steps import Pixels
 from core.takeaway import attack as takeaway
 from pages.kit import attack as kit
-from pages.kit import entry, laboratory, layout, live, pickers, plots, save, session, wall
-from pages.kit.language import class_name, number, percent, plain, short, t
+from pages.kit import entry, laboratory, layout, live, made, pickers, plots, save, session, wall
+from pages.kit.language import class_name, number, percent, photo_title, plain, short, t, tn
 from pages.kit.language import sentence as first_large
 from pages.kit.registry import ATTACK, TRAINING
 
@@ -30,19 +30,25 @@ layout.heading(t(ATTACK.title), t(ATTACK.promise))
 classifier = session.classifier()
 layout.network_line(classifier)
 photo = session.photo(ATTACK.default_photo)
-photo_name = session.photo_id(ATTACK.default_photo)
+photo_name = session.photo_name(ATTACK.default_photo)
 job = session.job(JOB)
 
 controls = layout.dials().columns([5, 4, 4, 2], gap="medium")
 with controls[0]:
-    chosen = pickers.class_id(t("To be seen as"), classifier.labels, "attack_class", FAVOURITES)
+    seen_as = kit.seen_as(classifier, photo)
+    chosen = pickers.class_id(
+        t("To be seen as"),
+        classifier.labels,
+        "attack_class",
+        FAVOURITES,
+        avoid=seen_as,
+    )
     anything = st.checkbox(
         t("Anything else will do (untargeted)"), key="attack_untargeted", persist_state="session"
     )
 with controls[1]:
     method = kit.method()
-    if not anything:
-        kit.aiming(method)
+    possible = anything or kit.aiming(method, classifier, chosen, seen_as)
 epsilon_place, steps_place = controls[2].container(), controls[3].container()
 buttons = st.container()
 with st.expander(t("More dials"), icon=":material/tune:"):
@@ -59,6 +65,9 @@ with steps_place:
             from_foolbox.rounds,
             key=f"attack_rounds_{method}",
             persist_state="session",
+            help=t(
+                "In each round the network is asked many times; while it runs, these questions are counted."
+            ),
         )
     else:
         steps = st.number_input(
@@ -121,7 +130,7 @@ def start() -> None:
 
 
 with buttons:
-    live.start_and_stop("attack", job, start, t("Attack"))
+    live.start_and_stop("attack", job, start, t("Attack"), disabled=not possible)
 progress = st.container()
 before, change, after = st.columns(3, gap="medium")
 with before:
@@ -248,7 +257,7 @@ def show_measures(outcome: kit.Outcome, found: Report) -> None:
     st.download_button(
         t("Download PNG"),
         lambda: photos.encode_png(found.adversarial),
-        file_name=f"adversarial-{found.attempt.goal.class_id}.png",
+        file_name=save.stem(outcome.row.photo, "as", outcome.row.after[0].class_name) + ".png",
         mime="image/png",
         icon=":material/download:",
         on_click="ignore",
@@ -335,15 +344,17 @@ def show_verdict(found: Report, *, bounded: bool) -> None:
 
 snapshot = job.snapshot() if job else None
 outcome: kit.Outcome | None = snapshot.result if snapshot else None
-if outcome and outcome.classifier.name != classifier.name:
-    outcome = None  # another network has been chosen since
-if outcome and snapshot:
-    show_outcome(outcome, snapshot)
-elif not live.is_running(job):
-    seen = photos.to_pixels(photos.prepare(photo, classifier.input_size))
-    show(original_place, seen, t("The photo"))
-    change_place.caption(t("Here you will see the change, amplified …"))
-    result_place.caption(t("… and here the photo that the network takes for something else."))
+if outcome and not kit.is_of(outcome, classifier, photo):
+    outcome = None  # another network or photo has been chosen since
+is_over = snapshot is None or (snapshot.state.is_end and outcome is None and not snapshot.problem)
+with st.container():  # so that what follows stays where it is
+    if outcome and snapshot:
+        show_outcome(outcome, snapshot)
+    elif not live.is_running(job):
+        seen = photos.to_pixels(photos.prepare(photo, classifier.input_size))
+        show(original_place, seen, t("The photo"))
+        change_place.caption(t("Here you will see the change, amplified …"))
+        result_place.caption(t("… and here the photo that the network takes for something else."))
 
 files = laboratory.photo_files()
 in_ledger, in_needed, in_helps, in_sticker = st.tabs(
@@ -353,13 +364,26 @@ watched: list[tuple[Job, st.delta_generator.DeltaGenerator]] = []
 
 
 def experiment(
-    name: str, label: str, make: laboratory.Making, disabled: bool = False
+    name: str,
+    label: str,
+    make: laboratory.Making,
+    chosen: made.Ingredients,
+    disabled: bool = False,
 ) -> Snapshot | None:
-    """Show a button for a run of the laboratory, and give what is known of it."""
+    """Show a button for a run of the laboratory, and give what is known of it.
+
+    Args:
+        name: of the run.
+        label: of the button.
+        make: gives the run.
+        chosen: what it would be made with now.
+        disabled: whether it cannot be begun.
+    """
     key = f"attack_{name}"
     run = session.job(key)
 
     def begin() -> None:
+        made.note(key, chosen)
         session.start_job(key, make, lambda last: last.result)
 
     with st.container(horizontal=True, key=f"{key}_buttons"):
@@ -378,7 +402,19 @@ def experiment(
         return None
     if live.is_running(run) or run.snapshot().problem:
         watched.append((run, place))
+    if run.snapshot().result:
+        made.tell(key, chosen)
     return run.snapshot()
+
+
+on_photo = laboratory.Chosen(classifier, (photo_title(photo_name), kit.photo_key(photo)))
+on_files = laboratory.Chosen(
+    classifier,
+    (
+        tn("{count} photo", "{count} photos", len(files)),
+        tuple(file.name for file in files),
+    ),
+)
 
 
 with in_ledger:
@@ -395,11 +431,14 @@ with in_needed:
         )
     )
     name = None if anything else classifier.labels[chosen]
-    asked = [n for n in dials["others"] if name is None or name in kit.labels_of(n)]
+    asked = [
+        n for n in dials["others"] if name is None or kit.labels_of(n).called(name) is not None
+    ]
     if left_out := [kit.network_title(n) for n in dials["others"] if n not in asked]:
         st.caption(
             t(
-                "Not asked, since there is no such class in it: {networks}. “Anything else” asks all.",
+                "Not asked, since none of its classes is called {name}: {networks}. “Anything else” asks all.",
+                name=plain(class_name(str(name))),
                 networks=", ".join(left_out),
             )
         )
@@ -408,11 +447,16 @@ with in_needed:
         "needed",
         t("Find the smallest ε"),
         partial(laboratory.needed_run, classifier, kit.networks(asked), photo, name, bounded),
+        on_photo.with_more(
+            class_name(name) if name else t("anything else"),
+            bounded.norm,
+            tuple(asked),
+        ),
     )
     if found and found.result:
-        laboratory.needed_chart(found.result, bounded.norm)
+        laboratory.needed_chart(found.result)
         needed = found.result.get(classifier.name)
-        if needed and needed.epsilon is not None and bounded.norm == "linf":
+        if needed and needed.epsilon and needed.attempt.settings.norm == "linf":
             rounded_up = min(16.0, math.ceil(2 * needed.epsilon) / 2)
 
             def use() -> None:
@@ -431,6 +475,7 @@ with in_needed:
         "curve",
         t("Draw the curve"),
         partial(laboratory.curve_run, classifier, files),
+        on_files.with_more(),
         disabled=not files,
     )
     if found and found.result:
@@ -468,6 +513,11 @@ with in_helps:
         partial(
             laboratory.defence_run, classifier, photo, defended, names, files if samples else ()
         ),
+        (on_files if samples else on_photo).with_more(
+            t("anything else") if anything else class_name(classifier.labels[chosen]),
+            tuple(names),
+            defended.settings,
+        ),
         disabled=not names or (samples and not files),
     )
     if found and found.result:
@@ -500,6 +550,7 @@ with in_helps:
             "hardening",
             t("Train twice, and attack both (some minutes)"),
             partial(laboratory.hardening_run, own, within),
+            laboratory.Chosen(own.classifier, (f"ε = {within}/255", within)).with_more(),
         )
         if found and found.result:
             laboratory.show_hardening(found.result)
@@ -524,13 +575,13 @@ with in_sticker:
         "sticker_run",
         t("Make a sticker"),
         partial(laboratory.sticker_run, classifier, wanted, int(sticker_steps), prepared, files),
+        on_files.with_more(class_name(classifier.labels[wanted])),
         disabled=not files,
     )
     sticker_place = st.empty()
     if found and isinstance(found.result, sticker.Sticker):
-        made = found.result
         with sticker_place.container():
-            laboratory.show_sticker(made)
+            laboratory.show_sticker(found.result)
 
 layout.why(
     t("Why does it work?"),
@@ -556,7 +607,7 @@ def draw_laboratory(snapshot: Snapshot) -> None:
                 show(column, pixels, caption)
 
 
-if job and (live.is_running(job) or not watched):
+if job and not is_over and (live.is_running(job) or not watched):
     live.watch(job, draw, place=progress)
 elif watched:
     live.watch(watched[0][0], draw_laboratory, place=watched[0][1])

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core import photos
 from core.jobs import Snapshot
@@ -16,12 +17,13 @@ from core.predictions import top
 from core.problem import Problem
 from core.steps import Steps
 from core.training import bundle, learning_curve, loop, overview, sources
-from core.training.comparison import Comparison
+from core.training.comparison import Comparison, best
 from core.training.data import Dataset, takes
 from core.training.descent import RateSearch
 from core.training.evidence import familiarity
 from core.training.head import fit_head
 from core.training.loop import Training, Way
+from core.wording import Wording
 from core.zoo.classifier import Classifier
 from pages.kit import (
     data_set,
@@ -32,6 +34,7 @@ from pages.kit import (
     files,
     layout,
     live,
+    made,
     plots,
     session,
     uploads,
@@ -39,7 +42,7 @@ from pages.kit import (
 )
 from pages.kit import learning_curve as curve_kit
 from pages.kit import training as kit
-from pages.kit.language import number, percent, plain, say, sentence, t
+from pages.kit.language import number, percent, plain, say, sentence, t, tn, wording
 from pages.kit.registry import TRAINING
 
 if TYPE_CHECKING:
@@ -61,22 +64,30 @@ plan: Mapping[Way, loop.Settings] = {}
 with layout.dials():
     wanted = kit.photos_to_learn_from(watched=watched is not None)
     try:
-        plan = kit.plan(base)
+        plan = kit.plan(base, wanted)
     except Problem as found:
         problem = found
+
+
+chosen = (
+    made.Ingredients((wanted.identity, base.name), f"{wanted.title} · {base.title}")
+    if wanted
+    else None
+)
 
 
 def submit(name: str, run: Callable[[Dataset], Steps[Any]]) -> None:
     """Submit a computation on the chosen photos, which are read on this computer."""
     assert wanted is not None, "the button is disabled without photos"
+    assert chosen is not None
+    made.note(name, chosen)
     first = partial(kit.loaded, wanted.load)
     session.start_job(name, run, lambda last: last.result, first=first)
 
 
 def start() -> None:
     """Submit the training; the network trained before, or brought along, is replaced."""
-    session.brought().clear()
-    files.let_go("train_import")
+    make_star()
     submit(session.TRAIN, partial(kit.training_run, base, dict(plan)))
 
 
@@ -100,6 +111,7 @@ def try_the_unfamiliar() -> None:
     settings = replace(next(iter(plan.values())), tuning=None)
     titles = {name: t(sources.source(name).title) for name in kit.UNFAMILIAR}
     run = partial(kit.unfamiliar_run, base, titles, settings)
+    made.note(FAIR, made.Ingredients(base.name, base.title))
     session.start_job(FAIR, run, lambda last: last.result)
 
 
@@ -110,15 +122,29 @@ def draw(snapshot: Snapshot) -> None:
         for curve in growing:
             curve.draw(found)
     ways = [way for way in loop.WAYS if f"{way} · validation accuracy" in snapshot.history]
-    if ways:
-        plots.live_numbers(curves, [_live_number(snapshot, ways[-1], name) for name in CURVES])
+    if snapshot.state.is_end and snapshot.result and ways:
+        kept = best(snapshot.result)
+        with curves.container():
+            _live_numbers(st.empty(), snapshot, kept.settings.way, kept.trained.epoch)
+            st.caption(
+                t(
+                    "The numbers are those of epoch {epoch}, which was kept.",
+                    epoch=number(kept.trained.epoch),
+                )
+            )
+    elif ways:
+        _live_numbers(curves, snapshot, ways[-1])
 
 
-def _live_number(snapshot: Snapshot, way: Way, name: str) -> plots.LiveNumber:
-    values = snapshot.history[f"{way} · {name}"]
-    is_share = name.endswith("accuracy")
-    value = percent(values[-1], 1) if is_share else number(values[-1], 3)
-    return plots.LiveNumber(sentence(t(name)), value, values, is_share)
+def _live_numbers(place: DeltaGenerator, snapshot: Snapshot, way: Way, epoch: int = 0) -> None:
+    """Show the curves of a way with their values after an epoch, or after the latest one."""
+    shown = []
+    for name in CURVES:
+        values = snapshot.history[f"{way} · {name}"]
+        is_share = name.endswith("accuracy")
+        value = percent(values[epoch - 1], 1) if is_share else number(values[epoch - 1], 3)
+        shown.append(plots.LiveNumber(sentence(t(name)), value, values, is_share))
+    plots.live_numbers(place, shown)
 
 
 def show_data() -> None:
@@ -131,25 +157,27 @@ def show_data() -> None:
         key="train_look",
         help=t("Counts, samples, files that cannot be read, and photos that are there twice."),
     )
-    if found := kit.result(jobs[LOOK]):
+    found = kit.result(jobs[LOOK])
+    if found and made.is_current(LOOK, chosen):
         data_set.overview(found)
 
 
 def show_results(training: Training, comparison: Comparison) -> None:
     """Show how good the network is, or the networks, and what it takes."""
+    made.tell(session.TRAIN, chosen)
     low, high = training.interval
     st.markdown(
         t(
-            "It learned from **{n_train}** photos and gets **{accuracy}** of **{n_val}** others "
-            "right (95 % interval: {low} to {high}). It now stands as **★** among the networks in "
-            "the side bar, for the other pages.",
-            n_train=training.n_train,
+            "It learned from {train} and gets **{accuracy}** of {others} right "
+            "(95 % interval: {low} to {high}).",
+            train=tn("**{count}** photo", "**{count}** photos", training.n_train),
             accuracy=percent(training.accuracy, 1),
-            n_val=training.n_val,
+            others=tn("**{count}** other", "**{count}** others", training.n_val),
             low=percent(low, 1),
             high=percent(high, 1),
         )
     )
+    show_star(training)
     if len(comparison) > 1:
         kit.show_ways(comparison)
     classes = tuple(training.classifier.labels)
@@ -163,6 +191,31 @@ def show_results(training: Training, comparison: Comparison) -> None:
     with right:
         evidence.confusion(answers, "train_confusion")
     evidence.mistakes(answers)
+
+
+def show_star(training: Training) -> None:
+    """Say which network stands as ★: the one trained here, or one that has taken its place."""
+    star = session.own_classifier()
+    if star is None or star is training.classifier:
+        st.markdown(
+            t("It now stands as **★** among the networks in the side bar, for the other pages.")
+        )
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.info(
+            t(
+                "**★** is another network now, **{title}**. What stands here is of the one trained here.",
+                title=plain(star.title),
+            ),
+            icon=":material/star:",
+        )
+        st.button(t("Make this one ★"), on_click=make_star, key="train_make_star")
+
+
+def make_star() -> None:
+    """Let the network that was trained here stand as ★ again."""
+    session.brought().clear()
+    files.let_go("train_import")
 
 
 def show_understanding(training: Training) -> None:
@@ -186,11 +239,14 @@ def show_understanding(training: Training) -> None:
     )
     if live.is_running(jobs[CURVE]):
         growing.append(curve_kit.GrowingCurve("train_growing_curve"))
-    elif curve := kit.result(jobs[CURVE]):
+    elif (curve := kit.result(jobs[CURVE])) and made.is_current(CURVE, chosen):
         curve_kit.learning_curve(curve, "train_learning_curve")
         curve_kit.learning_curve_words(curve)
+    tried = kit.result(jobs[FAIR])
+    if not made.is_current(FAIR, made.Ingredients(base.name, base.title)):
+        tried = None
     familiar = familiarity(network, classes, found.features, found.labels)
-    fairness.is_it_fair(familiar, kit.with_own(training, kit.result(jobs[FAIR])))
+    fairness.is_it_fair(familiar, kit.with_own(training, tried))
     st.button(
         t("Try what it cannot know"),
         icon=":material/help_center:",
@@ -234,7 +290,7 @@ def show_take_home(training: Training | None) -> None:
         else:
             st.download_button(
                 t("Download the network"),
-                partial(_packed, training),
+                partial(_packed, training, kit.about(training), wording()),
                 file_name="network.zip",
                 mime="application/zip",
                 icon=":material/download:",
@@ -275,8 +331,8 @@ def show_take_home(training: Training | None) -> None:
             )
 
 
-def _packed(training: Training) -> bytes:
-    return session.compute(lambda: bundle.write(training, kit.about(training)))
+def _packed(training: Training, about: Mapping[str, str], words: Wording) -> bytes:
+    return session.compute(lambda: bundle.write(training, about, wording=words))
 
 
 def bring(given: Sequence[UploadedFile]) -> None:
@@ -314,7 +370,7 @@ if problem:
 progress = st.container()
 curves = st.empty()
 growing: list[curve_kit.GrowingCurve] = []  # the learning curve, if its tab is open
-if rate := kit.result(jobs[RATE]):
+if (rate := kit.result(jobs[RATE])) and made.is_current(RATE, chosen):
     assert isinstance(rate, RateSearch)
     kit.show_rate(rate)
 

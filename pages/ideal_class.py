@@ -35,7 +35,7 @@ running = live.is_running(job)
 
 place = layout.workbench(wide=bool(kit.comparison()))
 with place.dials:
-    objective, title = kit.target(classifier)
+    objective = kit.target(classifier)
     preset_name = st.session_state.get("ideal_preset") or "best"
     tv = kit.tv_weight(preset_name)
 with place.progress:
@@ -119,8 +119,15 @@ def start_comparison(name: str) -> None:
 
 def offered(name: str) -> bool:
     """Return whether a comparison can be made here at all."""
-    return name != kit.BOTH or all(title in network.labels for network in kit.both().values())
+    wanted = [classifier.labels[class_id] for class_id in classes_of(objective)]
+    return name != kit.BOTH or all(
+        title in network.labels for network in kit.both().values() for title in wanted
+    )
 
+
+if kit.is_to_be_drawn() and not running and problem is None:
+    start()
+    st.rerun()
 
 with place.buttons:
     live.start_and_stop("ideal", job, start, t("Draw"), disabled=problem is not None)
@@ -189,7 +196,7 @@ def _script(synthesis: loop.Synthesis) -> str:
 
 def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
     """Show how to keep a finished picture, real photos beside it, and the run's curves."""
-    kit.keep(verdict, verdict.own[0].target if verdict.own else title)
+    kept = kit.keep(verdict)
     synthesis = verdict.synthesis
     with st.container(horizontal=True):
         st.button(
@@ -203,7 +210,7 @@ def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
         st.download_button(
             t("Download PNG"),
             lambda: photos.encode_png(synthesis.pixels, recipe.write(synthesis)),
-            file_name=kit.gallery()[0].file_name,
+            file_name=kept.file_name,
             mime="image/png",
             icon=":material/download:",
             on_click="ignore",
@@ -216,7 +223,7 @@ def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
             st.download_button(
                 t("Download the time-lapse ({format})", format=kind.upper()),
                 partial(record.animation, verdict.record, kind),
-                file_name=f"time-lapse.{kind}",
+                file_name=f"time-lapse-{kept.stem}.{kind}",
                 mime=f"image/{kind}",
                 icon=":material/movie:",
                 on_click="ignore",
@@ -261,8 +268,11 @@ def show_gallery() -> None:
 
 snapshot = job.snapshot() if job else None
 result = snapshot.result if snapshot else None
+ended = [result] if isinstance(result, Verdict) else list(result.values()) if result else []
+if ended:
+    with place.below:
+        kit.tell_of(ended[0], objective, classifier)
 with results:
-    ended = [result] if isinstance(result, Verdict) else list(result.values()) if result else []
     kit.notices(ended)
     if isinstance(result, Verdict) and snapshot:
         with place.beside:
@@ -272,7 +282,7 @@ with results:
     elif result:
         st.markdown(t(kit.COMPARISONS[kit.comparison()[0]].meaning))
         for name, one in result.items():
-            kit.keep(one, one.own[0].target, name)
+            kit.keep(one, name)
     if kit.gallery():
         show_gallery()
 if job is None:
@@ -281,7 +291,7 @@ if job is None:
     )
 
 with st.expander(t("Draw a saved picture again"), icon=":material/receipt_long:"):
-    dropped_in = files.ask(
+    files.ask(
         st.file_uploader,
         t("A PNG that was downloaded here"),
         key="ideal_recipe_file",
@@ -290,8 +300,7 @@ with st.expander(t("Draw a saved picture again"), icon=":material/receipt_long:"
         max_upload_size=photos.MAX_BYTES // 10**6,
         help=t("Its recipe is in the file: network, class, all dials and the seed."),
     )
-    if dropped_in:
-        st.caption(t("If you remove it, the dials stay as they are."))
+    kit.upload_notice()
 
 layout.why(
     t("Why does it work?"),

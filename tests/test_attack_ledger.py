@@ -17,6 +17,7 @@ from core.attacks.goal import Goal, goal_for
 from core.attacks.loop import Attempt, Settings, attack
 from core.steps import finish
 from core.zoo import loading
+from core.zoo.labels import Labels, imagenet
 from tests.helpers.files import ODD_PICTURES
 
 TABBY = 281
@@ -91,6 +92,19 @@ def test_a_network_without_the_class_cannot_be_asked_for_it(lite0, tiny, found):
     told = ledger.transfer(tiny, lite0, Goal(TABBY, targeted=True), pixels, pixels)
     assert told.wanted is None
     assert not told.fooled
+
+
+def test_a_network_is_asked_for_a_class_that_people_call_otherwise(lite0, tiny, found):
+    """Classes of one's own are called as folders are: "ants", where ImageNet says "ant"."""
+    mine = tiny.with_head(
+        tiny.head, name="own", title="", labels=Labels(["ants", "bees", "c", "d", "e"]), accuracy=0
+    )
+    pixels = photos.to_pixels(found[0].original)
+    told = ledger.transfer(lite0, mine, Goal(0, targeted=True), pixels, pixels)
+    assert told.wanted is not None
+    assert imagenet().called("Ants") == imagenet().index("ant")
+    assert imagenet().called("no such thing") is None
+    assert imagenet().called("crane") is None  # a bird or a machine?
 
 
 def test_a_shift_moves_the_picture_by_two_pixels(tiny, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -37,6 +38,11 @@ def tables(app) -> list:
     return [table.value for table in app.dataframe]
 
 
+def ledger_of(app) -> list:
+    """The ledger's tables: the attempts, how large the changes are, and what they survive."""
+    return [table.value for table in app.table]
+
+
 def test_every_attempt_gets_a_line_in_the_ledger(lab):
     lab.checkbox(key="attack_untargeted").check().run()
     lab.toggle(key="attack_stop_early").set_value(True).run()
@@ -45,10 +51,14 @@ def test_every_attempt_gets_a_line_in_the_ledger(lab):
     assert not lab.exception
     assert "The network now takes it for" in all_text(lab)
     assert "which nobody attacked" in all_text(lab)
-    (ledger,) = tables(lab)
-    assert len(ledger) == 2
-    assert ledger["Fooled"].tolist() == ["✓", "✓"]
-    assert {"L∞", "SSIM", "JPEG 75", "EfficientNet-Lite1"} <= set(ledger.columns)
+    attempts, sizes, seen = ledger_of(lab)
+    assert len(attempts) == len(sizes) == len(seen) == 2
+    assert attempts["Fooled"].tolist() == ["✓", "✓"]
+    assert attempts["Photo"].tolist() == ["Dalmatian", "Dalmatian"]
+    assert attempts["Network"].tolist() == ["EfficientNet-Lite0"] * 2
+    assert attempts["To be seen as"].tolist() == ["anything else"] * 2
+    assert {"L∞", "SSIM"} <= set(sizes.columns)
+    assert {"JPEG 75", "EfficientNet-Lite1"} <= set(seen.columns)
 
 
 def test_a_smaller_epsilon_brings_the_shown_change_back_at_once(lab):
@@ -59,22 +69,22 @@ def test_a_smaller_epsilon_brings_the_shown_change_back_at_once(lab):
     assert "**2/255**" in all_text(lab)
     lab.slider(key="attack_epsilon_linf").set_value(0.0).run()
     assert "Not fooled" in all_text(lab)
-    assert len(tables(lab)[0]) == 1  # looking closer is no attempt …
+    assert len(ledger_of(lab)[0]) == 1  # looking closer is no attempt …
     lab.button(key="attack_enter").click().run()
     assert not lab.exception
-    (ledger,) = tables(lab)  # … unless one wants it to be
-    assert ledger["Method"].tolist() == ["I-FGSM, brought back", "I-FGSM"]
-    assert ledger["ε"].tolist() == ["0/255", "4/255"]
-    assert ledger["L∞"].tolist() == ["0/255", "4/255"]
-    assert ledger["Fooled"].tolist() == ["–", "✓"]
+    attempts, sizes, _ = ledger_of(lab)  # … unless one wants it to be
+    assert attempts["Method"].tolist() == ["I-FGSM, brought back", "I-FGSM"]
+    assert attempts["ε"].tolist() == ["0/255", "4/255"]
+    assert attempts["Fooled"].tolist() == ["–", "✓"]
+    assert sizes["L∞"].tolist() == ["0/255", "4/255"]
 
 
 def test_what_cannot_be_aimed_is_explained(lab):
     lab.selectbox(key="attack_method").set_value("deepfool").run()
     assert "Cannot be aimed at a class" in all_text(lab)
-    lab.button(key="attack_start").click().run()
-    assert not lab.exception
-    assert "can only lead away from a class" in all_text(lab)
+    assert lab.button(key="attack_start").disabled
+    lab.checkbox(key="attack_untargeted").check().run()
+    assert not lab.button(key="attack_start").disabled
 
 
 def test_answers_alone_can_be_aimed_where_there_is_a_photo_of_the_class(lab, lite0):
@@ -87,6 +97,9 @@ def test_answers_alone_can_be_aimed_where_there_is_a_photo_of_the_class(lab, lit
     lab.button(key="attack_start").click().run()
     assert not lab.exception
     assert "The network now takes it for **strawberry**" in all_text(lab)
+    # A round is several questions; these are what is counted.
+    (line,) = [bar.proto.text for bar in lab.get("progress")]
+    assert re.search(r"^Asking the network · (\d+) of \1 questions", line)
 
 
 def test_a_random_start_depends_on_the_seed(lab):
@@ -119,12 +132,45 @@ def test_defences_are_measured_with_the_attack_that_goes_through(lab):
     assert found["Fooled, attacked through it"].tolist() == ["100%", "100%"]
 
 
+def test_a_result_is_gone_or_marked_once_another_photo_is_chosen(lab):
+    lab.toggle(key="attack_stop_early").set_value(True)
+    lab.button(key="attack_start").click().run()
+    for name in ("jpeg", "bits", "resize", "crops"):
+        lab.toggle(key=f"attack_defence_{name}").set_value(False)
+    lab.run()
+    lab.button(key="attack_defences_start").click().run()
+    assert "Made with: Dalmatian · EfficientNet\\-Lite0 · tabby" in all_text(lab)
+    assert "The network now takes it for" in all_text(lab)
+    lab.session_state["photo"] = "strawberries"
+    lab.run()
+    assert "The network now takes it for" not in all_text(lab)
+    assert "Here you will see the change" in all_text(lab)
+    assert (
+        "Made with: Dalmatian · EfficientNet\\-Lite0 · tabby. With what is chosen now"
+        in all_text(lab)
+    )
+    lab.session_state["photo"] = "dalmatian"
+    lab.run()
+    assert "The network now takes it for" in all_text(lab)
+
+
+def test_the_smallest_epsilon_tells_what_8_bits_allow(lab):
+    lab.multiselect(key="attack_others_efficientnet_lite0_False").set_value([])
+    lab.checkbox(key="attack_untargeted").check().run()
+    lab.button(key="attack_needed_start").click().run()
+    assert not lab.exception
+    assert "ε = 0.5/255 is the floor for every network" in all_text(lab)
+    found = scheduler().get(lab.session_state["owner"], "attack_needed").snapshot().result
+    (needed,) = found.values()
+    assert needed.unrounded < 0.5 <= needed.epsilon
+
+
 def test_only_the_chosen_networks_are_asked(lab):
     others = lab.multiselect(key="attack_others_efficientnet_lite0_False")
     others.set_value(["efficientnet_lite2"]).run()
     lab.button(key="attack_start").click().run()
     assert not lab.exception
-    columns = set(tables(lab)[0].columns)
+    columns = set(ledger_of(lab)[2].columns)
     assert "EfficientNet-Lite2" in columns
     assert "EfficientNet-Lite1" not in columns
 
@@ -143,6 +189,10 @@ def test_the_curve_is_drawn_on_ones_own_photos(lab):
     assert "Photos measured: 1;" in all_text(lab)
     assert "What they show is not known" in all_text(lab)
     assert "1 could not be read." in all_text(lab)
+    lab.segmented_control(key="attack_photos_2").set_value("samples").run()
+    lab.segmented_control(key="attack_photos_2").set_value("uploads").run()
+    assert "Still here: 2 files" in all_text(lab)
+    assert not lab.button(key="attack_curve_start").disabled
 
 
 @pytest.fixture
@@ -174,7 +224,7 @@ def test_adversarial_training_is_measured_on_ones_own_network(own, monkeypatch):
     assert not own.exception
     text = all_text(own)
     assert "Attacked within ε = 2/255" in text or "attacked within ε = 2/255" in text
-    assert "Photos measured: 2;" in text
+    assert "Photos measured: 6;" in text
     own.button(key="attack_hardening_own").click().run()
     own.sidebar.selectbox(key="network").set_value("own").run()
     assert not own.exception
@@ -212,11 +262,36 @@ def test_odd_photos_are_attacked_or_explained(lab, kind):
 def test_ones_own_network_is_attacked_and_asked(own):
     own.segmented_control(key="attack_photos_3").set_value("training").run()
     own.button(key="attack_start").click().run()
-    assert "★ Your network** has no class tabby" in all_text(own)
+    assert "★ Your network** has no class called tabby" in all_text(own)
     own.sidebar.selectbox(key="network").set_value("own").run()
-    own.checkbox(key="attack_untargeted").check().run()
+    # What it sees already, the second of its classes, is not what it is to see.
+    assert own.selectbox(key="attack_class_2").value == 0
     own.button(key="attack_start").click().run()
     assert not own.exception
     assert "The network now takes it for **cat**" in all_text(own)
-    (ledger,) = tables(own)
-    assert "EfficientNet-Lite1" in ledger.columns
+    assert "EfficientNet-Lite1" in ledger_of(own)[2].columns
+    own.selectbox(key="attack_class_2").set_value(1).run()
+    assert "already takes this photo for dalmatian" in all_text(own)
+    assert own.button(key="attack_start").disabled
+
+
+def test_a_photo_that_ones_own_network_was_examined_on_can_be_attacked(own, app_test):
+    def choose():  # as a click in the gallery does, which is drawn in the browser
+        import streamlit as st
+
+        from pages.kit import pickers, session
+
+        learned = session.learned_photos()
+        st.text(" ".join(label for label, _ in learned.values()))
+        pickers.use(next(iter(learned)))
+
+    gallery = app_test.from_function(choose)
+    gallery.session_state["owner"] = own.session_state["owner"]
+    gallery.run()
+    assert set(gallery.text[0].value.split()) == {"cat", "dalmatian"}
+    own.session_state["photo"] = gallery.session_state["photo"]
+    own.sidebar.selectbox(key="network").set_value("own").run()
+    own.button(key="attack_start").click().run()
+    assert not own.exception
+    assert "The network now takes it for" in all_text(own)
+    assert ledger_of(own)[0]["Photo"].tolist()[0].endswith(".png")

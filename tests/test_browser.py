@@ -108,10 +108,9 @@ def test_a_dropped_in_picture_draws_itself_again(browse, tmp_path):
     )
     another.get_by_text("is damaged or cut off").wait_for()
     inputs.set_input_files(str(picture))
-    another.get_by_text("The dials stand as for your picture").wait_for()
-    expect(another.get_by_label("Steps", exact=True)).to_have_value("10")
-    another.locator(".st-key-ideal_start button").click()
     another.get_by_text("Identical, pixel for pixel").wait_for()
+    expect(another.get_by_label("Steps", exact=True)).to_have_value("10")
+    another.get_by_text("All dials have been set as for it").wait_for()
 
 
 def test_the_lesson_shows_noise_and_shapes_side_by_side(browse):
@@ -155,6 +154,7 @@ def test_the_dalmatian_becomes_a_tabby(browse):
     page.get_by_text("The network now takes it for tabby").wait_for()
     assert "still fools it" in page.get_by_text("saved as PNG and read back").inner_text()
     assert "4/255" in page.get_by_text("greatest change of a pixel").inner_text()
+    page.locator('[data-testid="stImage"] img').nth(3).wait_for()
     assert page.locator('[data-testid="stImage"] img').count() == 4
     keep_screenshot(page, "adversarial_attack")
     assert_open_to_all(page)

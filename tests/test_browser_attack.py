@@ -62,5 +62,17 @@ def test_the_lab_from_the_smallest_epsilon_to_the_adaptive_attack(browse, lite0)
     page.get_by_role("button", name="Measure", exact=True).click()
     page.get_by_text("All of it on pictures saved in 8 bits").wait_for()
     assert page.get_by_test_id("stException").count() == 0
-    assert page.get_by_test_id("stDataFrame").count() == 2  # the ledger and the defences
+    assert page.get_by_test_id("stDataFrame").count() == 1
+
+    # Other photos to measure on: the place stays the same.
+    page.get_by_role("radio", name="Your photos").click()
+    page.get_by_text("Add some photos first.").wait_for()
+    expect(page.get_by_role("tab", name="What helps")).to_have_attribute("aria-selected", "true")
+
+    # The words that a class is only found by lie beyond the edge of its box, also of a wide one.
+    page.get_by_role("tab", name="Sticker").click()
+    box = page.locator(".st-key-attack_sticker_1000 input")
+    width, em = box.evaluate("e => [e.clientWidth, parseFloat(getComputedStyle(e).fontSize)]")
+    assert box.input_value().startswith("toaster")
+    assert width < 24 * em
     assert_open_to_all(page)

@@ -7,6 +7,7 @@ import io
 import json
 import pickle
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -33,7 +34,8 @@ from core.training.embeddings import EmbeddingCache
 from core.training.finetune import TuningSettings, fingerprint
 from core.training.head import HeadSettings
 from core.training.loop import Settings, Training, train
-from core.training.model_card import model_card
+from core.training.model_card import SETTING_NAMES, model_card
+from core.wording import Wording
 from core.zoo.classifier import Classifier
 from core.zoo.labels import Labels
 from core.zoo.weights import WeightsMissing
@@ -155,11 +157,32 @@ def test_the_model_card_tells_scores_origin_and_limits(training, archive):
     assert f"{low:.1%} to {high:.1%}" in card
     assert f"| Photos learned from | {training.n_train} |" in card
     assert r"| Data | red \| blue |" in card
-    assert "| red | 6 | 2 | 2 |" in card
+    assert "| red | 4 | 4 | 4 |" in card
     assert "| Grown out of | ImageNet, efficientnet-lite0-57934424.pth |" in card
     assert "| Licence of these | Apache-2.0 |" in card
     assert "| head: epochs | 5 |" in card
     assert "It must call everything one of its classes" in card
+
+
+def test_what_is_taken_home_is_written_in_the_language_of_who_takes_it(training):
+    """A language of capital letters, with decimal commas; names stay as they are."""
+
+    def loudly(text: str) -> str:
+        parts = re.split(r"(\{\w+\})", text)
+        return "".join(part if part.startswith("{") else part.upper() for part in parts)
+
+    loud = Wording(say=loudly, percent=lambda share: f"{100 * share:.1f}%".replace(".", ","))
+    files = opened(bundle.write(training, {}, wording=loud))
+    card = files["MODEL_CARD.md"].decode()
+    assert "## DATA AND SETTINGS" in card
+    assert f"**{100 * training.accuracy:.1f}%**".replace(".", ",") in card
+    names = re.findall(r"^\| (?:HEAD|BLOCKS): (.+?) \|", card, re.MULTILINE)
+    assert set(names) <= {name.upper() for name in SETTING_NAMES}  # each can be translated
+    assert "| red | 4 | 4 | 4 |" in card
+    assert "IT MUST CALL EVERYTHING ONE OF ITS CLASSES" in card
+    script = files["predict.py"].decode()
+    assert script.startswith('"""SAY WHAT THE NETWORK IN THIS FOLDER SEES')
+    compile(script, "predict.py", "exec")
 
 
 @pytest.fixture(scope="module")

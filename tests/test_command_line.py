@@ -268,7 +268,7 @@ def test_train_takes_a_data_set_by_its_name(run, tmp_path):
         *("--out", str(tmp_path / "mine")),
     )
     assert answer["classes"] == ["face", "no face"]
-    assert (answer["n_train"], answer["n_val"]) == (8, 2)
+    assert (answer["n_train"], answer["n_val"]) == (6, 4)
 
 
 @pytest.fixture(scope="module")
@@ -453,7 +453,7 @@ def test_train_with_a_number_out_of_range(refused, colours, tmp_path, wrong):
 def test_train_on_what_is_no_data_set(refused, tmp_path):
     (tmp_path / "empty").mkdir()
     out = ("--out", str(tmp_path / "mine"))
-    assert "0 classes with photos" in refused("train", str(tmp_path / "empty"), *out)
+    assert "found: 0. It takes" in refused("train", str(tmp_path / "empty"), *out)
     assert "There is no folder" in refused("train", str(tmp_path / "nowhere"), *out)
     assert not (tmp_path / "mine").exists()
 

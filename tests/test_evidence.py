@@ -444,6 +444,35 @@ def page_of_evidence() -> None:
     fairness.is_it_fair([found, unknown], [scores.Score("digits", 80, 100)])
 
 
+@pytest.mark.parametrize(
+    ("pixels", "start", "said"),
+    [
+        ((0.3, 0.4, 0.5), None, "**45** percentage points ahead of the bare pixels"),
+        ((0.5, 0.79, 0.96), 2, "From **2** photos per class on, the bare pixels do just as well"),
+        ((0.9, 0.2, 0.95), 5, "From **5** photos per class on"),  # once is not on and on
+    ],
+)
+def test_a_learning_curve_says_when_the_pretrained_network_is_worth_nothing(pixels, start, said):
+    from core.training.learning_curve import LearningCurve, Point
+
+    measured = {"transfer": (0.6, 0.8, 0.95), "pixels": pixels}
+    points = tuple(
+        Point(kind, count, 0, share)
+        for kind, shares in measured.items()
+        for count, share in zip((1, 2, 5), shares, strict=True)
+    )
+    curve = LearningCurve(points, 60, 0.1, 1)
+    assert curve.as_good_from("pixels") == start
+
+    def page(curve):
+        from pages.kit.learning_curve import learning_curve_words
+
+        learning_curve_words(curve)
+
+    app = AppTest.from_function(page, args=(curve,)).run()
+    assert said in words(app)
+
+
 @pytest.fixture
 def shown() -> AppTest:
     app = AppTest.from_function(page_of_evidence, default_timeout=60)

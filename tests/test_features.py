@@ -256,6 +256,19 @@ def test_signed_maps_are_white_at_zero_red_above_and_blue_below():
     assert above[0] > above[2] + 30
 
 
+def test_the_overlay_is_brightest_at_the_most_active_spot():
+    """Also where the channel is far below zero elsewhere; that is the opposite of active."""
+    for values in ([[-45.7, 0.0], [1.0, 4.3]], [[-9.0, -5.0], [-7.0, -2.0]]):
+        features = maps_of(values)
+        lit = overlay(features, 0, np.full((40, 40, 3), 200, np.uint8))[..., 0]
+        found = spot(features, 0, 16)
+        assert (found.row, found.column) == (1, 1)
+        assert lit[30:, 30:].mean() == max(
+            lit[top : top + 10, left : left + 10].mean() for top in (0, 30) for left in (0, 30)
+        )
+        assert lit[:10, :10].mean() < lit[30:, 30:].mean()
+
+
 def test_the_overlay_lights_the_photo_where_the_channel_is_active():
     features = maps_of([[0.0, 1.0]])
     lit = overlay(features, 0, np.full((40, 40, 3), 200, np.uint8))

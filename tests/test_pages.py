@@ -19,8 +19,14 @@ from core import photos
 from core.__main__ import main as command_line
 from core.jobs import scheduler
 from core.problem import Problem
+from core.steps import Step, finish
+from core.synthesis import recipe
+from core.synthesis.loop import synthesise
+from core.synthesis.objective import ClassLogit
 from core.synthesis.presets import PRESETS
-from pages.kit import registry
+from core.training import bundle
+from core.training.comparison import best
+from pages.kit import registry, tour
 from tests.helpers.pages import all_text
 
 pytestmark = pytest.mark.usefixtures("lite0")
@@ -113,6 +119,24 @@ def test_a_tour_whose_pictures_failed_can_be_tried_again(visit):
     assert not app.exception
 
 
+def test_the_tour_can_be_stopped(visit, monkeypatch):
+    def endless(*_):
+        while True:
+            time.sleep(0.01)
+            yield Step(1, 100, result={})
+
+    monkeypatch.setattr(tour, "thumbnails", endless)
+    app = visit(registry.MAPS)
+    app.segmented_control(key="maps_view").set_value("tour").run()
+    app.button(key="maps_tour_start").click().run()
+    app.button(key="maps_tour_stop").click().run()
+    job = scheduler().get(app.session_state["owner"], "maps_tour")
+    while not (snapshot := job.snapshot()).state.is_end:
+        job.wait(snapshot.version, timeout=20)
+    app.run()
+    assert not app.button(key="maps_tour_start").disabled
+
+
 def test_another_layer_shows_other_maps(visit):
     app = visit(registry.MAPS)
     before = shown_picture(app)
@@ -140,6 +164,23 @@ def test_every_view_of_the_walk_opens(visit, view, words):
     app.segmented_control(key="maps_view").set_value(view).run()
     assert not app.exception
     assert words in all_text(app)
+
+
+def test_a_channel_below_zero_speaks_against_the_answer(app_test):
+    def script():
+        import streamlit as st
+
+        from pages.kit.maps import evidence_told
+
+        for evidence in (0.06, -0.06, -0.0001):
+            st.text(evidence_told(evidence))
+
+    speaks = [text.value for text in app_test.from_function(script).run().text]
+    assert [told.split(" (")[0] for told in speaks] == [
+        "speaks for the answer with 0.060",
+        "speaks against the answer with 0.060",
+        "speaks neither for the answer nor against it",
+    ]
 
 
 def test_two_photos_stand_beside_each_other(visit):
@@ -243,6 +284,54 @@ def test_a_mixture_and_more_dials_reach_the_drawing(visit):
     assert (drawn.objective.first.class_id, drawn.objective.second.class_id) == (284, 340)
     assert (drawn.settings.canvas, drawn.settings.photo) == ("phase", "cat")
     assert drawn.settings.batch_norm == 3
+    # Each network is asked once, and says in one line what it makes of both.
+    told = next(html.proto.body for html in app.get("html") if "drew it" in html.proto.body)
+    assert told.count("<li") == told.count("Siamese cat") == told.count("zebra") == 3
+    assert "Asked for were 50% Siamese cat and 50% zebra" in all_text(app)
+    assert r"Siamese cat \+ zebra" in [c for image in app.get("image") for c in image.captions]
+
+
+def test_a_picture_is_called_what_it_holds_and_says_so_when_something_else_is_chosen(
+    visit, app_test
+):
+    app = visit(registry.IDEAL)
+    app.number_input(key="ideal_steps").set_value(2).run()
+    for class_id in (284, 340, 284):
+        app.selectbox(key="ideal_class_1000").set_value(class_id).run()
+        app.button(key="ideal_start").click().run()
+        assert "nothing has been made yet" not in all_text(app)
+    assert "Made with: Siamese cat · EfficientNet\\-Lite0" in all_text(app)
+    app.selectbox(key="ideal_class_1000").set_value(340).run()
+    assert "Made with: Siamese cat · EfficientNet\\-Lite0. With what is chosen now" in all_text(app)
+
+    def kept():
+        import streamlit as st
+
+        from pages.kit import drawing, session
+
+        st.text(drawing.keep(session.job("ideal").snapshot().result).file_name)
+        st.text(" ".join(one.stem for one in drawing.gallery()))
+
+    gallery = app_test.from_function(kept)
+    gallery.session_state["owner"] = app.session_state["owner"]
+    assert [text.value for text in gallery.run().text] == [
+        "ideal-siamese-cat-seed0.png",
+        "zebra-seed0 siamese-cat-seed0",
+    ]
+
+
+def test_a_dropped_in_picture_is_drawn_at_once_and_says_so(visit, lite0):
+    drawn = finish(synthesise(lite0, ClassLogit(340), PRESETS["best"].changed(steps=3, seed=5)))
+    png = photos.encode_png(drawn.pixels, recipe.write(drawn))
+    app = visit(registry.IDEAL)
+    app.file_uploader(key="ideal_recipe_file").set_value(("mine.png", png, "image/png")).run()
+    assert not app.exception
+    assert "Identical, pixel for pixel" in all_text(app)
+    assert "All dials have been set as for it" in all_text(app)
+    assert app.number_input(key="ideal_seed").value == 5
+    before = scheduler().get(app.session_state["owner"], "ideal")
+    app.run()
+    assert scheduler().get(app.session_state["owner"], "ideal") is before  # once only
 
 
 def test_a_picture_without_a_recipe_changes_nothing(visit):
@@ -251,7 +340,8 @@ def test_a_picture_without_a_recipe_changes_nothing(visit):
     png = photos.encode_png(np.zeros((64, 64, 3), np.uint8))
     upload.set_value(("<b>x</b>.png", png, "image/png")).run()
     assert not app.exception
-    assert "carries no recipe" in all_text(app)
+    by_the_upload = next(e for e in app.expander if e.label == "Draw a saved picture again")
+    assert "carries no recipe" in by_the_upload.error[0].value
     assert "<b>" not in all_text(app)
     assert app.number_input(key="ideal_steps").value == PRESETS["best"].settings.steps
 
@@ -271,8 +361,8 @@ def test_the_dalmatian_becomes_a_tabby(visit):
 def test_attacking_towards_what_is_seen_already_is_explained(visit):
     app = visit(registry.ATTACK)
     app.selectbox(key="attack_class_1000").set_value(251).run()
-    app.button(key="attack_start").click().run()
     assert "already takes this photo for dalmatian" in all_text(app)
+    assert app.button(key="attack_start").disabled
 
 
 def test_a_zip_is_learned_from_its_broken_photo_reported_and_its_network_serves_other_pages(visit):
@@ -293,6 +383,119 @@ def test_a_zip_is_learned_from_its_broken_photo_reported_and_its_network_serves_
     app.switch_page(registry.ATTACK.file).run()
     assert not app.exception
     assert app.selectbox(key="attack_class_2").options == ["animal", "thing"]
+
+
+def many(count: int) -> bytes:
+    """A zip of two classes with so many photos each, and a file that is none."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for i in range(2 * count):
+            tone = np.full((24, 24, 3), 40 + i, np.uint8)
+            archive.writestr(f"{'dark' if i < count else 'light'}/{i}.png", photos.encode_png(tone))
+        archive.writestr("dark/notes.txt", "not a photo")
+    return buffer.getvalue()
+
+
+def test_a_zip_that_has_come_in_is_told_of_and_enough_of_it_stays_for_validation(visit):
+    app = visit(registry.TRAINING)
+    app.segmented_control(key="train_source").set_value("zip").run()
+    app.file_uploader(key="train_zip").upload("mine.zip", many(20), "application/zip")
+    app.run()
+    (found,) = app.success
+    assert found.value == "**40** photos in **2** classes: dark 20 · light 20"
+    assert r"dark/notes\.txt" in all_text(app)
+    assert app.slider(key="train_per_class").max == 14
+    assert "**28** to learn from, **12** for validation" in all_text(app)
+    assert not app.warning
+    app.checkbox(key="train_insist").set_value(True).run()
+    app.slider(key="train_per_class").set_value(19).run()
+    assert "**38** to learn from, **2** for validation" in all_text(app)
+    assert "each one is worth 50% of the accuracy" in app.warning[0].value
+    app.button(key="train_start").click().run()
+    assert "of **2** others" in all_text(app)
+    app.checkbox(key="train_insist").set_value(False).run()
+    assert app.slider(key="train_per_class").value == 14
+
+
+def give(app: AppTest, name: str, archive: bytes) -> None:
+    app.segmented_control(key="train_source").set_value("zip").run()
+    app.file_uploader(key="train_zip").upload(name, archive, "application/zip")
+    app.run()
+
+
+def show(app: AppTest, tab: str) -> None:
+    app.session_state["train_tab"] = tab
+    app.run()
+
+
+def test_results_say_what_they_were_made_with_and_have_one_rounding(visit):
+    app = visit(registry.TRAINING)
+    assert app.number_input(key="train_rate").proto.placeholder == "0.01"
+    give(app, "first.zip", many(4))
+    app.segmented_control(key="train_way").set_value("all").run()
+    app.slider(key="train_epochs_tuning").set_value(1).run()
+    app.button(key="train_start").click().run()
+    assert not app.exception
+    show(app, "The results")
+    assert "Made with: first\\.zip · EfficientNet\\-Lite0" in all_text(app)
+    ways = scheduler().get(app.session_state["owner"], "train").snapshot().result
+    kept = best(ways)
+    (starred,) = [metric for metric in app.metric if metric.label.startswith("★")]
+    told = f"{100 * kept.accuracy:.1f}%"
+    assert starred.value == told
+    assert f"gets **{told}** of" in all_text(app)
+    card = next(html.proto.body for html in app.get("html") if "live-number" in html.proto.body)
+    assert f'<span class="value">{told}</span>' in card
+    assert f"those of epoch {kept.trained.epoch}, which was kept" in all_text(app)
+
+    show(app, "The photos")
+    app.button(key="train_look").click().run()
+    assert "in 2 classes of the same size" in all_text(app)
+    give(app, "second.zip", many(5))
+    assert "in 2 classes of the same size" not in all_text(app)
+    show(app, "The results")
+    assert "With what is chosen now, nothing has been made yet" in all_text(app)
+
+
+def test_a_network_that_was_brought_back_takes_the_star_until_it_is_given_back(visit):
+    app = visit(registry.TRAINING)
+    give(app, "mine.zip", many(4))
+    app.button(key="train_start").click().run()
+    show(app, "The results")
+    assert "It now stands as **★**" in all_text(app)
+    training = best(scheduler().get(app.session_state["owner"], "train").snapshot().result)
+    show(app, "Take it home")
+    packed = bundle.write(training, {})
+    app.file_uploader(key="train_import").upload("home.zip", packed, "application/zip")
+    app.run()
+    assert "is now your network" in all_text(app)
+    show(app, "The results")
+    assert "It now stands as **★**" not in all_text(app)
+    assert "**★** is another network now, **dark · light**" in all_text(app)
+    app.button(key="train_make_star").click().run()
+    assert "It now stands as **★**" in all_text(app)
+
+
+def test_a_photo_of_a_class_that_cannot_be_read_says_so_before_the_training(visit):
+    app = visit(registry.TRAINING)
+    app.segmented_control(key="train_source").set_value("files").run()
+    tone = photos.encode_png(np.full((24, 24, 3), 90, np.uint8))
+    given = [(f"{i}.png", tone, "image/png") for i in range(4)]
+    app.file_uploader(key="train_files_0").set_value([*given, ("bad.png", b"no", "image/png")])
+    app.file_uploader(key="train_files_1").set_value(given)
+    app.run()
+    assert not app.exception
+    assert "Left out, with the reasons: 1" in [expander.label for expander in app.expander]
+    assert "**4** to learn from, **4** for validation" in all_text(app)
+
+
+def test_a_zip_that_cannot_be_read_says_so_where_it_came_in(visit):
+    app = visit(registry.TRAINING)
+    app.segmented_control(key="train_source").set_value("zip").run()
+    app.file_uploader(key="train_zip").upload("mine.zip", b"no zip", "application/zip")
+    app.run()
+    assert "cannot be read" in app.error[0].value
+    assert app.button(key="train_start").disabled
 
 
 def test_an_uploaded_photo_is_used_and_a_broken_one_changes_nothing(visit):

@@ -399,7 +399,7 @@ def test_a_zip_of_heic_says_so_and_what_to_do(tiny, layout):
 
 
 def test_a_zip_without_photos_says_what_it_holds():
-    with pytest.raises(Problem, match=r"0 classes with photos.*film"):
+    with pytest.raises(Problem, match=r"found: 0\..*film"):
         from_zip(zipped(("cat/1.mp4", FILM), ("dog/1.mp4", FILM)))
 
 
@@ -511,9 +511,9 @@ def test_takes_are_never_on_both_sides(seed, per_class, most):
     learned, examined = ({p.group for p in part} for part in (parts.train, parts.validation))
     assert not learned & examined
     for label in (0, 1):
-        assert sum(p.label == label for p in parts.validation) == 20
+        assert sum(p.label == label for p in parts.validation) == min(40, most or 40)
         learn = sum(p.label == label for p in parts.train)
-        assert learn == min(80, per_class or 80)
+        assert learn == min(60, per_class or 60)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -522,7 +522,7 @@ def test_photos_of_a_person_in_several_classes_stay_together(seed):
     dataset = Dataset(("a", "b", "c"), tuple(rows))
     parts = split(dataset, per_class=None, validation_per_class=None, seed=seed)
     examined = {p.group for p in parts.validation}
-    assert len(examined) == 2
+    assert len(examined) == 3
     assert not {p.group for p in parts.train} & examined
 
 
@@ -530,9 +530,9 @@ def test_a_single_take_is_cut_in_time_and_a_long_one_is_learned_from():
     photos_ = (*burst(0, "only", 50), *burst(1, "long", 60), *burst(1, "short", 5))
     parts = split(Dataset(("a", "b"), photos_), per_class=None, validation_per_class=None, seed=0)
     first = [p.name for p in parts.train if p.label == 0]
-    assert first == [f"only {i}" for i in range(40)]
+    assert first == [f"only {i}" for i in range(35)]
     assert [p.name for p in parts.validation if p.label == 0] == [
-        f"only {i}" for i in range(40, 50)
+        f"only {i}" for i in range(35, 50)
     ]
     assert {p.group for p in parts.validation if p.label == 1} == {"short"}
     assert takes(2, photos_) == (1, 2)

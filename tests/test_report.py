@@ -147,3 +147,50 @@ def test_it_opens_in_a_browser_with_all_pictures_and_without_a_complaint(chromiu
     assert complaints == []
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
     page.close()
+
+
+@pytest.mark.parametrize(("media", "width"), [("screen", 1000), ("print", 1040)])
+def test_a_ledger_fits_and_breaks_no_words(chromium, tmp_path, media, width):
+    """A4 in landscape has 1,040 pixels between its margins."""
+    columns = (
+        "Nº",
+        "Foto",
+        "Rede",
+        "Método",
+        "Deve ser vista como",
+        "ε",
+        "Antes",
+        "Depois",
+        "Enganada",
+    )
+    row = ("12", "Cigarrinha", "EfficientNet-Lite0", "Carlini–Wagner, trazida de volta")
+    row += ("fivela de cinto de segurança", "0,5625/255", "cigarrinha 99,98%")
+    row += ("estação de metrô 100,00%", "✓")
+    table = Table(columns, (row, ("1", "x" * 60, *row[2:])))
+    path = tmp_path / "report.html"
+    path.write_bytes(
+        to_html(HandIn("pt-BR", "t", "a", "b", (Section("s", (Part("p", table=table),)),)))
+    )
+    page = chromium("en-US").new_page()
+    page.set_viewport_size({"width": width, "height": 700})
+    page.emulate_media(media=media)
+    page.goto(path.as_uri())
+    assert page.locator(".wide").evaluate("e => e.scrollWidth <= e.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    broken = page.evaluate(
+        """() => {
+            const found = [];
+            for (const cell of document.querySelectorAll("th, tr:first-child td")) {
+                const text = cell.firstChild;
+                for (const word of text.data.matchAll(/[^\\s–-]+[–-]?/g)) {
+                    const range = document.createRange();
+                    range.setStart(text, word.index);
+                    range.setEnd(text, word.index + word[0].length);
+                    if (range.getClientRects().length > 1) found.push(word[0]);
+                }
+            }
+            return found;
+        }"""
+    )
+    assert broken == []
+    page.close()

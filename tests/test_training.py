@@ -24,7 +24,15 @@ from core import photos
 from core.problem import Problem
 from core.steps import finish
 from core.training import data, store
-from core.training.data import Dataset, Photo, from_files, from_folder, from_zip, split
+from core.training.data import (
+    Dataset,
+    Photo,
+    found_in_zip,
+    from_files,
+    from_folder,
+    from_zip,
+    split,
+)
 from core.training.descent import Tricks
 from core.training.embeddings import EmbeddingCache, embed
 from core.training.evidence import confusion_matrix, wilson
@@ -128,7 +136,9 @@ def test_a_data_set_that_comes_divided_stays_divided(test_data):
     ids=["nothing", "one class", "loose photos"],
 )
 def test_fewer_than_two_classes_are_refused(files, found):
-    with pytest.raises(Problem, match=rf"^{found} classes with photos were found; it takes 2"):
+    with pytest.raises(
+        Problem, match=rf"^Classes with photos that were found: {found}. It takes 2"
+    ):
         from_zip(zipped(files))
 
 
@@ -266,18 +276,18 @@ def many(classes: int, each: int) -> dict[str, list[tuple[str, bytes]]]:
 
 
 def test_37_classes_are_learned(tiny):
-    assert learned(tiny, from_files(many(37, 5))).n_val == 37
+    assert learned(tiny, from_files(many(37, 5))).n_val == 74
 
 
 def test_more_than_100_classes_are_refused():
-    with pytest.raises(Problem, match="101 classes with photos were found; it takes 2 to 100"):
+    with pytest.raises(Problem, match=r"found: 101\. It takes 2 to 100"):
         from_files(many(101, 1))
 
 
 def test_a_class_with_one_photo_is_learned_and_not_examined(tiny, colours):
     files = {**many(2, 6), "rare": [("only.png", red(7))]}
     training = learned(tiny, from_files(files))
-    assert training.confusion.sum(axis=1).tolist() == [1, 1, 0]
+    assert training.confusion.sum(axis=1).tolist() == [3, 3, 0]
 
 
 def test_an_empty_class_among_others_is_no_class(tiny):
@@ -288,7 +298,7 @@ def test_an_empty_class_among_others_is_no_class(tiny):
 
 
 def test_one_class_and_an_empty_one_are_refused():
-    with pytest.raises(Problem, match="1 classes with photos were found"):
+    with pytest.raises(Problem, match=r"found: 1\. It takes"):
         from_files({"cat": [("1.png", png(1))], "empty": []})
 
 
@@ -318,7 +328,7 @@ def test_5000_photos_are_learned_from_and_one_more_is_refused(tiny):
     files = {"a": [(f"{i}.png", photo(i)) for i in range(4000)], "b": []}
     files["b"] = [(f"{i}.png", photo(i)) for i in range(4000, 5000)]
     training = learned(tiny, from_files(files))
-    assert (training.n_train, training.n_val) == (4000, 1000)
+    assert (training.n_train, training.n_val) == (3500, 1500)
     with pytest.raises(Problem, match="more than 5000 photos"):
         from_files({**files, "c": [("one more.png", photo(5000))]})
 
@@ -353,7 +363,7 @@ def test_a_class_missing_from_training_is_named(tiny):
 
 @pytest.mark.parametrize("part", ["train", "val"])
 def test_a_data_set_with_one_part_only_is_divided_here(tiny, part):
-    assert learned(tiny, divided(f"{part}/cat", f"{part}/dog")).n_val == 2
+    assert learned(tiny, divided(f"{part}/cat", f"{part}/dog")).n_val == 4
 
 
 # The split
@@ -362,8 +372,8 @@ def test_a_data_set_with_one_part_only_is_divided_here(tiny, part):
 def test_the_split_takes_its_share_of_every_class_and_nothing_twice(colours):
     parts = split(colours, per_class=None, validation_per_class=None, seed=0)
     for label in (0, 1):
-        assert sum(photo.label == label for photo in parts.train) == 10
-        assert sum(photo.label == label for photo in parts.validation) == 2
+        assert sum(photo.label == label for photo in parts.train) == 7
+        assert sum(photo.label == label for photo in parts.validation) == 5
     assert {p.name for p in parts.train}.isdisjoint(p.name for p in parts.validation)
     assert len({p.name for p in parts.train + parts.validation}) == len(colours.photos)
 
@@ -377,6 +387,35 @@ def test_the_split_obeys_the_numbers_it_is_given(colours):
 def test_one_photo_of_each_class_is_always_kept_to_be_examined_on(colours):
     parts = split(colours, per_class=500, validation_per_class=None, seed=0)
     assert (len(parts.train), len(parts.validation)) == (22, 2)
+
+
+@pytest.mark.parametrize(("count", "kept"), [(2, 1), (6, 3), (10, 5), (20, 6), (100, 30)])
+def test_enough_photos_of_each_class_stay_for_validation_however_many_are_asked_for(count, kept):
+    files = [(f"{i}.png", png(i)) for i in range(2 * count)]
+    dataset = from_files({"cat": files[:count], "dog": files[count:]})
+    parts = split(dataset, per_class=500, validation_per_class=None, seed=0, reserve=True)
+    assert [sum(p.label == label for p in parts.validation) for label in (0, 1)] == [kept, kept]
+
+
+def test_a_network_is_examined_on_enough_photos_unless_somebody_insists(colours, tiny):
+    def examined(**kept) -> int:
+        settings = Settings(per_class=500, head=HeadSettings(epochs=1), **kept)
+        return finish(train(tiny, colours, settings, EmbeddingCache())).n_val
+
+    assert (examined(reserve=True), examined()) == (10, 2)
+
+
+def test_a_zip_is_listed_as_it_is_read():
+    files = {
+        f"{kind}/{i}.png": png(10 * len(kind) + i) for kind in ("cat", "tiger") for i in range(3)
+    }
+    archive = zipped({**files, "cat/notes.txt": b"", "alone.png": png(99)})
+    listed, read = found_in_zip(archive), from_zip(archive)
+    assert listed.counts == {"cat": 3, "tiger": 3}
+    assert [one.file for one in listed.left_out] == [one.file for one in read.left_out]
+    assert listed.unlabelled == read.unlabelled == 1
+    with pytest.raises(Problem, match="cannot be read"):
+        found_in_zip(b"no zip")
 
 
 def test_the_split_depends_on_its_seed_alone(colours):
@@ -829,7 +868,7 @@ def test_an_image_of_any_mode_can_be_learned_from(tiny):
         "grey": [(f"{i}.png", grey(i)) for i in range(4)],
         "red": [(f"{i}.png", red(i)) for i in range(4)],
     }
-    assert finish(train(tiny, from_files(files), Settings(), EmbeddingCache())).n_train == 6
+    assert finish(train(tiny, from_files(files), Settings(), EmbeddingCache())).n_train == 4
 
 
 def test_looking_at_photos_leaves_the_number_of_threads_as_it_is(tiny, colours):

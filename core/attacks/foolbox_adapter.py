@@ -286,7 +286,12 @@ def _step(
     if math.isfinite(watched.distance):
         scalars[N_("length of the change")] = watched.distance
     return Step(
-        max(1, watched.queries), total, scalars, picture=to_pixels(watched.shown), result=attempt
+        max(1, watched.queries),
+        total,
+        scalars,
+        phase=N_("asking the network"),
+        picture=to_pixels(watched.shown),
+        result=attempt,
     )
 
 

@@ -72,8 +72,13 @@ def goal_for(classifier: Classifier, photo: Image.Image, target: int | None) -> 
     if target is None:
         return Goal(seen.class_id, targeted=False, true_id=seen.class_id)
     if target == seen.class_id:
-        raise Problem(
-            N_("The network already takes this photo for {name}. Choose another class or photo."),
-            name=seen.class_name,
-        )
+        raise already_seen(seen.class_name)
     return Goal(target, targeted=True, true_id=seen.class_id)
+
+
+def already_seen(class_name: str) -> Problem:
+    """Return what is wrong with a target that the network sees already."""
+    return Problem(
+        N_("The network already takes this photo for {name}. Choose another class or photo."),
+        name=class_name,
+    )

@@ -266,9 +266,9 @@ def transfer(
     after = everything[0]
     if goal.targeted:
         target = fooled.labels[goal.class_id]
-        shares = [p.probability for p in everything if p.class_name == target]
-        wanted = shares[0] if shares else None
-        reached = after.class_name == target
+        class_id = other.labels.called(target)
+        wanted = next((p.probability for p in everything if p.class_id == class_id), None)
+        reached = after.class_id == class_id
     else:
         wanted = 1 - next(p.probability for p in everything if p.class_id == before.class_id)
         reached = True

@@ -24,6 +24,8 @@ EPSILONS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Of the curve, in 1/255."""
 _PRECISION = 0.125
 _FIRST = 1.0
+_LEAST = 1 / 16
+"""Before rounding, nobody looks for less."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Needed:
         epsilon: it, in the norm's unit; None if even `most` did not do.
         failed: the greatest ε that was tried and did not do, 0 if every one did.
         most: the greatest that was tried.
+        unrounded: the smallest ε that was found to do before the picture is rounded to 8 bits;
+            None if none did, or as long as it is not known.
         attempt: the successful attempt within `epsilon`, with 8-bit values; the photo, if none.
     """
 
@@ -41,6 +45,7 @@ class Needed:
     failed: float
     most: float
     attempt: Attempt
+    unrounded: float | None = None
 
     @property
     def linf(self) -> int:
@@ -60,6 +65,44 @@ def _saved(pictures: torch.Tensor) -> torch.Tensor:
     return pictures.mul(255).round().clamp(0, 255).div(255)
 
 
+@dataclass
+class _Bracket:
+    """Between which ε the smallest one lies that does.
+
+    Attributes:
+        most: the greatest that is tried.
+        precision: how small the gap shall become, as a share of ε.
+        least: below which nobody looks any closer.
+        low: the greatest that did not do.
+        high: the smallest that did; None as long as none has.
+    """
+
+    most: float
+    precision: float
+    least: float = 0.0
+    low: float = 0.0
+    high: float | None = None
+
+    @property
+    def is_narrow(self) -> bool:
+        if self.high is None:
+            return self.low >= self.most
+        return self.high <= self.least or (self.high - self.low) / self.high <= self.precision
+
+    def next(self) -> float:
+        """Return the ε to try: twice as much until one does, then the middle of the gap."""
+        if self.high is not None:
+            return (self.low + self.high) / 2
+        return min(2 * self.low or _FIRST, self.most)
+
+    def note(self, tried: float, did: bool) -> None:
+        if did:
+            self.high = min(tried, self.high or tried)
+            self.low = self.low if self.low < self.high else 0.0  # a greater one had failed
+        elif self.high is None or tried < self.high:
+            self.low = max(tried, self.low)
+
+
 def smallest_epsilon(
     network: Network,
     photo: torch.Tensor,
@@ -72,8 +115,8 @@ def smallest_epsilon(
 ) -> Steps[Needed]:
     """Look for the smallest ε with which the saved picture is seen as wanted, by bisection.
 
-    It first doubles ε until the attack succeeds, then halves the gap. What is found is what this
-    attack needs; a better one might need less.
+    It first doubles ε until the attack succeeds, then halves the gap; then likewise for the picture
+    before it is rounded. What is found is what this attack needs; a better one might need less.
 
     Args:
         network: what to fool.
@@ -93,34 +136,36 @@ def smallest_epsilon(
     untouched = Attempt(photo, photo, goal, replace(settings, epsilon=0), 0)
     untouched = replace(untouched, success=holds_when_saved(network, untouched))
     if untouched.success:
-        found = Needed(0.0, 0.0, ceiling, untouched)
+        found = Needed(0.0, 0.0, ceiling, untouched, unrounded=0.0)
         yield Step(1, 1, {N_("ε tried"): 0.0}, picture=photos.to_pixels(photo), result=found)
         return
-    low, high, tried, best = 0.0, None, min(_FIRST, ceiling), untouched
-    made = 0
+    saved = _Bracket(ceiling, precision)
+    unrounded = _Bracket(ceiling, precision, least=_LEAST)
+    best, made = untouched, 0
     while True:
+        looks_at_saved = not saved.is_narrow
+        tried = (saved if looks_at_saved else unrounded).next()
         attempt = None
         for step in attack(network, photo, goal, replace(settings, epsilon=tried), mask=mask):
             attempt = step.result
         assert attempt is not None
         made += 1
-        if holds_when_saved(network, attempt):
-            saved = replace(attempt, adversarial=_saved(attempt.adversarial), success=True)
-            high, best = tried, saved
-        else:
-            low = tried
-        gap = 0.0 if high is None else (high - low) / high
-        over = (high is None and tried >= ceiling) or (high is not None and gap <= precision)
+        unrounded.note(tried, attempt.success)
+        if looks_at_saved:
+            holds = holds_when_saved(network, attempt)
+            saved.note(tried, holds)
+            if holds:
+                best = replace(attempt, adversarial=_saved(attempt.adversarial), success=True)
+        over = saved.is_narrow and unrounded.is_narrow
         yield Step(
             made,
             made if over else made + 4,
             {N_("ε tried"): tried},
             picture=photos.to_pixels(attempt.adversarial),
-            result=Needed(high, low, ceiling, best),
+            result=Needed(saved.high, saved.low, ceiling, best, unrounded.high),
         )
         if over:
             return
-        tried = min(2 * tried, ceiling) if high is None else (low + high) / 2
 
 
 @dataclass(frozen=True)
@@ -243,15 +288,16 @@ def needed_by_network(
     Yields:
         A step per attack; the result has what was found so far, by the networks' names.
     """
-    asked = [c for c in classifiers if target is None or target in c.labels]
+    goals = [(c, None if target is None else c.labels.called(target)) for c in classifiers]
+    asked = [(c, class_id) for c, class_id in goals if target is None or class_id is not None]
     found: dict[str, Needed] = {}
-    for number, classifier in enumerate(asked):
+    for number, (classifier, class_id) in enumerate(asked):
         picture = photos.prepare(photo, classifier.input_size)
-        if target is None:
+        if class_id is None:
             seen = int(classifier.probabilities(picture).argmax())
             goal = Goal(seen, targeted=False, true_id=seen)
         else:
-            goal = Goal(classifier.labels.index(target), targeted=True)
+            goal = Goal(class_id, targeted=True)
         for step in smallest_epsilon(classifier, picture, goal, settings):
             if step.result:
                 found[classifier.name] = step.result

@@ -14,7 +14,7 @@ from core import photos
 from core.attacks.album import Album, reading, samples
 from core.attacks.goal import Goal
 from core.photo_files import PhotoFile
-from core.problem import N_, Problem
+from core.problem import N_, Problem, Texts
 from core.steps import Step
 from core.zoo.classifier import Classifier
 
@@ -78,7 +78,7 @@ def starting_point(
             ),
             name=classifier.labels[goal.class_id],
             count=len(album.names),
-            names=", ".join(_others(classifier, album, goal)),
+            names=Texts(_others(classifier, album, goal)),
         )
     distances = (found - photo.to(found)).flatten(1).norm(dim=1)
     return found[int(distances.argmin())][None]

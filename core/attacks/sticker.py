@@ -86,6 +86,7 @@ class Sticker:
     Attributes:
         pixels: 8-bit, (side, side, 3); only the circle counts.
         class_id: what it is to be taken for.
+        class_name: what the network calls that.
         settings: how it was made.
         steps_done: how many steps were made.
         success: share of photos with it, at places it was not made for, that are seen as the
@@ -95,6 +96,7 @@ class Sticker:
 
     pixels: Pixels
     class_id: int
+    class_name: str
     settings: Settings
     steps_done: int
     success: float | None
@@ -186,7 +188,8 @@ def make(
             sticker.clamp_(0, 1)
         if made % _JUDGED_EVERY == 0 or made == settings.steps:
             success, example = judge(classifier, to_pixels(sticker), pictures, class_id, settings)
-        result = Sticker(to_pixels(sticker), class_id, settings, made, success, example)
+        name = classifier.labels[class_id]
+        result = Sticker(to_pixels(sticker), class_id, name, settings, made, success, example)
         scalars: dict[str, float] = {N_("probability"): log_probability.exp().item()}
         if success is not None:
             scalars[N_("share of photos it wins")] = success

@@ -24,7 +24,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #16232b; background: #fff; m
 h1 { margin: 0; font-size: 1.9rem; }
 h2 { margin: 2.4rem 0 0.6rem; padding-top: 0.8rem; border-top: 2px solid #dce4e8; }
 h3 { margin: 1.6rem 0 0.4rem; font-size: 1.05rem; }
-h1, h2, h3, p, dd, td, figcaption { overflow-wrap: anywhere; }
+h1, h2, h3, p, dd, figcaption { overflow-wrap: anywhere; }
 .about { margin: 0.2rem 0 0; color: #4a5a63; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1.2rem; margin: 0.4rem 0; }
 dt { color: #4a5a63; }
@@ -39,13 +39,13 @@ table { border-collapse: collapse; font-size: 0.88rem; font-variant-numeric: tab
 th, td { padding: 0.3rem 0.6rem; text-align: left; border-bottom: 1px solid #dce4e8;
   vertical-align: top; }
 th { background: #f3f6f8; }
-td { min-width: 3rem; }
+th, td { max-width: 11rem; overflow-wrap: break-word; }
 @media (max-width: 34rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: 0.4rem; } }
 @page landscape { size: A4 landscape; margin: 1cm; }
 @media print { body { max-width: none; padding: 0; }
   .wide { overflow: visible; page: landscape; }
-  .wide table { width: 100%; table-layout: fixed; font-size: 0.55rem; line-height: 1.3; }
-  .wide :is(th, td) { min-width: 0; padding: 0.15rem 0.2rem; overflow-wrap: anywhere; } }
+  .wide table { width: 100%; font-size: 0.62rem; line-height: 1.3; }
+  .wide :is(th, td) { max-width: 8rem; padding: 0.15rem 0.3rem; } }
 """
 
 

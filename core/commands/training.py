@@ -48,7 +48,7 @@ def add(verb: Verb) -> None:
         action="store_true",
         help="export ONNX even where the app's page would not take the zip back: VGG",
     )
-    added.add_argument("--per-class", type=int, help="photos to learn from; default: four in five")
+    added.add_argument("--per-class", type=int, help="photos to learn from; default: seven in ten")
     added.add_argument("--epochs", type=int)
     added.add_argument("--seed", type=int, default=0)
     added.add_argument(

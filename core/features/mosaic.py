@@ -96,12 +96,16 @@ def _around_zero(maps: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]
 def overlay(features: FeatureMaps, channel: int, seen: Pixels) -> Pixels:
     """Lay one map over the photo: bright where the channel is active, dim where it is not.
 
+    Brightest is its greatest value, as for `maps.spot`; less than nothing is as dim as nothing.
+
     Args:
         features: the maps.
         channel: which.
         seen: the photo as the network sees it, (H, W, 3).
     """
-    shares = _stretched(np.abs(features.maps[channel])[None], "own")[0]
+    values = features.maps[channel]
+    active = np.maximum(values, 0) if values.max() > 0 else values
+    shares = _stretched(active[None], "own")[0]
     height, width, _ = seen.shape
     light = Image.fromarray((shares * 255).astype(np.uint8))
     light = light.resize((width, height), Image.Resampling.BICUBIC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.predictions import Opinion, opinion
+from core.predictions import Opinion, opinions
 from core.steps import Pixels, Steps
 from core.synthesis.loop import Drawing, Synthesis
 from core.synthesis.objective import Objective, classes_of
@@ -59,9 +59,9 @@ def second_opinions(
 
     def ask(pixels: Pixels) -> tuple[Opinion, ...]:
         return tuple(
-            opinion(loading.shared(name), pixels, target)
-            for target in wanted
-            for name in others_than(classifier)
+            opinion
+            for name in (others_than(classifier) if wanted else ())
+            for opinion in opinions(loading.shared(name), pixels, wanted)
         )
 
     return ask
@@ -73,7 +73,7 @@ def judge(classifier: Classifier, record: Record) -> Verdict:
     wanted = targets(classifier, synthesis.objective)
     return Verdict(
         completed(record, second_opinions(classifier, synthesis.objective)),
-        tuple(opinion(classifier, synthesis.pixels, target) for target in wanted),
+        opinions(classifier, synthesis.pixels, wanted),
     )
 
 

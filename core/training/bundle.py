@@ -34,6 +34,7 @@ from core.training.head import LinearHead
 from core.training.loop import OWN_NETWORK, Training
 from core.training.model_card import model_card
 from core.training.onnx_form import onnx_form
+from core.wording import Wording
 from core.zoo import catalogue, loading
 from core.zoo.classifier import Classifier
 from core.zoo.graph import NormStatistics
@@ -61,11 +62,18 @@ Source = Callable[[str, int], bytes]
 """Gives the content of a file by its name; it raises where there is none, or more than so many bytes."""
 
 
+_SCRIPT_HEAD = N_(
+    "Say what the network in this folder sees in photos: python predict.py PHOTO...\n\nIt takes the network.onnx and labels.txt next to it, and: pip install onnxruntime pillow numpy"
+)
+"""What stands at the top of `predict.py`."""
+
+
 def write(
     training: Training,
     about: Mapping[str, str] | None = None,
     *,
     most_bytes: int | None = MOST_BYTES,
+    wording: Wording | None = None,
 ) -> bytes:
     """Pack a trained network into a zip: weights, ONNX, labels, model card, `predict.py`.
 
@@ -77,6 +85,7 @@ def write(
         most_bytes: how large it may be. Beyond, ONNX and `predict.py` stay out; if that is not
             enough, a tuned body is told by its differences from the catalogue's, rounded to 8
             bits. None for any size.
+        wording: the language of the model card and of what heads `predict.py`.
 
     Raises:
         Problem: the network cannot be written as ONNX, or not faithfully; or it is too large.
@@ -88,12 +97,18 @@ def write(
     files: dict[str, bytes | str] = {
         "labels.txt": "".join(f"{' '.join(label.split())}\n" for label in classifier.labels),
         "MODEL_CARD.md": model_card(
-            training, about or {}, with_onnx=with_onnx, is_rounded=is_rounded
+            training,
+            about or {},
+            with_onnx=with_onnx,
+            is_rounded=is_rounded,
+            wording=wording,
         ),
     }
     if with_onnx:
         files["network.onnx"] = onnx_form(classifier, _pictures(training))
-        files["predict.py"] = Path(__file__).with_name("predict.py").read_bytes()
+        script = Path(__file__).with_name("predict.py").read_text("utf-8")
+        head = (wording or Wording()).say(_SCRIPT_HEAD)
+        files["predict.py"] = script.replace(_SCRIPT_HEAD, head, 1)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in {**files, **essentials(training, is_rounded=is_rounded)}.items():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bisect
 import importlib.util
+import math
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +29,10 @@ MAX_CLASSES = LIMITS.classes
 MAX_ARCHIVE_BYTES = LIMITS.zip_mb * 10**6
 MAX_EXPANDED_BYTES = LIMITS.unpacked_mb * 10**6
 MAX_ARCHIVE_ENTRIES = LIMITS.zip_files
+VALIDATION_SHARE = 0.3
+"""Share of each class that stays for validation, unless somebody insists on less."""
+LEAST_VALIDATION = 5
+"""Photos of each class that stay for it, where a class has twice as many."""
 _PHOTOS_PER_STEP = 50
 
 
@@ -92,6 +98,48 @@ def from_zip(archive: bytes) -> Dataset:
         Problem: it is no readable zip, too large, one of a stranger's tricks (see `open_zip`), or
             has not this layout.
     """
+    with _opened(archive) as listing:
+        return _read(listing)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is in a zip, before any of its photos is decoded.
+
+    Attributes:
+        counts: photos by class; at least two classes.
+        parts: photos to learn from and to be examined on, where the zip says which; else None.
+        left_out: files that were not taken, with the reasons.
+        unlabelled: photos left out because nothing tells their class.
+    """
+
+    counts: Mapping[str, int]
+    parts: tuple[int, int] | None
+    left_out: tuple[Skipped, ...]
+    unlabelled: int
+
+
+def found_in_zip(archive: bytes) -> Found:
+    """List what `from_zip` would read.
+
+    Raises:
+        Problem: as there.
+    """
+    with _opened(archive) as listing:
+        files = listing.photos
+        skipped = [*_without_class(listing.unlabelled), *listing.left_out]
+        _check_count(files)
+        counts = dict.fromkeys(_class_names(files, skipped), 0)
+        for file in files:
+            counts[file.class_name] += 1
+        validation = sum(bool(file.is_validation) for file in files)
+        is_divided = 0 < validation < len(files)
+        parts = (len(files) - validation, validation) if is_divided else None
+        return Found(counts, parts, tuple(skipped), len(listing.unlabelled))
+
+
+@contextmanager
+def _opened(archive: bytes) -> Iterator[Listing]:
     if len(archive) > MAX_ARCHIVE_BYTES:
         raise Problem(
             N_("The zip has {megabytes} MB; at most {limit} MB fit. Use fewer or smaller photos."),
@@ -102,7 +150,7 @@ def from_zip(archive: bytes) -> Dataset:
         with open_zip(archive, MAX_ARCHIVE_ENTRIES) as opened:
             listing = in_zip(opened)
             _check_size(listing)
-            return _read(listing)
+            yield listing
     except Problem:
         raise
     except Exception as error:  # each way of packing has errors of its own
@@ -199,21 +247,46 @@ def _grey_png(image: Pixels) -> bytes:
     return photos.encode_png(np.stack([image] * 3, axis=-1))
 
 
+def to_learn_from(count: int, wanted: int | None = None, *, reserve: bool = True) -> int:
+    """Return how many of a class's photos are learned from; the others are for validation.
+
+    >>> to_learn_from(20), to_learn_from(20, 19), to_learn_from(20, 19, reserve=False)
+    (14, 14, 19)
+
+    Args:
+        count: photos of the class.
+        wanted: how many are to be learned from; None for all that need not stay apart.
+        reserve: whether `VALIDATION_SHARE` of them and `LEAST_VALIDATION` stay for validation,
+            however many are wanted. In any case one does, as long as one is left to learn from.
+    """
+    if wanted is None or reserve:
+        share = math.ceil(round(VALIDATION_SHARE * count, 6))
+        most = count - max(share, min(LEAST_VALIDATION, count // 2))
+        wanted = most if wanted is None else min(wanted, most)
+    return max(1, min(wanted, count - 1))
+
+
 def split(
-    dataset: Dataset, *, per_class: int | None, validation_per_class: int | None, seed: int
+    dataset: Dataset,
+    *,
+    per_class: int | None,
+    validation_per_class: int | None,
+    seed: int,
+    reserve: bool = False,
 ) -> Split:
     """Divide a data set, class by class, into photos to learn from and photos to be examined on.
 
     A data set that comes divided into both parts stays so. Photos of one group stay on one side,
-    in whatever class they are. A class with a single group is cut where four fifths of it have
-    been seen: the last fifth is examined on. A photo whose very bytes are learned from is never
+    in whatever class they are. A class with a single group is cut in time: what was taken last is
+    examined on. A photo whose very bytes are learned from is never
     examined on.
 
     Args:
         dataset: the photos; those of a group in the order in which they were taken.
-        per_class: how many to learn from, per class; None for four in five.
+        per_class: how many to learn from, per class; None for as many as `to_learn_from` says.
         validation_per_class: how many to be examined on, at most; None for all others.
         seed: of the shuffling.
+        reserve: see `to_learn_from`.
 
     Raises:
         Problem: nothing would be left to learn from, or to be examined on.
@@ -231,9 +304,11 @@ def split(
             learn = [photo for photo in of_class if not photo.is_validation]
             examine = [photo for photo in of_class if photo.is_validation]
         elif not any(photo.group for photo in of_class):
-            learn, examine = _divide(of_class, per_class)
+            count = to_learn_from(len(of_class), per_class, reserve=reserve)
+            learn, examine = of_class[:count], of_class[count:]
         elif len({_group(photo) for photo in of_class}) == 1:
-            learn, examine = _divide(in_time, None)
+            count = to_learn_from(len(in_time))
+            learn, examine = in_time[:count], in_time[count:]
         else:
             learn = [photo for photo in of_class if _group(photo) not in examined]
             examine = [photo for photo in of_class if _group(photo) in examined]
@@ -257,20 +332,13 @@ def split(
     return Split(tuple(train), tuple(validation))
 
 
-def _divide(of_class: list[Photo], per_class: int | None) -> tuple[list[Photo], list[Photo]]:
-    count = round(0.8 * len(of_class)) if per_class is None else per_class
-    # Keep one to be examined on, as long as that leaves one to learn from.
-    count = max(1, min(count, len(of_class) - 1))
-    return of_class[:count], of_class[count:]
-
-
 def _group(photo: Photo) -> str:
     """Return the group of a photo; one that stands alone is a group by itself."""
     return f"group {photo.group}" if photo.group else f"alone {id(photo)}"
 
 
 def _groups_to_examine(dataset: Dataset, shuffled: random.Random) -> set[str]:
-    """Choose groups to be examined on: about a fifth of each class, and never all of its groups."""
+    """Choose groups to be examined on: `VALIDATION_SHARE` of each class, about, and never all of its groups."""
     if not any(photo.group for photo in dataset.photos):
         return set()
     groups: dict[str, Counter[int]] = {}
@@ -292,7 +360,7 @@ def _groups_to_examine(dataset: Dataset, shuffled: random.Random) -> set[str]:
     shuffled.shuffle(order)
     for group in order:
         size = groups[group]
-        is_wanted = any(seen[label] < round(0.2 * totals[label]) for label in size)
+        is_wanted = any(seen[label] < round(VALIDATION_SHARE * totals[label]) for label in size)
         if is_wanted and all(seen[i] + size[i] <= totals[i] / 2 for i in size):
             examine(group)
     for group in sorted(order, key=lambda group: groups[group].total()):
@@ -370,8 +438,7 @@ def reading(
     Raises:
         Problem: there are too many photos, or too few or too many classes.
     """
-    if len(files) > MAX_PHOTOS:
-        raise Problem(N_("There are more than {limit} photos. Use fewer."), limit=MAX_PHOTOS)
+    _check_count(files)
     skipped = [*_without_class(unlabelled), *left_out]
     _class_names(files, skipped)  # refused before anything is read
     read: list[tuple[PhotoFile, bytes]] = []
@@ -394,6 +461,11 @@ def reading(
         phase=N_("reading the photos"),
         result=Dataset(classes, labelled, tuple(skipped), len(unlabelled)),
     )
+
+
+def _check_count(files: Sequence[PhotoFile]) -> None:
+    if len(files) > MAX_PHOTOS:
+        raise Problem(N_("There are more than {limit} photos. Use fewer."), limit=MAX_PHOTOS)
 
 
 def _without_class(unlabelled: Sequence[PhotoFile]) -> list[Skipped]:
@@ -421,11 +493,11 @@ def _class_names(files: Sequence[PhotoFile], left_out: Sequence[Skipped]) -> tup
         few = len(classes) < 2 and left_out
         raise Problem(
             N_(
-                "{count} classes with photos were found; it takes 2 to {limit}. Put the photos of each class into a folder of its own. Left out: {reason}"
+                "Classes with photos that were found: {count}. It takes 2 to {limit}; put the photos of each class into a folder of its own. Left out: {reason}"
             )
             if few
             else N_(
-                "{count} classes with photos were found; it takes 2 to {limit}. Put the photos of each class into a folder of its own."
+                "Classes with photos that were found: {count}. It takes 2 to {limit}; put the photos of each class into a folder of its own."
             ),
             count=len(classes),
             limit=MAX_CLASSES,

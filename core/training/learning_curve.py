@@ -26,6 +26,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 PIXELS_SIDE = 32
 _ROUND = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _BATCH = 32
+AS_GOOD = 0.02
+"""By how much an accuracy may be lower and still count as just as good."""
 _MOST_SEEDS = 10
 
 
@@ -120,6 +122,19 @@ class LearningCurve:
             Spread(count, float(np.mean(found)), min(found), max(found), len(found))
             for count, found in sorted(by_count.items())
         )
+
+    def as_good_from(self, kind: Kind, than: Kind = "transfer") -> int | None:
+        """Give from how many photos per class on one kind is as good as another; None if never.
+
+        As good is what is at most `AS_GOOD` worse, at this and at each further place.
+        """
+        others = {spread.per_class: spread.mean for spread in self.curve(than)}
+        found = None
+        for spread in reversed(self.curve(kind)):
+            if spread.mean < others.get(spread.per_class, 2.0) - AS_GOOD:
+                break
+            found = spread.per_class
+        return found
 
     @property
     def kinds(self) -> tuple[Kind, ...]:

@@ -33,11 +33,13 @@ class Settings:
     """How a classifier is trained.
 
     Attributes:
-        per_class: photos to learn from, per class; None for four in five.
+        per_class: photos to learn from, per class; None for seven in ten (see `to_learn_from`).
         validation_per_class: photos to be examined on, per class at most; None for all others.
         head: how the head is trained.
         tuning: how blocks are trained with it; None for the head alone, on frozen features.
         seed: of the split.
+        reserve: whether enough photos stay for validation, however many are to be learned from;
+            see `data.to_learn_from`.
     """
 
     per_class: int | None = None
@@ -45,6 +47,7 @@ class Settings:
     head: HeadSettings = field(default_factory=HeadSettings)
     tuning: TuningSettings | None = None
     seed: int = 0
+    reserve: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a number of photos with which nothing can be learned.
@@ -137,6 +140,7 @@ def train(
         per_class=settings.per_class,
         validation_per_class=settings.validation_per_class,
         seed=settings.seed,
+        reserve=settings.reserve,
     )
     embedded = yield from _embed_all(base, parts, settings, cache)
     _check_readable(dataset, parts, embedded)
@@ -186,7 +190,13 @@ def search(
     Raises:
         Problem: there are not enough readable photos.
     """
-    parts = split(dataset, per_class=settings.per_class, validation_per_class=1, seed=settings.seed)
+    parts = split(
+        dataset,
+        per_class=settings.per_class,
+        validation_per_class=1,
+        seed=settings.seed,
+        reserve=settings.reserve,
+    )
     embedded = yield from _embed_all(base, parts, settings, cache)
     _check_readable(dataset, parts, embedded)
     learned = set(map(id, parts.train))

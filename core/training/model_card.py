@@ -4,22 +4,74 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 import torch
 
+from core.problem import N_
 from core.training.evidence import wilson
 from core.training.loop import Settings, Training, Way
+from core.wording import Wording
 from core.zoo import catalogue
 
 _WAYS: dict[Way, str] = {
-    "head": "the last layer, on the frozen features of the rest",
-    "blocks": "the last blocks, with the last layer",
-    "scratch": "everything, from random weights",
+    "head": N_("the last layer, on the frozen features of the rest"),
+    "blocks": N_("the last blocks, with the last layer"),
+    "scratch": N_("everything, from random weights"),
 }
+_ABOUT = N_(
+    "A network that tells {count} classes of photos apart. It was trained with Ideal Cat on {date}, and examined on photos that it had not learned from: it gets **{accuracy}** of {n_val} right (95 % interval: {low} to {high})."
+)
+_WITHOUT_ONNX = N_(
+    "Ideal Cat opens this zip. `labels.txt` has the classes, a line each, in the order of the logits. `head.safetensors` is the last layer{body}. The network as ONNX is too large to be in here. `python -m core train … --export network.zip --whole` puts it in."
+)
+_WITH_ONNX = N_(
+    "`network.onnx` takes RGB in [0, 1], float32, (N, 3, {size}, {size}), and gives logits, (N, {count}); the normalisation is inside. Its logits were compared with PyTorch's and agree to 1e-4. Read a photo upright, in 8-bit sRGB, cut it to its middle square and resize it (bicubic), as `predict.py` does. `labels.txt` has the classes, a line each, in the order of the logits. `head.safetensors` is the last layer{body}. Ideal Cat opens the whole zip again."
+)
+_ROUNDED_BODY = N_(
+    ", `change.safetensors` what all before it has changed by since ImageNet, rounded to 8 bits"
+)
+_BODY = N_(", `body.safetensors` all before it")
+_CHOSEN_BY = N_(
+    "The intervals are Wilson's. Where the best of several epochs was kept, it was chosen by these same photos, so new photos may fare a little worse."
+)
+_LIMITS = (
+    N_(
+        "**It must call everything one of its classes.** It has no word for anything else: a photo of something it has never seen gets one of these {count} names too, often with a high probability."
+    ),
+    N_(
+        "The scores hold for photos like those it was examined on. Other cameras, backgrounds or places can do worse."
+    ),
+    N_("It looks at the middle square of a photo only."),
+    N_(
+        "A probability is not a certainty, and changes too small to see can turn the answer (adversarial photos)."
+    ),
+    N_("It was made for learning. Do not let it decide anything about people."),
+)
+SETTING_NAMES = (
+    *(N_("epochs"), N_("learning rate"), N_("batch"), N_("seed"), N_("optimiser"), N_("schedule")),
+    *(N_("weight decay"), N_("dropout"), N_("clip"), N_("label smoothing"), N_("patience")),
+    *(N_("augmentation"), N_("blocks"), N_("epsilon")),
+)
+"""The names of fields as they are translated."""
+_TITLES = {
+    "use": N_("Use"),
+    "data": N_("Data and settings"),
+    "scores": N_("Scores"),
+    "origin": N_("Where the weights come from"),
+    "limits": N_("Limits"),
+}
+_COLUMNS = (
+    N_("Class"),
+    N_("Learned from"),
+    N_("Examined on"),
+    N_("Right"),
+    N_("95 % interval"),
+    N_("Most often mistaken for"),
+)
 
 
 def model_card(
@@ -28,6 +80,7 @@ def model_card(
     *,
     with_onnx: bool = True,
     is_rounded: bool = False,
+    wording: Wording | None = None,
 ) -> str:
     """Write the card of a trained network, in Markdown.
 
@@ -36,68 +89,61 @@ def model_card(
         about: further lines on data and settings, by their names.
         with_onnx: whether the card lies beside the network as ONNX.
         is_rounded: whether a tuned body is told by its rounded differences.
+        wording: its language.
     """
+    wording = wording or Wording()
+    say, percent = wording.say, wording.percent
     classifier = training.classifier
     count, size = len(classifier.labels), classifier.input_size
     low, high = training.interval
-    body_file = ""
+    body = ""
     if classifier.provenance.body:
-        body_file = (
-            ", `change.safetensors` what all before it has changed by since ImageNet, rounded to 8 bits"
-            if is_rounded
-            else ", `body.safetensors` all before it"
-        )
-    use = f"""Ideal Cat opens this zip. `labels.txt` has the classes, a line each, in the order of the logits.
-`head.safetensors` is the last layer{body_file}.
-The network as ONNX is too large to be in here. `python -m core train … --export network.zip --whole` puts it in.
-"""
+        body = say(_ROUNDED_BODY if is_rounded else _BODY)
+    use = say(_WITHOUT_ONNX).format(body=body)
     if with_onnx:
-        use = f"""    pip install onnxruntime pillow numpy
-    python predict.py photo.jpg
-
-`network.onnx` takes RGB in [0, 1], float32, (N, 3, {size}, {size}), and gives logits, (N, {count}); the
-normalisation is inside. Its logits were compared with PyTorch's and agree to 1e-4. Read a photo upright, in
-8-bit sRGB, cut it to its middle square and resize it (bicubic), as `predict.py` does. `labels.txt` has the
-classes, a line each, in the order of the logits. `head.safetensors` is the last layer{body_file}. Ideal Cat opens the whole zip again.
-"""
+        commands = "    pip install onnxruntime pillow numpy\n    python predict.py photo.jpg\n\n"
+        use = commands + say(_WITH_ONNX).format(size=size, count=count, body=body)
     data = {
         **about,
-        "Photos learned from": str(training.n_train),
-        "Photos examined on": str(training.n_val),
-        "Files left out": str(len(training.skipped)),
-        **_settings(training.settings),
+        say(N_("Photos learned from")): str(training.n_train),
+        say(N_("Photos examined on")): str(training.n_val),
+        say(N_("Files left out")): str(len(training.skipped)),
+        **_settings(training.settings, say),
     }
+    told = say(_ABOUT).format(
+        count=count,
+        date=date.today().isoformat(),
+        accuracy=percent(training.accuracy),
+        n_val=training.n_val,
+        low=percent(low),
+        high=percent(high),
+    )
+    title = {name: say(text) for name, text in _TITLES.items()}
+    limits = "\n".join(f"- {say(limit)}" for limit in _LIMITS).format(count=count)
     return f"""# {_plain(classifier.title)}
 
-A network that tells {count} classes of photos apart. It was trained with Ideal Cat on
-{date.today().isoformat()}, and examined on photos that it had not learned from: it gets
-**{training.accuracy:.1%}** of {training.n_val} right (95 % interval: {low:.1%} to {high:.1%}).
+{told}
 
-## Use
+## {title["use"]}
 
 {use}
-## Data and settings
+
+## {title["data"]}
 
 {_table(data)}
-## Scores
+## {title["scores"]}
 
-| Class | Learned from | Examined on | Right | 95 % interval | Most often mistaken for |
+| {" | ".join(map(say, _COLUMNS))} |
 |---|---|---|---|---|---|
-{_scores(training)}
-The intervals are Wilson's. Where the best of several epochs was kept, it was chosen by these same photos,
-so new photos may fare a little worse.
+{_scores(training, wording)}
+{say(_CHOSEN_BY)}
 
-## Where the weights come from
+## {title["origin"]}
 
-{_table(_origin(training))}
-## Limits
+{_table(_origin(training, say))}
+## {title["limits"]}
 
-- **It must call everything one of its classes.** It has no word for anything else: a photo of something it has never
-  seen gets one of these {count} names too, often with a high probability.
-- The scores hold for photos like those it was examined on. Other cameras, backgrounds or places can do worse.
-- It looks at the middle square of a photo only.
-- A probability is not a certainty, and changes too small to see can turn the answer (adversarial photos).
-- It was made for learning. Do not let it decide anything about people.
+{limits}
 """
 
 
@@ -106,27 +152,31 @@ def _table(rows: Mapping[str, str]) -> str:
     return "".join(["| | |\n|---|---|\n", *lines])
 
 
-def _settings(settings: Settings) -> dict[str, str]:
-    rows = {"What learned": _WAYS[settings.way], "Seed of the split": str(settings.seed)}
+def _settings(settings: Settings, say: Callable[[str], str]) -> dict[str, str]:
+    rows = {
+        say(N_("What learned")): say(_WAYS[settings.way]),
+        say(N_("Seed of the split")): str(settings.seed),
+    }
     if settings.way != "scratch":
-        rows |= _named("head", asdict(settings.head))
+        rows |= _named(say(N_("head")), asdict(settings.head), say)
     if settings.tuning:
-        rows |= _named("blocks", asdict(settings.tuning))
+        rows |= _named(say(N_("blocks")), asdict(settings.tuning), say)
     return rows
 
 
-def _named(of: str, settings: Mapping[str, Any]) -> dict[str, str]:
-    """Settings, and the settings within them, by names for people."""
+def _named(of: str, settings: Mapping[str, Any], say: Callable[[str], str]) -> dict[str, str]:
+    """Settings, and the settings within them, by names for people; see `SETTING_NAMES`."""
     rows: dict[str, str] = {}
     for name, value in settings.items():
         if isinstance(value, dict):
-            rows |= _named(of, value)
+            rows |= _named(of, value, say)
         else:
-            rows[f"{of}: {name.replace('_', ' ')}"] = "all" if value is None else str(value)
+            told = say(N_("all")) if value is None else str(value)
+            rows[f"{of}: {say(name.replace('_', ' '))}"] = told
     return rows
 
 
-def _scores(training: Training) -> str:
+def _scores(training: Training, wording: Wording) -> str:
     labels, confusion = training.classifier.labels, training.confusion
     learned = Counter(photo.label for photo in training.train)
     rows = []
@@ -136,19 +186,26 @@ def _scores(training: Training) -> str:
         wrong = confusion[i].copy()
         wrong[i] = 0
         mistaken = f"{_plain(labels[int(wrong.argmax())])} ({wrong.max()})" if wrong.any() else "–"
-        interval = f"{low:.1%} to {high:.1%}" if total else "–"
+        told = wording.say(N_("{low} to {high}"))
+        interval = told.format(low=wording.percent(low), high=wording.percent(high))
+        interval = interval if total else "–"
         counts = f"{learned[i]} | {total} | {right}"
         rows.append(f"| {_plain(name)} | {counts} | {interval} | {mistaken} |\n")
     return "".join(rows)
 
 
-def _origin(training: Training) -> dict[str, str]:
+def _origin(training: Training, say: Callable[[str], str]) -> dict[str, str]:
     origin = training.classifier.provenance
     known = {entry.name: entry for entry in catalogue.ENTRIES}.get(origin.network)
-    rows = {"Network": known.title if known else origin.network, "Weights": origin.weights}
+    rows = {
+        say(N_("Network")): known.title if known else origin.network,
+        say(N_("Weights")): origin.weights,
+    }
     if training.settings.way != "scratch":
-        rows["Grown out of"] = f"ImageNet, {known.weights_file}" if known else origin.network
-        rows["Licence of these"] = origin.licence
+        rows[say(N_("Grown out of"))] = (
+            f"ImageNet, {known.weights_file}" if known else origin.network
+        )
+        rows[say(N_("Licence of these"))] = origin.licence
     return {**rows, "PyTorch": str(torch.__version__)}
 
 

@@ -76,7 +76,7 @@ class Source:
     kind: Literal["digits", "faces", "zip", "pets"]
     classes: int
     photos: int
-    credit: str
+    credit: Text
     archives: tuple[Archive, ...] = ()
     grouping: Literal["", "breed", "species"] = ""
 
@@ -95,7 +95,7 @@ _PETS = (
     Archive("https://www.robots.ox.ac.uk/~vgg/data/pets/data/images.tar.gz", 791_918_971),
     Archive("https://www.robots.ox.ac.uk/~vgg/data/pets/data/annotations.tar.gz", 19_173_078),
 )
-_PETS_CREDIT = "Parkhi, Vedaldi, Zisserman and Jawahar 2012, University of Oxford, CC BY-SA 4.0"
+_PETS_CREDIT = N_("Parkhi, Vedaldi, Zisserman and Jawahar 2012, University of Oxford, CC BY-SA 4.0")
 
 SOURCES = (
     Source(
@@ -108,7 +108,7 @@ SOURCES = (
         kind="digits",
         classes=10,
         photos=1797,
-        credit="Alpaydin and Kaynak 1998, UCI, by way of scikit-learn, CC BY 4.0",
+        credit=N_("Alpaydin and Kaynak 1998, UCI, by way of scikit-learn, CC BY 4.0"),
     ),
     Source(
         name="faces",
@@ -120,7 +120,9 @@ SOURCES = (
         kind="faces",
         classes=2,
         photos=200,
-        credit="Labeled Faces in the Wild, Huang et al. 2007, by way of scikit-image; for research",
+        credit=N_(
+            "Labeled Faces in the Wild, Huang et al. 2007, by way of scikit-image; for research"
+        ),
     ),
     Source(
         name="cats-dogs",
@@ -132,7 +134,7 @@ SOURCES = (
         kind="zip",
         classes=2,
         photos=3000,
-        credit="Asirra: Microsoft and Petfinder, Elson et al. 2007; chosen by Google",
+        credit=N_("Asirra: Microsoft and Petfinder, Elson et al. 2007; chosen by Google"),
         archives=(
             Archive(
                 "https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip",
@@ -150,7 +152,7 @@ SOURCES = (
         kind="zip",
         classes=2,
         photos=25_000,
-        credit="Asirra: Microsoft and Petfinder, Elson et al. 2007, Microsoft Research licence",
+        credit=N_("Asirra: Microsoft and Petfinder, Elson et al. 2007, Microsoft Research licence"),
         archives=(
             Archive(
                 "https://download.microsoft.com/download/3/E/1/3E1C3F21-ECDB-4869-8368-6DEBA77B919F/kagglecatsanddogs_5340.zip",
@@ -168,7 +170,9 @@ SOURCES = (
         kind="zip",
         classes=2,
         photos=397,
-        credit="ImageNet, chosen by the PyTorch tutorials; the photos belong to their photographers",
+        credit=N_(
+            "ImageNet, chosen by the PyTorch tutorials; the photos belong to their photographers"
+        ),
         archives=(
             Archive("https://download.pytorch.org/tutorial/hymenoptera_data.zip", 47_286_322),
         ),

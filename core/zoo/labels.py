@@ -65,6 +65,18 @@ class Labels(Sequence[str]):
         """Give all the names that a class is known by, its own first."""
         return tuple(dict.fromkeys((self._names[index], *self._synonyms[index])))
 
+    def called(self, name: str) -> int | None:
+        """Return the one class that goes by a name, also in the plural; None if there is none.
+
+        >>> Labels(["ant", "bee"], [["ant", "emmet"], ["bee"]]).called("Emmets")
+        0
+        """
+        exact = (i for i, own in enumerate(self._names) if own == name)
+        wanted = _singular(_folded(name))
+        close = (i for i in range(len(self)) if wanted in map(_singular, self._all_names(i)))
+        found = list(exact) or list(close)
+        return found[0] if len(found) == 1 else None
+
     def find(self, query: str) -> int:
         """Find the class that a person means by a name or a number.
 
@@ -129,6 +141,10 @@ class Labels(Sequence[str]):
 def _folded(text: str) -> str:
     """A text as it is compared: composed, in lower case, with single spaces."""
     return " ".join(unicodedata.normalize("NFC", text).split()).lower()
+
+
+def _singular(text: str) -> str:
+    return text.removesuffix("s")
 
 
 def _whole_number(text: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +18,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from core import photos
 from core.attacks import foolbox_adapter, ledger, loop
-from core.attacks.goal import goal_for
+from core.attacks.goal import already_seen, goal_for
 from core.attacks.mask import MaskName, mask_for
 from core.attacks.norm import NORMS
 from core.attacks.report import Report, report
 from core.attacks.start import at_hand, beginning
 from core.photo_files import PhotoFile
+from core.predictions import top
 from core.problem import N_
 from core.steps import Dial, Pixels, Step, Steps
 from core.synthesis.verdict import Verdict
@@ -30,13 +32,15 @@ from core.training.loop import OWN_NETWORK
 from core.zoo import catalogue, loading
 from core.zoo.classifier import Classifier
 from core.zoo.labels import Labels, imagenet
-from pages.kit import live, notebook, session
+from pages.kit import layout, live, notebook, session
 from pages.kit.language import (
     class_name,
     number,
     percent,
+    photo_title,
     plain,
     remember_choice,
+    say,
     sentence,
     separators,
     short,
@@ -135,6 +139,37 @@ def dial() -> dict[str, Any]:
     return {}
 
 
+def photo_key(photo: Image.Image) -> str:
+    """Tell a photo from all others."""
+    return hashlib.sha256(photo.tobytes()).hexdigest()
+
+
+def is_of(outcome: Outcome, classifier: Classifier, photo: Image.Image) -> bool:
+    """Whether an outcome is of this network and this photo."""
+    if outcome.classifier.name != classifier.name:
+        return False
+    if classifier.name == OWN_NETWORK and outcome.classifier is not classifier:
+        return False
+    now = photos.to_pixels(photos.prepare(photo, classifier.input_size))
+    return np.array_equal(now, outcome.report.original)
+
+
+@session.kept
+def _seen() -> session.Latest[tuple[Classifier, Image.Image, int]]:
+    """What this session's latest networks see in its latest photos."""
+    return session.Latest(4)
+
+
+def seen_as(classifier: Classifier, photo: Image.Image) -> int:
+    """Return the class that a network takes a photo for."""
+
+    def ask() -> tuple[Classifier, Image.Image, int]:
+        # Both are kept with the answer, so that no others can come by their ids.
+        return classifier, photo, session.compute(lambda: top(classifier, photo, 1)[0].class_id)
+
+    return _seen().get((id(classifier), id(photo)), ask)[2]
+
+
 def method() -> str:
     """Ask for the attack."""
     chosen: str = st.selectbox(
@@ -151,13 +186,32 @@ def method() -> str:
     return chosen
 
 
-def aiming(method: str) -> None:
-    """Say what it takes to aim a method at a class, where that is not all the same."""
+def aiming(method: str, classifier: Classifier, wanted: int, seen: int) -> bool:
+    """Say what it takes to aim a method at a class; return whether it can be aimed there.
+
+    Args:
+        method: the attack's name.
+        classifier: the network to fool.
+        wanted: the class to be seen as.
+        seen: the class that the photo is seen as.
+    """
     known = foolbox_adapter.METHODS.get(method)  # type: ignore[call-overload]
     if known and not known.towards:
-        st.caption(t("Cannot be aimed at a class: tick “anything else”."))
-    elif known and known.label_only:
-        st.caption(t("Begins at a photo of the class, among the samples and yours."))
+        st.warning(t("Cannot be aimed at a class: tick “anything else”."))
+        return False
+    if wanted == seen:
+        problem = already_seen(classifier.labels[seen])
+        st.warning(say(problem))
+        return False
+    if known and known.label_only:
+        st.caption(
+            t(
+                "It begins at a photo that the network takes for {name} already. Where there is "
+                "none among the samples and yours, it cannot begin.",
+                name=plain(class_name(classifier.labels[wanted])),
+            )
+        )
+    return True
 
 
 def epsilon(norm: loop.NormName, mask: MaskName, *, disabled: bool) -> float:
@@ -169,6 +223,7 @@ def epsilon(norm: loop.NormName, mask: MaskName, *, disabled: bool) -> float:
             10.0,
             3.0,
             step=0.25,
+            format="localized",
             key="attack_epsilon_l2",
             persist_state="session",
             disabled=disabled,
@@ -183,7 +238,7 @@ def epsilon(norm: loop.NormName, mask: MaskName, *, disabled: bool) -> float:
         16.0 if small else 255.0,
         4.0 if small else 255.0,
         step=0.5,
-        format="%.1f",
+        format="localized",
         key="attack_epsilon_linf" if small else "attack_epsilon_patch",
         persist_state="session",
         disabled=disabled,
@@ -484,12 +539,12 @@ def ledger_table(rows: Sequence[ledger.Row]) -> None:
     if not rows:
         st.caption(t("Every attempt will get a line here."))
         return
-    st.dataframe(
-        told_rows(rows),
-        hide_index=True,
-        width="stretch",
-        key="attack_ledger",
-    )
+    (_, first), *others = told_tables(rows).items()
+    st.table(first, hide_index=True)
+    with st.expander(t("All measures"), key="attack_measures"):
+        for title, table in others:
+            layout.label(title)
+            st.table(table, hide_index=True)
     st.download_button(
         t("Download CSV"),
         lambda: ledger.to_csv(rows),
@@ -501,21 +556,43 @@ def ledger_table(rows: Sequence[ledger.Row]) -> None:
     )
 
 
-def told_rows(rows: Sequence[ledger.Row]) -> list[dict[str, str]]:
-    """Write the ledger's rows by the names of their columns, the newest attempt first."""
-    return [_told(row) for row in reversed(rows)]
+def told_tables(rows: Sequence[ledger.Row]) -> dict[str, list[dict[str, str]]]:
+    """Write the ledger as tables narrow enough to be read, the newest attempt first.
+
+    Returns:
+        By each table's title its rows, by the names of their columns.
+    """
+    numbered = list(reversed(list(enumerate(rows, start=1))))
+    parts = {
+        t("Ledger"): _attempt_told,
+        t("How large the change is"): _change_told,
+        t("What it survives, and other networks"): _seen_told,
+    }
+    tables = {
+        title: [{t("No."): number(place), **told(row)} for place, row in numbered]
+        for title, told in parts.items()
+    }
+    for table in tables.values():
+        columns = dict.fromkeys(name for row in table for name in row)
+        table[:] = [{name: row.get(name, "–") for name in columns} for row in table]
+    return tables
 
 
-def _told(row: ledger.Row) -> dict[str, str]:
-    unit = NORMS[row.norm].unit_name
-    yes, no = "✓", "–"
-    told = {
-        t("Photo"): row.photo,
-        t("Method"): _method_told(row.attack),
-        "ε": "–" if row.epsilon is None else short(row.epsilon) + unit,
+def _attempt_told(row: ledger.Row) -> dict[str, str]:
+    return {
+        t("Photo"): photo_title(row.photo),
+        t("Network"): network_title(row.network),
+        t("Method"): method_told(row.attack),
+        t("To be seen as"): class_name(row.target) if row.target else t("anything else"),
+        "ε": "–" if row.epsilon is None else short(row.epsilon) + NORMS[row.norm].unit_name,
         t("Before"): _answer(row.before[0].class_name, row.before[0].probability),
         t("After"): _answer(row.after[0].class_name, row.after[0].probability),
-        t("Fooled"): yes if row.success else no,
+        t("Fooled"): _mark(row.success),
+    }
+
+
+def _change_told(row: ledger.Row) -> dict[str, str]:
+    return {
         "L∞": f"{row.linf}/255",
         "L2": number(row.l2, 2),
         t("Pixels changed"): percent(row.changed, 1),
@@ -524,15 +601,28 @@ def _told(row: ledger.Row) -> dict[str, str]:
         t("Steps"): number(row.steps),
         t("Seconds"): number(row.seconds, 1),
     }
-    for name, title in ledger.SURVIVAL_NAMES.items():
-        told[sentence(t(title))] = yes if getattr(row.survives, name) else no
-    for other in row.transfer:
-        answer = _answer(other.after.class_name, other.after.probability)
-        told[network_title(other.network)] = f"{yes if other.fooled else no} {answer}"
-    return told
 
 
-def _method_told(attack: str) -> str:
+def _seen_told(row: ledger.Row) -> dict[str, str]:
+    survived = {
+        sentence(t(title)): _mark(getattr(row.survives, name))
+        for name, title in ledger.SURVIVAL_NAMES.items()
+    }
+    asked = {
+        network_title(
+            other.network
+        ): f"{_mark(other.fooled)} {_answer(other.after.class_name, other.after.probability)}"
+        for other in row.transfer
+    }
+    return survived | asked
+
+
+def _mark(is_so: bool) -> str:
+    return "✓" if is_so else "–"
+
+
+def method_told(attack: str) -> str:
+    """What an attack is called in the ledger."""
     name = attack.removesuffix(BROUGHT_BACK)
     method = t(METHOD_NAMES.get(name, name)).split(":")[0]
     return t("{method}, brought back", method=method) if name != attack else method
@@ -558,7 +648,7 @@ def _transfer_told(other: ledger.Transfer, target: str) -> str:
     }
     if other.wanted is None:
         return t(
-            "**{network}** has no class {target}: it says {answer} ({share}); before, {before}.",
+            "**{network}** has no class called {target}: it says {answer} ({share}); before, {before}.",
             target=plain(class_name(target)),
             before=plain(class_name(other.before.class_name)),
             **told,

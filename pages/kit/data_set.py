@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.photo_files import Skipped
+from core.training.data import Found
 from core.training.overview import Overview
 from pages.kit import layout
-from pages.kit.language import number, percent, plain, say, t
+from pages.kit.language import number, percent, plain, say, t, tn
 from pages.kit.thumbnails import SHEET_COLUMNS, TILE, fingerprint, sprite
 
 _MOST_LISTED = 20
@@ -25,13 +26,7 @@ def overview(seen: Overview, *, withheld: int = 0) -> None:
     if seen.total:
         st.markdown(_balance(seen))
     if seen.parts:
-        st.markdown(
-            t(
-                "**{train}** to train, **{validate}** to validate, as your folders say.",
-                train=number(seen.parts[0]),
-                validate=number(seen.parts[1]),
-            )
-        )
+        _parts(seen.parts)
     takes(seen.classes, seen.takes)
     for sentence in _copies(seen, withheld) if seen.total else ():
         st.markdown(sentence)
@@ -61,14 +56,39 @@ def overview(seen: Overview, *, withheld: int = 0) -> None:
     ):
         with columns[i % len(columns)]:
             layout.label(
-                t("{name}: {count} photos", name=plain(name), count=number(count))
-                if count != 1
-                else t("{name}: 1 photo", name=plain(name))
+                tn("{name}: {count} photo", "{name}: {count} photos", count, name=plain(name))
             )
             if samples:
                 alt = t("Some photos of the class {name}", name=name)
                 picture = sprite(fingerprint(samples), samples, TILE, SHEET_COLUMNS)
                 st.image(picture, width="stretch", alt=alt)
+
+
+def found(listed: Found) -> None:
+    """Say what is in a zip that has just come in."""
+    classes = " · ".join(f"{plain(name)} {number(n)}" for name, n in listed.counts.items())
+    st.success(
+        t(
+            "{photos} in {classes}: {counts}",
+            photos=tn("**{count}** photo", "**{count}** photos", sum(listed.counts.values())),
+            classes=tn("**{count}** class", "**{count}** classes", len(listed.counts)),
+            counts=classes,
+        ),
+        icon=":material/check:",
+    )
+    if listed.parts:
+        _parts(listed.parts)
+    unreadable(listed.left_out)
+
+
+def _parts(parts: tuple[int, int]) -> None:
+    st.markdown(
+        t(
+            "**{train}** to train, **{validate}** to validate, as your folders say.",
+            train=number(parts[0]),
+            validate=number(parts[1]),
+        )
+    )
 
 
 def _balance(seen: Overview) -> str:
@@ -156,7 +176,7 @@ def takes(classes: Sequence[str], counts: Sequence[int]) -> None:
     if single := [name for name, count in zip(classes, counts, strict=True) if count == 1]:
         st.warning(
             t(
-                "There is only one take of: {names}. The network learns from the first four fifths "
+                "There is only one take of: {names}. The network learns from the first seven tenths "
                 "of it and is examined on the rest, which looks nearly the same: its accuracy will "
                 "look better than it is. Record a second take, from another side or in other "
                 "light.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import streamlit as st
 from PIL import Image
 
 from core import photos
-from core.predictions import Opinion
+from core.predictions import RECOGNITIONS, Opinion, Recognition, by_network, recognition
 from core.problem import N_, Problem, Text
 from core.steps import Pixels, Steps
 from core.synthesis import lesson, recipe
@@ -27,6 +28,7 @@ from core.synthesis.objective import (
     CrossEntropy,
     Mixture,
     Objective,
+    classes_of,
 )
 from core.synthesis.presets import LESSON_TV, PRESETS, TV_LADDER, TV_MARKS
 from core.synthesis.record import Frame, Record
@@ -34,9 +36,18 @@ from core.synthesis.verdict import Sitting, Verdict
 from core.synthesis.view import View
 from core.training import hardening
 from core.training.loop import Training
+from core.zoo import catalogue
 from core.zoo.classifier import Classifier
-from pages.kit import live, pickers, session, uploads
-from pages.kit.language import class_name, number, percent, remember_choice, say, short, t
+from pages.kit import live, made, pickers, save, session, uploads
+from pages.kit.language import (
+    class_name,
+    number,
+    percent,
+    remember_choice,
+    say,
+    short,
+    t,
+)
 
 if TYPE_CHECKING:
     from pages.kit.streamlit_internals import UploadedFile
@@ -60,6 +71,11 @@ CANVAS_NAMES: dict[CanvasName, str] = {
     "phase": N_("Phases only"),
 }
 OBJECTIVE_NAMES = {"logit": N_("Logit"), "cross_entropy": N_("Cross-entropy")}
+RECOGNITION_NAMES: dict[Recognition, str] = {
+    "recognised": N_("recognised by"),
+    "unsure": N_("unsure"),
+    "not recognised": N_("not recognised by"),
+}
 LESSON_TV_MARKS = (0, 100, 500, 2000, LESSON_TV)
 """Where the loss is the lesson's own, weights count in nats."""
 RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -79,8 +95,8 @@ class Keepsake:
     """One finished picture of this session, as the file that can be downloaded.
 
     Attributes:
-        title: what it is of.
-        file_name: for the download.
+        titles: what it is of: one class, two that were mixed, or a channel.
+        stem: begins the names of its files.
         png: the file.
         model: name of the network that drew it.
         settings: how it was drawn, with the steps that were made.
@@ -88,13 +104,18 @@ class Keepsake:
         take: which picture of a comparison it is, if it is one.
     """
 
-    title: str
-    file_name: str
+    titles: tuple[str, ...]
+    stem: str
     png: bytes
     model: str
     settings: Settings
     opinions: tuple[Opinion, ...]
     take: str = ""
+
+    @property
+    def file_name(self) -> str:
+        """Of the picture."""
+        return f"ideal-{self.stem}.png"
 
 
 @dataclass(frozen=True)
@@ -208,7 +229,16 @@ def take_title(take: str) -> str:
 
 def caption(kept: Keepsake) -> str:
     """Say what a picture is of, and which one of a comparison it is, if it is one."""
-    return class_name(kept.title) + (f" · {take_title(kept.take)}" if kept.take else "")
+    return " + ".join(map(class_name, kept.titles)) + (
+        f" · {take_title(kept.take)}" if kept.take else ""
+    )
+
+
+def score(asked: Sequence[Opinion]) -> str:
+    """Say how many networks recognise a picture, are unsure, or do not recognise it."""
+    verdicts = Counter(recognition(of_one) for of_one in by_network(asked).values())
+    told = (f"{t(RECOGNITION_NAMES[one])} **{number(verdicts[one])}**" for one in RECOGNITIONS)
+    return " · ".join(told)
 
 
 @session.kept
@@ -234,8 +264,8 @@ def turn_dials() -> None:
         drawing.turn(tv=float(tv), learning_rate=float(rate))
 
 
-def target(classifier: Classifier) -> tuple[Objective, str]:
-    """Ask what the picture is to become, and give it with a name for it.
+def target(classifier: Classifier) -> Objective:
+    """Ask what the picture is to become.
 
     A channel comes from the feature map page, or is chosen here.
     """
@@ -255,16 +285,15 @@ def target(classifier: Classifier) -> tuple[Objective, str]:
     preset = PRESETS[st.session_state.get("ideal_preset") or "best"]
     chosen = st.session_state.get(f"ideal_objective_{st.session_state.get('ideal_preset', 'best')}")
     if kind == "class":
-        return preset.objective(first, chosen), classifier.labels[first]
+        return preset.objective(first, chosen)
     second = pickers.class_id(t("mixed with"), classifier.labels, "ideal_second", ("zebra",))
     share = st.slider(
         t("Share of the first"), 0, 100, 50, format="%d %%", key="ideal_share", step=5
     )
-    mixed = Mixture(preset.objective(first, chosen), preset.objective(second, chosen), share / 100)
-    return mixed, f"{classifier.labels[first]} + {classifier.labels[second]}"
+    return Mixture(preset.objective(first, chosen), preset.objective(second, chosen), share / 100)
 
 
-def _channel(classifier: Classifier) -> tuple[Objective, str]:
+def _channel(classifier: Classifier) -> Objective:
     wanted = st.session_state.pop("ideal_channel", None)
     layers = {layer.name: layer for layer in classifier.layers}
     key = f"ideal_layer_{classifier.provenance.network}"
@@ -288,7 +317,7 @@ def _channel(classifier: Classifier) -> tuple[Objective, str]:
     channel = columns[1].number_input(
         t("Channel"), 0, most, key="ideal_channel_number", persist_state="session"
     )
-    return ChannelActivation(layer, int(channel)), f"{layer} · {int(channel)}"
+    return ChannelActivation(layer, int(channel))
 
 
 def tv_weight(preset: str) -> float:
@@ -387,7 +416,8 @@ def more_dials(preset: str, classifier: Classifier) -> dict[str, Any]:
             t("Learning rate"),
             sorted({*RATES, st.session_state.get(f"ideal_rate_{preset}", start.learning_rate)}),
             value=start.learning_rate,
-            key=f"ideal_rate_{preset}",
+            format_func=short,
+            key=remember_choice(f"ideal_rate_{preset}"),
             on_change=turn_dials,
             persist_state="session",
         )
@@ -457,6 +487,7 @@ def _view(preset: str, start: View) -> View:
         3.0,
         start.scale,
         step=0.05,
+        format="localized",
         key=f"ideal_scale_{preset}",
         persist_state="session",
     )
@@ -573,19 +604,48 @@ def fingerprint(pixels: Pixels) -> str:
     return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 
-def keep(verdict: Verdict, title: str, take: str = "") -> None:
-    """Put a finished picture into the gallery, once; `take` says which one of a comparison it is."""
+def subject(verdict: Verdict) -> tuple[str, ...]:
+    """Return what a picture is of: the names of its classes, or its channel's."""
+    objective = verdict.synthesis.objective
+    if isinstance(objective, ChannelActivation):
+        return (f"{objective.layer} · {objective.channel}",)
+    return tuple(opinion.target for opinion in verdict.own)
+
+
+def tell_of(verdict: Verdict, objective: Objective, classifier: Classifier) -> None:
+    """Say what a picture is of, and whether that is what is chosen now."""
+    drawn, synthesis = verdict.synthesis.objective, verdict.synthesis
+    is_same = (
+        drawn == objective
+        if isinstance(drawn, ChannelActivation)
+        else classes_of(drawn) == classes_of(objective)
+    )
+    known = {entry.name: entry.title for entry in catalogue.ENTRIES}
+    network = known.get(synthesis.model, t("★ Your network"))
+    name = " + ".join(map(class_name, subject(verdict)))
+    made.tell_of(f"{name} · {network}", is_of_now=is_same and synthesis.model == classifier.name)
+
+
+def keep(verdict: Verdict, take: str = "") -> Keepsake:
+    """Put a finished picture first into the gallery, and give it as it is kept there.
+
+    Args:
+        verdict: the picture.
+        take: which one of a comparison it is, if it is one.
+    """
     synthesis = verdict.synthesis
     png = photos.encode_png(synthesis.pixels, recipe.write(synthesis))
     kept = gallery()
-    if not any(one.png == png for one in kept):
-        words = "-".join(f"{title} {take}".split())
-        name = f"ideal-{words}-seed{synthesis.settings.seed}.png"
-        safe = "".join(c if c.isascii() and (c.isalnum() or c in "-.") else "_" for c in name)
-        settings = replace(synthesis.settings, steps=synthesis.steps_done)
-        made = Keepsake(title, safe, png, synthesis.model, settings, verdict.others, take)
-        kept.insert(0, made)
-        del kept[MOST_KEPT:]
+    known = next((one for one in kept if one.png == png), None)
+    if known:
+        return known
+    titles = subject(verdict)
+    name = save.stem(*titles, take, f"seed{synthesis.settings.seed}")
+    settings = replace(synthesis.settings, steps=synthesis.steps_done)
+    newest = Keepsake(titles, name, png, synthesis.model, settings, verdict.others, take)
+    kept.insert(0, newest)
+    del kept[MOST_KEPT:]
+    return newest
 
 
 def receive_recipe(given: Sequence[UploadedFile]) -> None:
@@ -593,26 +653,51 @@ def receive_recipe(given: Sequence[UploadedFile]) -> None:
 
     Where it was removed, nothing has to come out any more; the dials stay.
     """
+    state = st.session_state
+    state["ideal_upload_problem"] = None
     if not given:
-        st.session_state["ideal_expected"] = st.session_state["ideal_notice"] = None
+        state["ideal_expected"] = state["ideal_notice"] = None
         return
     file = given[-1]
     try:
-        restore(uploads.read(file), file.name)
+        _restore(uploads.read(file), file.name)
+        state["ideal_draw_now"] = True
     except Problem as problem:
-        st.session_state["ideal_notice"] = problem
+        state["ideal_upload_problem"] = problem
+
+
+def is_to_be_drawn() -> bool:
+    """Whether a picture has just been dropped in, which is drawn at once; true a single time."""
+    return bool(st.session_state.pop("ideal_draw_now", False))
+
+
+def upload_notice() -> None:
+    """Say below its upload what became of a dropped-in picture."""
+    if problem := st.session_state.get("ideal_upload_problem"):
+        st.error(say(problem), icon=":material/error:")
+    elif st.session_state.get("ideal_expected"):
+        st.caption(
+            t(
+                "All dials have been set as for it, and it is drawn at the top of the page. If you "
+                "remove it, the dials stay as they are."
+            )
+        )
 
 
 def restore(png: bytes, name: str) -> None:
     """Set all dials as in a picture's recipe, and remember what has to come out."""
     try:
-        found = recipe.read(photos.read_recipe(png, name))
-        _set_dials(found)
-        pixels = np.asarray(photos.decode(png, name))
-        st.session_state["ideal_expected"] = (found, fingerprint(pixels))
-        st.session_state["ideal_notice"] = None
+        _restore(png, name)
     except Problem as problem:
         st.session_state["ideal_notice"] = problem
+
+
+def _restore(png: bytes, name: str) -> None:
+    found = recipe.read(photos.read_recipe(png, name))
+    _set_dials(found)
+    pixels = np.asarray(photos.decode(png, name))
+    st.session_state["ideal_expected"] = (found, fingerprint(pixels))
+    st.session_state["ideal_notice"] = None
 
 
 def _set_dials(found: recipe.Recipe) -> None:

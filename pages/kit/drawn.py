@@ -12,10 +12,11 @@ from streamlit.delta_generator import DeltaGenerator
 from core import photos
 from core.attacks import start
 from core.jobs import Snapshot
-from core.predictions import Opinion
+from core.predictions import Opinion, Recognition, by_network, recognition
+from core.problem import N_
 from core.steps import Pixels, Step
 from core.synthesis import beside, loop, record
-from core.synthesis.objective import classes_of
+from core.synthesis.objective import Mixture, classes_of
 from core.synthesis.verdict import Verdict
 from core.training.loop import OWN_NETWORK
 from core.zoo import catalogue
@@ -23,6 +24,8 @@ from pages.kit import drawing, layout, live, plots, session
 from pages.kit.language import class_name, number, percent, plain, sentence, t
 
 LOSSES = ("class loss", *loop.PENALTY_NAMES.values())
+_MIXED_AS_ASKED = 0.2
+"""How far the answer's shares may be from those asked for without a word."""
 _MOST_OF_A_DATA_SET = 48
 
 
@@ -55,14 +58,14 @@ class Canvas:
         if isinstance(verdict, Verdict):
             with self.picture.container():
                 drawing.time_lapse(verdict.record, contrasted)
-            opinions(self.told, (*verdict.own, *verdict.others), len(verdict.own))
+            opinions(self.told, (*verdict.own, *verdict.others), verdict.synthesis.model)
         else:
             self.reel.add(contrasted(kept.synthesis.pixels))
             if (film := self.reel.film()) is None:
                 return
             alt = t("The picture after {done} steps", done=snapshot.step.index)
             self.picture.image(film, width="stretch", alt=alt)
-            opinions(self.told, kept.opinions, 0)
+            opinions(self.told, kept.opinions)
         plots.live_numbers(self.numbers, _numbers(snapshot.history))
 
 
@@ -82,34 +85,45 @@ def _numbers(history: Mapping[str, Sequence[float]]) -> list[plots.LiveNumber]:
     ]
 
 
-def opinions(place: DeltaGenerator, asked: Sequence[Opinion], own: int) -> None:
-    """Show what networks take a picture for.
+def opinions(place: DeltaGenerator, asked: Sequence[Opinion], drew: str = "") -> None:
+    """Show what networks take a picture for, a line for each.
 
     Args:
         place: where.
         asked: their opinions; nothing is shown without any.
-        own: how many of these, the first ones, are of the network that drew it.
+        drew: name of the network that drew it, where it is asked too.
     """
-    rows = "".join(_row(opinion, drew=place < own) for place, opinion in enumerate(asked))
+    rows = "".join(_row(of_one, drew == name) for name, of_one in by_network(asked).items())
     if rows:
         place.html(f'<ul class="opinions">{rows}</ul>')
 
 
-def _row(opinion: Opinion, *, drew: bool) -> str:
-    recognised = opinion.class_name == opinion.target
-    told = f"{class_name(opinion.class_name)} {percent(opinion.probability, 1)}"
-    wanted = ""
-    if not recognised and opinion.target_probability is not None:
-        share = percent(opinion.target_probability, 1)
-        wanted = f"<small>{html.escape(class_name(opinion.target))} {share}</small>"
-    network = network_title(opinion.model)
+_MARKS: Mapping[Recognition, tuple[str, str, str]] = {
+    "recognised": ("✓", "right", N_("recognised")),
+    "unsure": ("?", "unsure", N_("unsure")),
+    "not recognised": ("✗", "wrong", N_("not recognised")),
+}
+"""By how a network sees a picture: a mark, the class of its line, and the word for it."""
+
+
+def _row(of_one: Sequence[Opinion], drew: bool) -> str:
+    first = of_one[0]
+    told = f"{class_name(first.class_name)} {percent(first.probability, 1)}"
+    mark, kind, word = _MARKS[recognition(of_one)]
+    wanted = [
+        f"{class_name(opinion.target)} {percent(opinion.target_probability, 1)}"
+        for opinion in of_one
+        if opinion.target_probability is not None
+        and opinion.target_probability != first.probability
+    ]
+    network = network_title(first.model)
     if drew:
         network = t("{network} · drew it", network=network)
-    mark, kind = ("✓", "right") if recognised else ("✗", "wrong")
     return (
         f'<li class="{kind}"><span class="mark">{mark}</span>'
         f'<span class="network">{html.escape(network)}</span>'
-        f'<span class="told">{html.escape(told)}</span>{wanted}</li>'
+        f'<span class="told">{html.escape(told)}</span>'
+        f"<small>{html.escape(' · '.join((t(word), *wanted)))}</small></li>"
     )
 
 
@@ -154,11 +168,11 @@ class Abreast:
                 continue
             canvas.picture.image(film, width="stretch", alt=self.titles[name])
             if verdict := verdicts.get(name):
-                opinions(canvas.told, (*verdict.own, *verdict.others), len(verdict.own))
+                opinions(canvas.told, (*verdict.own, *verdict.others), verdict.synthesis.model)
             else:
                 share = percent(step.scalars["probability"], 1)
                 canvas.numbers.markdown(t("It is **{share}** sure of it.", share=share))
-                opinions(canvas.told, step.result.opinions, 0)
+                opinions(canvas.told, step.result.opinions)
             if verdicts:
                 canvas.numbers.empty()
 
@@ -173,14 +187,39 @@ def meaning(place: DeltaGenerator, verdict: Verdict) -> None:
             )
         )
         return
-    agree = sum(opinion.class_name == opinion.target for opinion in verdict.others)
     place.caption(
         t(
-            "Recognised by **{agree} of {others}** networks that never saw this run: the honest "
-            "score. The network that drew it is sure of whatever was made for it.",
-            agree=agree,
-            others=len(verdict.others),
+            "Of the networks that never saw this run, the honest score: {score}. A network "
+            "recognises it if it is surer of it than of all else together. The network that drew "
+            "it is sure of whatever was made for it.",
+            score=drawing.score(verdict.others),
         )
+    )
+    if told := _mixture_told(verdict):
+        place.caption(told)
+
+
+def _mixture_told(verdict: Verdict) -> str:
+    """Say why the answer is not mixed as the picture was asked to be; empty where it is."""
+    objective = verdict.synthesis.objective
+    if not isinstance(objective, Mixture):
+        return ""
+    wanted = (objective.share, 1 - objective.share)
+    answered = [opinion.target_probability or 0.0 for opinion in verdict.own]
+    if max(abs(a - b) for a, b in zip(wanted, answered, strict=True)) < _MIXED_AS_ASKED:
+        return ""
+    first, second = (plain(class_name(opinion.target)) for opinion in verdict.own)
+    return t(
+        "Asked for were {asked_first} {first} and {asked_second} {second}; it answers {first} "
+        "with {share_first} and {second} with {share_second}. The share says how much each class "
+        "counts in the loss. In the answer both compete (softmax): who is a little ahead takes "
+        "nearly everything.",
+        asked_first=percent(wanted[0]),
+        asked_second=percent(wanted[1]),
+        first=first,
+        second=second,
+        share_first=percent(answered[0], 1),
+        share_second=percent(answered[1], 1),
     )
 
 

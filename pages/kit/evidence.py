@@ -78,8 +78,8 @@ def _score_row(score: Score, is_total: bool) -> str:
             "{share} of {count} ({low} to {high})",
             share=percent(score.accuracy, 1),
             count=number(score.total),
-            low=percent(low),
-            high=percent(high),
+            low=percent(low, 1),
+            high=percent(high, 1),
         )
         bar = (
             f'<span class="band" style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%">'

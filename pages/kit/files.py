@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages.kit import session, uploads
-from pages.kit.language import number, plain, t
+from pages.kit.language import number, plain, t, tn
 from pages.kit.streamlit_internals import is_removed, is_upload
 
 if TYPE_CHECKING:
@@ -74,6 +74,9 @@ def ask(
         The files, those of before included.
     """
     value = widget(label, key=key, on_change=_take_over, args=(key, changed), **dials)
+    if "max_upload_size" in dials:
+        # Streamlit says so in English only; see `streamlit_words`.
+        st.caption(t("Up to {megabytes} MB a file", megabytes=number(dials["max_upload_size"])))
     if any(is_removed(file) for file in _as_list(st.session_state[key])):
         # The browser was away for too long, or the file was let go of; the widget goes on showing it.
         st.caption(t("What is shown above is no longer here. Upload it again if you need it."))
@@ -143,7 +146,11 @@ def _told(files: Sequence[UploadedFile]) -> str:
     size = _size(sum(file.size for file in files))
     if len(files) == 1:
         return t("Still here: {name} ({size})", name=plain(files[0].name), size=size)
-    return t("Still here: {count} files ({size})", count=number(len(files)), size=size)
+    return t(
+        "Still here: {files} ({size})",
+        files=tn("{count} file", "{count} files", len(files)),
+        size=size,
+    )
 
 
 def _size(count: int) -> str:

@@ -8,18 +8,26 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 from babel.dates import format_date
 
-from core import photos
 from core.classroom.report import Figure, HandIn, Part, Section, Table
 from core.problem import N_
 from core.synthesis.loop import Settings
 from core.training.comparison import Comparison, Outcome
 from pages.kit import attack, drawing, notebook, session, training
-from pages.kit.language import class_name, current, number, percent, sentence, t
+from pages.kit.language import (
+    class_name,
+    current,
+    number,
+    percent,
+    photo_title,
+    sentence,
+    short,
+    t,
+)
 
 TITLES = {
-    "ideal": N_("Ideal pictures"),
-    "attack": N_("Adversarial attacks"),
-    "training": N_("Own network"),
+    "ideal": N_("Ideal class"),
+    "attack": N_("Adversarial attack"),
+    "training": N_("Fine-tuning"),
     "answers": N_("Predictions"),
 }
 """The report's sections, in its order."""
@@ -62,28 +70,15 @@ def _today() -> str:
     return format_date(now, "long", locale=current())
 
 
-def _network(name: str) -> str:
-    return t("Own network") if name == session.OWN else attack.network_title(name)
-
-
-def _photo(name: str) -> str:
-    titles = {sample.id: sample.title for sample in photos.SAMPLES}
-    return t(titles[name]) if name in titles else t("Own photo")
-
-
 def _drawn(kept: drawing.Keepsake) -> Part:
-    agree = sum(o.class_name == o.target for o in kept.opinions)
     text = ""
     if kept.opinions:
-        text = t(
-            "Of {others} opinions of networks that never saw this run, {agree} recognise it.",
-            others=len(kept.opinions),
-            agree=agree,
-        )
+        score = drawing.score(kept.opinions).replace("*", "")
+        text = t("Of the networks that never saw this run: {score}.", score=score)
     caption = drawing.caption(kept)
     return Part(
         title=caption,
-        facts=((t("Network"), _network(kept.model)), *_dials(kept.settings)),
+        facts=((t("Network"), attack.network_title(kept.model)), *_dials(kept.settings)),
         figures=(Figure(kept.png, caption, caption),),
         text=text,
     )
@@ -100,9 +95,9 @@ def _dials(settings: Settings) -> tuple[tuple[str, str], ...]:
         (t("Seed"), str(settings.seed)),
         (t("Steps"), number(settings.steps)),
         (t("Canvas"), t(drawing.CANVAS_NAMES[settings.canvas])),
-        (t("Start from"), _photo(settings.photo) if settings.photo else t("Noise")),
+        (t("Start from"), _started_from(settings.photo)),
         (t("Size in pixels"), str(settings.size)),
-        (t("Learning rate"), number(settings.learning_rate, 3)),
+        (t("Learning rate"), short(settings.learning_rate)),
         (t("Weight of the total variation"), number(settings.tv)),
         *((name, number(weight, 1)) for name, weight in weights.items() if weight),
         (t("Enlarged by"), f"{number(view.scale[0], 2)}–{number(view.scale[1], 2)}"),
@@ -110,15 +105,23 @@ def _dials(settings: Settings) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _started_from(photo: str) -> str:
+    if not photo:
+        return t("Noise")
+    title = photo_title(photo)
+    return t("Your photo") if title == photo else title  # a visitor's own, named by its content
+
+
 def _attacks() -> tuple[Part, ...]:
     rows = attack.book()
     if not rows:
         return ()
     parts = [_attacked(kept) for kept in notebook.attacks()]
-    told = attack.told_rows(rows)
-    columns = tuple(dict.fromkeys(name for row in told for name in row))
-    lines = tuple(tuple(row.get(name, "–") for name in columns) for row in told)
-    return (*parts, Part(title=t("Ledger"), table=Table(columns, lines)))
+    tables = (
+        Part(title=title, table=Table(tuple(told[0]), tuple(tuple(row.values()) for row in told)))
+        for title, told in attack.told_tables(rows).items()
+    )
+    return (*parts, *tables)
 
 
 def _attacked(kept: notebook.Attacked) -> Part:
@@ -129,10 +132,10 @@ def _attacked(kept: notebook.Attacked) -> Part:
         for p in (row.before, row.after)
     )
     return Part(
-        title=f"{_photo(row.photo)} → {wanted}",
+        title=f"{photo_title(row.photo)} → {wanted}",
         facts=(
-            (t("Network"), _network(row.network)),
-            (t("Method"), t(attack.METHOD_NAMES.get(row.attack, row.attack))),
+            (t("Network"), attack.network_title(row.network)),
+            (t("Method"), attack.method_told(row.attack)),
             (t("Fooled"), t("yes") if row.success else t("no")),
         ),
         figures=(
@@ -145,18 +148,18 @@ def _attacked(kept: notebook.Attacked) -> Part:
 def _trained(comparison: Comparison) -> tuple[Part, ...]:
     first = next(iter(comparison.values())).training
     columns = (
-        t("Way of training"),
+        t("What learns"),
         t("Accuracy"),
         t("95 % interval"),
-        t("Photos learned from"),
-        t("Photos examined on"),
+        t("Photos to learn from"),
+        t("Photos for validation"),
         t("Epochs"),
         t("Learning rate"),
         t("Seconds"),
     )
     rows = tuple(_way(outcome) for outcome in comparison.values())
     facts = (
-        (t("Network"), _network(first.classifier.provenance.network)),
+        (t("Network"), attack.network_title(first.classifier.provenance.network)),
         (t("Classes"), ", ".join(first.classifier.labels)),
         (t("Seed"), str(first.settings.seed)),
     )
@@ -174,7 +177,7 @@ def _way(outcome: Outcome) -> tuple[str, ...]:
         number(done.n_train),
         number(done.n_val),
         number(used.epochs),
-        number(used.learning_rate, 4),
+        short(used.learning_rate),
         number(outcome.seconds, 1),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -26,7 +26,7 @@ from core.training.embeddings import shared_cache
 from core.training.loop import Training
 from core.zoo import loading
 from core.zoo.classifier import Classifier
-from pages.kit import files, live, session, uploads
+from pages.kit import files, live, made, save, session, uploads
 from pages.kit.attack import Plan, network_title
 from pages.kit.language import number, percent, remember_choice, sentence, separators, short, t
 
@@ -43,8 +43,37 @@ _ORIGINS = {
 }
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """What the laboratory's runs are made with.
+
+    Attributes:
+        classifier: the network.
+        pictures: what to call the photo or the photos, and what tells them from others.
+    """
+
+    classifier: Classifier
+    pictures: tuple[str, Hashable]
+
+    def with_more(self, title: str = "", *more: Hashable) -> made.Ingredients:
+        """Give them with what else a run takes: what to call it, and what tells it from others."""
+        name, identity = self.pictures
+        # The visitor's own network may be another one under the same name.
+        network = self.classifier.name, self.classifier.title, self.classifier.provenance.body
+        parts = (name, network_title(self.classifier.name), title)
+        return made.Ingredients(
+            (network, identity, title, *more), " · ".join(part for part in parts if part)
+        )
+
+
 def photo_files() -> list[PhotoFile]:
     """Ask for the photos that are measured on; empty as long as none was uploaded."""
+    # In one place, however much is asked for: tabs that move fall back to the first one.
+    with st.container():
+        return _photo_files()
+
+
+def _photo_files() -> list[PhotoFile]:
     training = session.training()
     origins = [name for name in _ORIGINS if name != "training" or training]
     chosen = st.segmented_control(
@@ -106,11 +135,13 @@ def needed_run(
     yield from robustness.needed_by_network([classifier, *others()], photo, class_name, settings)
 
 
-def needed_chart(found: Mapping[str, robustness.Needed], norm: loop.NormName) -> None:
+def needed_chart(found: Mapping[str, robustness.Needed]) -> None:
     """Draw how much each network needs."""
+    norm = next(iter(found.values())).attempt.settings.norm
     title = t("The smallest ε that fools, per network")
     names = [network_title(name) for name in found]
     values = [f.most if f.epsilon is None else f.epsilon for f in found.values()]
+    before = [f.unrounded for f in found.values()]
     texts = [
         t("more than {epsilon}", epsilon=short(f.most))
         if f.epsilon is None
@@ -122,15 +153,29 @@ def needed_chart(found: Mapping[str, robustness.Needed], norm: loop.NormName) ->
         )
         for f in found.values()
     ]
-    figure = go.Figure(go.Bar(x=values, y=names, text=texts, orientation="h", textposition="auto"))
+    bar = {"y": names, "orientation": "h", "textposition": "auto"}
+    figure = go.Figure()
+    figure.add_bar(x=values, text=texts, name=t("saved in 8 bits"), **bar)
+    told = ["–" if value is None else number(value, 2) + NORMS[norm].unit_name for value in before]
+    figure.add_bar(x=before, text=told, name=t("unrounded"), **bar)
     figure.update_layout(
         title=title,
-        height=90 + 50 * len(names),
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        height=120 + 70 * len(names),
+        margin={"l": 10, "r": 10, "t": 70, "b": 10},
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
         xaxis={"title": "ε", "rangemode": "tozero"},
         yaxis={"autorange": "reversed"},
     )
     _show(figure, "attack_needed_chart", title)
+    if norm == "linf" and any(f.epsilon and f.epsilon < 1 for f in found.values()):
+        st.caption(
+            t(
+                "A saved picture has 8 bits: each value is a whole number of 1/255, and a change "
+                "of less than half of that is rounded away. So ε = 0.5/255 is the floor for every "
+                "network. Before rounding less may do: there, networks that end at the floor "
+                "differ."
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -404,7 +449,7 @@ def show_sticker(made: sticker.Sticker) -> None:
         st.download_button(
             t("Download for printing"),
             lambda: sticker.printable(made.pixels),
-            file_name=f"sticker-{made.class_id}.png",
+            file_name=save.stem("sticker", made.class_name) + ".png",
             mime="image/png",
             icon=":material/print:",
             on_click="ignore",

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
+from babel import Locale
 from babel.messages.pofile import read_po
 from babel.numbers import (
     format_decimal,
@@ -20,7 +22,9 @@ from babel.numbers import (
     get_group_symbol,
 )
 
+from core.photos import SAMPLES
 from core.problem import Problem, Text, Texts
+from core.wording import Wording
 from core.zoo.labels import ImageNetName, Labels
 
 _ASSETS = Path(__file__).parents[2] / "assets"
@@ -52,8 +56,31 @@ def current() -> str:
 
 def t(text: str, **fields: object) -> str:
     """Translate a text and fill its named fields in."""
-    translated = _catalogue(current()).get(text, text)
+    (translated,) = _catalogue(current()).get(text, (text,))
     return translated.format(**fields) if fields else translated
+
+
+def tn(one: str, many: str, count: int, **fields: object) -> str:
+    """Translate a text that depends on a number, and fill in its fields and the `count`.
+
+    Args:
+        one: the English text for one.
+        many: the English text for any other number.
+        count: the number.
+        fields: the other fields.
+    """
+    singular, plural = _catalogue(current()).get(one, (one, many))
+    is_one = Locale.parse(current()).plural_form(count) == "one"
+    return (singular if is_one else plural).format(count=number(count), **fields)
+
+
+def wording() -> Wording:
+    """Give the language in use to what is written where no page is drawn, as for a download."""
+    locale = current()
+    return Wording(
+        say=lambda text: _catalogue(locale).get(text, (text,))[0],
+        percent=lambda share: format_percent(share, format="#,##0.0%", locale=locale),
+    )
 
 
 def say(problem: Problem) -> str:
@@ -132,18 +159,33 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def photo_title(name: str) -> str:
+    """Give the title of one of the app's photos; any other photo is called what its file is."""
+    titles = {sample.id: sample.title for sample in SAMPLES}
+    return t(titles[name]) if name in titles else name
+
+
 def plain(text: str) -> str:
     """Give a text that Markdown shows letter by letter: for names that people have chosen."""
     return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|~$:" else c for c in text)
 
 
+class _Number(float):
+    """A number that texts write as the language does."""
+
+    def __format__(self, spec: str) -> str:
+        return super().__format__(spec).replace(".", get_decimal_symbol(current()))
+
+
 def _plain(value: object) -> object:
     if isinstance(value, Problem):  # one that explains another
         return say(value)
-    if isinstance(value, (int, float)):
+    if isinstance(value, float):
+        return _Number(value)
+    if isinstance(value, int):
         return value
     if isinstance(value, Texts):
-        return ", ".join(t(text) for text in value)
+        return ", ".join(str(_plain(text)) for text in value)
     if isinstance(value, ImageNetName):
         return plain(class_name(value))
     # Problems are shown by elements that read Markdown, and carry names of people's files.
@@ -160,13 +202,22 @@ def _preferred() -> str:
 
 
 @lru_cache(maxsize=len(LOCALES))
-def _catalogue(locale: str) -> dict[str, str]:
+def _catalogue(locale: str) -> dict[str, tuple[str, ...]]:
+    """Give, by the English text, its translation; for one and for any other number if it has two.
+
+    As in gettext, a text that depends on a number goes by what it is for one.
+    """
     path = LOCALE_FOLDER / locale / "LC_MESSAGES" / "messages.po"
     if not path.exists():  # the source language has none
         return {}
     with path.open("rb") as file:
         entries = read_po(file, locale=locale)
-    return {str(e.id): str(e.string) for e in entries if e.id and e.string}
+    forms = ((_forms(e.id)[0], _forms(e.string)) for e in entries if e.id)
+    return {text: said for text, said in forms if all(said)}
+
+
+def _forms(text: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text or ())
 
 
 @lru_cache(maxsize=len(LOCALES))

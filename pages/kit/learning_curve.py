@@ -6,8 +6,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.problem import N_
-from core.training.learning_curve import KINDS, LearningCurve
-from pages.kit.language import number, percent, separators, t
+from core.training.learning_curve import KINDS, LearningCurve, Spread
+from pages.kit.language import number, percent, separators, t, tn
 from pages.kit.live import Seldom
 
 _KIND_NAMES = {
@@ -99,6 +99,24 @@ def learning_curve_figure(curve: LearningCurve, title: str) -> go.Figure:
     return figure
 
 
+def _what_it_is_worth(curve: LearningCurve, pretrained: Spread, pixels: Spread) -> str:
+    """Say whether the pretrained network is worth anything on these photos, and how much."""
+    start = curve.as_good_from("pixels")
+    if start is not None:
+        return tn(
+            "From **{count}** photo per class on, the bare pixels do just as well: for photos like "
+            "these, the pretrained network is worth nothing more.",
+            "From **{count}** photos per class on, the bare pixels do just as well: for photos "
+            "like these, the pretrained network is worth nothing more.",
+            start,
+        )
+    return t(
+        "There, the pretrained network is **{points}** percentage points ahead of the bare pixels: "
+        "that much is worth here what it had learned before.",
+        points=number(100 * (pretrained.mean - pixels.mean)),
+    )
+
+
 def learning_curve_words(curve: LearningCurve) -> None:
     """Say in words what a finished curve shows."""
     ends = {kind: curve.curve(kind) for kind in KINDS if kind in curve.kinds}
@@ -115,6 +133,8 @@ def learning_curve_words(curve: LearningCurve) -> None:
         st.markdown(t("With {count} photos per class:", count=number(last.per_class)))
         for kind, spreads in ends.items():
             st.markdown(f"- {t(_KIND_NAMES[kind])}: **{percent(spreads[-1].mean)}**")
+    if "pixels" in ends:
+        st.markdown(_what_it_is_worth(curve, last, ends["pixels"][-1]))
     st.caption(
         t(
             "Each point is the mean of {seeds} choices of photos, the shade reaches from the worst "

@@ -39,6 +39,7 @@ _COUNTED_IN = {
     "checking the files": N_("MB"),
     "unpacking the photos": N_("MB"),
     "reading the photos": N_("photos"),
+    "asking the network": N_("questions"),
     "checking the photos": N_("photos"),
 }
 """What the steps of a phase are counted in, where that is not steps."""

@@ -255,14 +255,25 @@ def _numbers(maps: FeatureMaps, channel: int, title: str) -> None:
     st.plotly_chart(
         figure.update_layout(separators=separators()), key="maps_channel_plot", alt=title
     )
-    st.caption(
-        t(
-            "Mean {mean} · greatest {maximum} · speaks for the answer with {evidence} (gradient × activation)",
-            mean=number(float(values.mean()), 3),
-            maximum=number(float(values.max()), 3),
-            evidence="–" if maps.evidence is None else number(float(maps.evidence[channel]), 3),
+    told = [
+        t("Mean {mean}", mean=number(float(values.mean()), 3)),
+        t("greatest {maximum}", maximum=number(float(values.max()), 3)),
+    ]
+    if maps.evidence is not None:
+        told.append(evidence_told(float(maps.evidence[channel])))
+    st.caption(" · ".join(told))
+
+
+def evidence_told(evidence: float) -> str:
+    """Say how much a channel speaks for the answer, or against it."""
+    strength = number(abs(evidence), 3)
+    if strength == number(0, 3):
+        return t("speaks neither for the answer nor against it (gradient × activation)")
+    if evidence < 0:
+        return t(
+            "speaks against the answer with {evidence} (gradient × activation)", evidence=strength
         )
-    )
+    return t("speaks for the answer with {evidence} (gradient × activation)", evidence=strength)
 
 
 def _downloads(

@@ -23,6 +23,7 @@ from pages.kit.language import (
     class_name_with_english,
     class_search_words,
     current,
+    number,
     plain,
     remember_choice,
     say,
@@ -36,6 +37,8 @@ _ASSETS = Path(__file__).parents[2] / "assets" / "components"
 _THUMBNAIL = 96
 _OUT_OF_SIGHT = "\N{EM SPACE}" * 24
 """Between what is read and what is only found; wider than the box, whose text is cut there."""
+_BOX = 360
+"""Greatest width of the box, in pixels."""
 
 _gallery = st.components.v2.component(
     "photo_gallery",
@@ -82,6 +85,11 @@ def photo(default: str) -> None:
     tiles += [
         {"id": name, "title": t("Your photo"), "src": _data_uri(image)}
         for name, image in session.own_photos().items()
+        if not name.startswith(session.LEARNED)
+    ]
+    tiles += [
+        {"id": name, "title": label, "src": _data_uri(image)}
+        for name, (label, image) in session.learned_photos().items()
     ]
     layout.label(t("Photo"))
     _gallery(
@@ -101,6 +109,8 @@ def photo(default: str) -> None:
             "What you have made of it stays until you leave."
         ),
     )
+    if problem := st.session_state.pop("photo_problem", None):
+        st.error(say(problem))
     if st.toggle(t("Use the camera"), key="photo_camera_on"):
         files.ask(
             st.camera_input,
@@ -112,14 +122,24 @@ def photo(default: str) -> None:
         )
     else:
         files.still_here("photo_camera", partial(_receive, "camera"))
-    if problem := st.session_state.pop("photo_problem", None):
-        st.error(say(problem))
 
 
 def _choose() -> None:
     choice = st.session_state["photo_gallery"].get("choice")
     if choice:
-        st.session_state[session.PHOTO] = str(choice)
+        use(str(choice))
+
+
+def use(name: str) -> None:
+    """Choose a photo of the gallery."""
+    own = session.own_photos()
+    if name in (learned := session.learned_photos()):
+        # It stays when another network is trained.
+        own[name] = learned[name][1]
+        session.own_photo_names()[name] = name.removeprefix(session.LEARNED).partition(" ")[2]
+    for other in [other for other in own if other.startswith(session.LEARNED) and other != name]:
+        del own[other]
+    st.session_state[session.PHOTO] = name
 
 
 def _receive(name: str, given: Sequence[UploadedFile]) -> None:
@@ -135,6 +155,7 @@ def _receive(name: str, given: Sequence[UploadedFile]) -> None:
     file = given[-1]
     try:
         session.own_photos()[name] = photos.decode(uploads.read(file), file.name)
+        session.own_photo_names()[name] = file.name if name == "upload" else name
         st.session_state[session.PHOTO] = name
     except Problem as problem:
         st.session_state["photo_problem"] = problem
@@ -151,7 +172,9 @@ def _data_uri(image: Image.Image) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def class_id(label: str, labels: Labels, key: str, favourites: Sequence[str]) -> int:
+def class_id(
+    label: str, labels: Labels, key: str, favourites: Sequence[str], avoid: int | None = None
+) -> int:
     """Show a search box over a network's classes, with quick picks above it.
 
     Args:
@@ -160,6 +183,7 @@ def class_id(label: str, labels: Labels, key: str, favourites: Sequence[str]) ->
         key: under which the choice is kept, for each set of labels.
         favourites: names of classes to offer as quick picks, where the network has them; the
             first is the choice to begin with.
+        avoid: a class that is not the choice to begin with.
 
     Returns:
         The number of the chosen class.
@@ -168,14 +192,22 @@ def class_id(label: str, labels: Labels, key: str, favourites: Sequence[str]) ->
     # Another network, other classes: a choice is kept for each number of them.
     key = f"{key}_{len(labels)}"
     shown = _class_labels(labels, current())
+    preset = next(i for i in (*known, *range(len(labels))) if i != avoid)
+    if avoid is not None and st.session_state.get(key) == avoid == st.session_state.get(
+        _preset(key)
+    ):
+        st.session_state[key] = preset  # nobody has chosen it
+    st.session_state[_preset(key)] = preset
     chosen: int = st.selectbox(
         label,
         range(len(labels)),
-        index=known[0] if known else 0,
+        index=preset,
         format_func=lambda index: shown[index],
         key=remember_choice(key),
         persist_state="session",
-        help=t("Type to search among the {count} classes.", count=len(labels)),
+        help=t("Type to search among the {count} classes.", count=number(len(labels))),
+        placeholder=t("Type to search"),
+        width=_BOX,
     )
     if len(known) > 1:
         with st.container(horizontal=True, gap="xsmall"):
@@ -205,6 +237,11 @@ def _class_label(labels: Labels, index: int) -> str:
     shown = class_name_with_english(labels[index])
     words = class_search_words(labels, index)
     return shown if words in ("", shown) else f"{shown}{_OUT_OF_SIGHT}{words}"
+
+
+def _preset(key: str) -> str:
+    """Under which the choice is remembered that a search box began with."""
+    return f"{key}_preset"
 
 
 def _pick(key: str, value: int) -> None:

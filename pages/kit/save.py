@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import streamlit as st
@@ -10,7 +11,17 @@ from core import photos
 from core.problem import Problem
 from core.steps import Pixels
 from core.takeaway.cells import notebook
-from pages.kit.language import say, t
+from pages.kit.language import say, t, without_accents
+
+
+def stem(*words: str) -> str:
+    """Give the beginning of a file's name that says what is in it, as any system can take it.
+
+    >>> stem("Ônibus + zebra", "", "seed0")
+    'onibus-zebra-seed0'
+    """
+    letters = without_accents(" ".join(words)).lower()
+    return "-".join(re.findall(r"[a-z0-9.]+", letters)) or "picture"
 
 
 def file(label: str, make: Callable[[], bytes], name: str, key: str) -> None:

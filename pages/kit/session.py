@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from functools import partial, wraps
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import streamlit as st
@@ -23,6 +24,7 @@ from pages.kit.language import say, t
 
 if TYPE_CHECKING:
     from core.training.comparison import Comparison
+    from core.training.data import Photo
     from core.training.loop import Training
     from core.zoo.classifier import Classifier
 
@@ -31,6 +33,9 @@ NETWORK = "network"
 PHOTO = "photo"
 OWN = "own"
 TRAIN = "train"
+LEARNED = "learned "
+"""Begins the id of a photo that the visitor's own network was examined on."""
+MOST_LEARNED = 8
 
 
 def owner() -> str:
@@ -93,6 +98,40 @@ class Latest(Generic[T]):
 def own_photos() -> dict[str, Image.Image]:
     """This session's uploaded and taken photos; only in memory, gone with the session."""
     return {}
+
+
+@kept
+def own_photo_names() -> dict[str, str]:
+    """What the files of `own_photos` are called, by the same ids."""
+    return {}
+
+
+@kept
+def _offered() -> Latest[dict[str, tuple[str, Image.Image]]]:
+    return Latest(1)
+
+
+def learned_photos() -> dict[str, tuple[str, Image.Image]]:
+    """Some photos that this session's network was examined on, by their ids, with their classes."""
+    found = training()
+    if found is None:
+        return {}
+
+    def read() -> dict[str, tuple[str, Image.Image]]:
+        of_class: dict[int, list[Photo]] = {}
+        for photo in found.validation:
+            of_class.setdefault(photo.label, []).append(photo)
+        in_turn = [p for row in zip_longest(*of_class.values()) for p in row if p is not None]
+        return {
+            f"{LEARNED}{number} {photo.name}": (
+                found.classifier.labels[photo.label],
+                photos.decode(photo.data, photo.name),
+            )
+            for number, photo in enumerate(in_turn[:MOST_LEARNED])
+        }
+
+    job = scheduler().get(owner(), TRAIN)
+    return _offered().get(job.number if job else 0, read)
 
 
 @kept
@@ -175,10 +214,16 @@ def photo(default: str) -> Image.Image:
 
 
 def photo_id(default: str) -> str:
-    """Which photo is chosen: a sample's id, "upload" or "camera"."""
+    """Which photo is chosen: a sample's id, or one of `own_photos`."""
     chosen = str(st.session_state.get(PHOTO, default))
     known = {sample.id for sample in photos.SAMPLES} | set(own_photos())
     return chosen if chosen in known else default
+
+
+def photo_name(default: str) -> str:
+    """What to call the chosen photo: a sample's id, or the name of the visitor's own file."""
+    chosen = photo_id(default)
+    return own_photo_names().get(chosen, chosen)
 
 
 def classifier() -> Classifier:

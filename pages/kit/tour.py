@@ -56,6 +56,7 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
         )
     )
     if missing and job is not None and not job.snapshot().state.is_end:
+        st.button(t("Stop run"), icon=":material/stop:", on_click=job.stop, key="maps_tour_stop")
         follow(
             job, lambda snapshot: _live(snapshot, classifier, observation.seen, halts), seconds=1
         )

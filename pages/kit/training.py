@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -11,26 +12,30 @@ import streamlit as st
 from core import photos
 from core.jobs import Job, scheduler
 from core.limits import LIMITS
-from core.problem import N_
+from core.photo_files import Skipped
+from core.problem import N_, Problem
 from core.steps import Step, Steps, returned
 from core.training import data, finetune, head, learning_curve, loop, sources
 from core.training.challenge import challenge
-from core.training.comparison import Comparison, compare
+from core.training.comparison import Comparison, best, compare
 from core.training.data import Dataset
 from core.training.descent import OPTIMISERS, SCHEDULES, RateSearch, Tricks
 from core.training.embeddings import Embedded, embed, shared_cache
-from core.training.evidence import Score
+from core.training.evidence import Score, wilson
 from core.training.finetune import TuningSettings
 from core.training.head import HeadSettings
 from core.training.learning_curve import LearningCurve
 from core.training.loop import WAYS, Settings, Training, Way
 from core.zoo.classifier import Classifier
-from pages.kit import files, plots, session, uploads, webcam
+from pages.kit import data_set, files, plots, session, uploads, webcam
 from pages.kit.evidence import Answers
-from pages.kit.language import number, percent, plain, remember_choice, t
+from pages.kit.language import number, percent, plain, remember_choice, say, short, t
 
 MOST_CLASSES_BY_HAND = 6
+MOST_PER_CLASS = 200
 VALIDATION_PER_CLASS = 30
+FEW_FOR_VALIDATION = 10
+"""Photos for validation with which an accuracy says little."""
 ORIGINS = {
     "sets": N_("Ready-made sets"),
     "zip": N_("A zip"),
@@ -65,11 +70,17 @@ class Wanted:
 
     Attributes:
         title: what to call them.
+        identity: equal for the same photos.
         load: reads them; a computation, since they may have to come from far away.
+        most: photos of the largest class.
+        counts: photos of each class; None where the set itself, or its takes, divide them.
     """
 
     title: str
+    identity: Hashable
     load: Callable[[], Steps[Dataset]]
+    most: int
+    counts: tuple[int, ...] | None = None
 
 
 def photos_to_learn_from(*, watched: bool) -> Wanted | None:
@@ -109,8 +120,9 @@ def _from_source() -> Wanted:
         persist_state="session",
     )
     chosen = known[name]
-    columns[1].caption(t(chosen.description) + f" *{chosen.credit}.*")
-    return Wanted(t(chosen.title), lambda: sources.load(chosen))
+    columns[1].caption(t(chosen.description) + f" *{t(chosen.credit)}.*")
+    most = min(sources.MOST_PER_CLASS, chosen.photos // chosen.classes)
+    return Wanted(t(chosen.title), chosen.name, lambda: sources.load(chosen), most)
 
 
 def _source_label(source: sources.Source) -> str:
@@ -133,7 +145,31 @@ def _from_zip() -> Wanted | None:
     content = uploads.taken(archive)
     if content is None:
         return None
-    return Wanted(archive.name, lambda: _at_once(lambda: data.from_zip(content)))
+    found = _listings().get(archive.file_id, lambda: _listed(content))
+    if isinstance(found, Problem):
+        st.error(say(found), icon=":material/error:")
+        return None
+    data_set.found(found)
+    return Wanted(
+        archive.name,
+        archive.file_id,
+        lambda: _at_once(lambda: data.from_zip(content)),
+        max(found.counts.values()),
+        None if found.parts else tuple(found.counts.values()),
+    )
+
+
+@session.kept
+def _listings() -> session.Latest[data.Found | Problem]:
+    """What was found in this session's zips, or what is wrong with them."""
+    return session.Latest(4)
+
+
+def _listed(archive: bytes) -> data.Found | Problem:
+    try:
+        return session.compute(lambda: data.found_in_zip(archive))
+    except Problem as problem:
+        return problem
 
 
 def _by_hand(ask: Callable[[int, str], Sequence[data.Upload]]) -> Wanted | None:
@@ -165,7 +201,15 @@ def _by_hand(ask: Callable[[int, str], Sequence[data.Upload]]) -> Wanted | None:
             t("Add photos of at least two classes first."), icon=":material/add_photo_alternate:"
         )
         return None
-    return Wanted(" · ".join(by_class), lambda: _at_once(lambda: data.from_files(by_class)))
+    counts = tuple(len(of_class) for of_class in by_class.values() if of_class)
+    in_takes = any(len(upload) > 2 for of_class in by_class.values() for upload in of_class)
+    return Wanted(
+        " · ".join(by_class),
+        tuple((name, *(upload[0] for upload in of_class)) for name, of_class in by_class.items()),
+        lambda: _at_once(lambda: data.from_files(by_class)),
+        max(counts),
+        None if in_takes else counts,
+    )
 
 
 def _uploads(place: int, name: str) -> list[tuple[str, bytes]]:
@@ -179,8 +223,33 @@ def _uploads(place: int, name: str) -> list[tuple[str, bytes]]:
         max_upload_size=LIMITS.file_mb,
         label_visibility="collapsed",
     )
-    contents = ((file.name, uploads.taken(file)) for file in given)
-    return [(name, content) for name, content in contents if content is not None]
+    skipped: list[Skipped] = []
+    readable: list[tuple[str, bytes]] = []
+    for file in given:
+        content = uploads.taken(file)
+        if content is None:
+            continue
+        problem = _problems().get(file.file_id, partial(_problem, content, file.name))
+        if problem:
+            skipped.append(Skipped(file.name, problem))
+        else:
+            readable.append((file.name, content))
+    data_set.unreadable(skipped)
+    return readable
+
+
+@session.kept
+def _problems() -> session.Latest[Problem | None]:
+    """What is wrong with this session's photos, by their files; None with those that can be read."""
+    return session.Latest(data.MAX_PHOTOS)
+
+
+def _problem(content: bytes, name: str) -> Problem | None:
+    try:
+        photos.decode(content, name)
+    except Problem as problem:
+        return problem
+    return None
 
 
 def _forget_look(_: object) -> None:
@@ -192,8 +261,12 @@ def _at_once(read: Callable[[], Dataset]) -> Steps[Dataset]:
     yield Step(1, 1, phase=N_("reading the photos"), result=read())
 
 
-def plan(base: Classifier) -> Mapping[Way, Settings]:
+def plan(base: Classifier, wanted: Wanted | None) -> Mapping[Way, Settings]:
     """Show the dials, and give the settings of each way that is wanted, in order.
+
+    Args:
+        base: the network to start from.
+        wanted: the photos, if there are some yet.
 
     Raises:
         Problem: a dial is out of its range.
@@ -213,19 +286,9 @@ def plan(base: Classifier) -> Mapping[Way, Settings]:
             "weights, as if nobody had ever trained it."
         ),
     )
-    columns = st.columns(2, gap="large", vertical_alignment="bottom")
-    per_class = columns[0].slider(
-        t("Photos per class to learn from"),
-        1,
-        200,
-        60,
-        key="train_per_class",
-        persist_state="session",
-        help=t(
-            "Up to {count} more are kept apart to examine the network on.",
-            count=VALIDATION_PER_CLASS,
-        ),
-    )
+    columns = st.columns(2, gap="large")
+    with columns[0]:
+        per_class, reserve = _division(wanted)
     with columns[1]:
         epochs = _epochs(chosen)
     with st.expander(t("Training tricks"), icon=":material/tune:", key="train_tricks"):
@@ -233,6 +296,7 @@ def plan(base: Classifier) -> Mapping[Way, Settings]:
     common = Settings(
         per_class=per_class,
         validation_per_class=VALIDATION_PER_CLASS,
+        reserve=reserve,
         head=HeadSettings(
             epochs=epochs["head"],
             learning_rate=rate or head.LEARNING_RATES[tricks.optimiser],
@@ -257,6 +321,68 @@ def plan(base: Classifier) -> Mapping[Way, Settings]:
     }
     ways: tuple[Way, ...] = WAYS if chosen == _ALL else tuple(way for way in WAYS if way == chosen)
     return {way: replace(common, tuning=tuning[way]) for way in ways}
+
+
+def _division(wanted: Wanted | None) -> tuple[int, bool]:
+    """Ask how many photos of a class to learn from; tell also whether enough must stay apart."""
+    reserve = not st.session_state.get("train_insist")
+    most = MOST_PER_CLASS
+    if wanted:
+        most = min(most, data.to_learn_from(wanted.most, MOST_PER_CLASS, reserve=reserve))
+    most = max(most, 2)  # a slider has two ends
+    if st.session_state.get("train_per_class", 1) > most:  # of another set
+        st.session_state["train_per_class"] = most
+    per_class = st.slider(
+        t("Photos per class to learn from"),
+        1,
+        most,
+        min(60, most),
+        key="train_per_class",
+        persist_state="session",
+        help=t(
+            "Up to {count} more are kept apart to examine the network on.",
+            count=VALIDATION_PER_CLASS,
+        ),
+    )
+    st.checkbox(
+        t("Keep fewer for validation"),
+        key="train_insist",
+        persist_state="session",
+        help=t(
+            "Usually three photos in ten of each class stay for validation, and at least "
+            "{least} where a class has ten: of few photos, chance decides how many are right.",
+            least=data.LEAST_VALIDATION,
+        ),
+    )
+    if wanted and wanted.counts:
+        learned = [data.to_learn_from(n, per_class, reserve=reserve) for n in wanted.counts]
+        kept = [
+            min(VALIDATION_PER_CLASS, n - m) for n, m in zip(wanted.counts, learned, strict=True)
+        ]
+        _told_division(sum(learned), sum(kept))
+    return per_class, reserve
+
+
+def _told_division(train: int, validation: int) -> None:
+    """Say how many photos there are for both, and what so few for validation mean."""
+    st.caption(
+        t(
+            "**{train}** to learn from, **{validation}** for validation.",
+            train=number(train),
+            validation=number(validation),
+        )
+    )
+    if 0 < validation < FEW_FOR_VALIDATION:
+        low, _ = wilson(validation, validation)
+        st.warning(
+            t(
+                "With so few photos for validation, each one is worth {share} of the accuracy. "
+                "Even with all of them right, the network may be right in only {low} of cases.",
+                share=percent(1 / validation),
+                low=percent(low),
+            ),
+            icon=":material/warning:",
+        )
 
 
 def _epochs(chosen: str) -> dict[str, int]:
@@ -289,6 +415,8 @@ def _epochs(chosen: str) -> dict[str, int]:
 
 def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, float]:
     """Show the switches; give the tricks, the head's learning rate if set, the blocks, and ε."""
+    if not st.session_state.get("train_rate"):  # a link's 0 is the same as none
+        st.session_state["train_rate"] = None
     first, second, third = st.columns(3, gap="large")
     with first:
         optimiser = st.selectbox(
@@ -313,11 +441,12 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, f
             t("Learning rate of the head"),
             0.0,
             100.0,
-            0.0,
-            format="%.4f",
+            None,
+            format="%g",
             key="train_rate",
             persist_state="session",
-            help=t("0 takes what suits the optimiser."),
+            placeholder=short(head.LEARNING_RATES[optimiser]),
+            help=t("Empty takes what suits the optimiser: the number that is shown there in grey."),
         )
     with second:
         decay = st.number_input(
@@ -325,7 +454,14 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, f
         )
         st.caption(t("Draws weights towards zero, as strongly as so many photos would."))
         dropout = st.slider(
-            t("Dropout"), 0.0, 0.9, 0.0, 0.1, key="train_dropout", persist_state="session"
+            t("Dropout"),
+            0.0,
+            0.9,
+            0.0,
+            0.1,
+            format="localized",
+            key="train_dropout",
+            persist_state="session",
         )
         st.caption(t("Blanks a share of the features at each step, so that none is relied on."))
         smoothing = st.slider(
@@ -334,6 +470,7 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, f
             0.5,
             0.0,
             0.05,
+            format="localized",
             key="train_smoothing",
             persist_state="session",
         )
@@ -400,7 +537,7 @@ def rate_found(suggestion: float) -> Callable[[], None]:
     """Give a callback that sets the dial to a learning rate."""
 
     def take() -> None:
-        st.session_state.train_rate = round(suggestion, 4)
+        st.session_state.train_rate = float(f"{suggestion:.2g}")
 
     return take
 
@@ -488,19 +625,21 @@ def with_own(training: Training, others: Sequence[Score] | None) -> list[Score]:
 
 def show_ways(comparison: Comparison) -> None:
     """Show how good each way of training came out, and how long it took."""
+    kept = best(comparison)
     for column, outcome in zip(st.columns(len(comparison)), comparison.values(), strict=True):
         low, high = outcome.training.interval
+        name = way_name(outcome.training.settings.way)
         column.metric(
-            way_name(outcome.training.settings.way),
+            f"★ {name}" if outcome.training is kept else name,
             percent(outcome.training.accuracy, 1),
-            delta=t("{low} to {high}", low=percent(low), high=percent(high)),
+            delta=t("{low} to {high}", low=percent(low, 1), high=percent(high, 1)),
             delta_color="off",
             delta_arrow="off",
         )
         column.caption(seconds(outcome.seconds))
     st.caption(
         t(
-            "The same photos and, for those two that go through them again and again, the same "
+            "★ is the one that is right most often. The same photos and, for those two that go through them again and again, the same "
             "number of epochs. The intervals say how far the accuracy could be off."
         )
     )
@@ -517,7 +656,7 @@ def show_rate(search: RateSearch) -> None:
                 t(
                     "The loss falls fastest at a learning rate of **{rate}**. Much smaller is "
                     "slow; much larger jumps over the valley.",
-                    rate=number(search.suggestion, 4),
+                    rate=short(float(f"{search.suggestion:.2g}")),
                 )
             )
             st.button(
@@ -529,12 +668,9 @@ def show_rate(search: RateSearch) -> None:
 
 
 def about(training: Training) -> dict[str, str]:
-    """What a model card tells of how a network was trained; in English, as the card is."""
+    """What a model card tells of how a network was trained, besides its settings."""
     settings = training.settings
-    tricks = settings.head.tricks
     return {
-        "What learned": str(WAY_NAMES[settings.way]),
-        "Photos to learn from, per class at most": str(settings.per_class),
-        "Epoch that was kept": str(training.trained.epoch),
-        **{name.replace("_", " "): str(value) for name, value in asdict(tricks).items()},
+        t("Photos to learn from, per class at most"): str(settings.per_class),
+        t("Epoch that was kept"): str(training.trained.epoch),
     }

@@ -22,7 +22,7 @@ from PIL import Image
 from core import photos
 from core.problem import N_, Problem
 from pages.kit import session
-from pages.kit.language import class_name, number, percent, say, t
+from pages.kit.language import class_name, percent, say, t, tn
 from pages.kit.live import data_uri
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ def _collect(key: str, class_name: str, recording: Recording, *, watched: bool) 
         on_photos_change=lambda: _take_in(key, "photos"),
     )
     if recording.photos and st.button(
-        t("Delete these {count} photos", count=number(len(recording.photos))),
+        tn("Delete this {count} photo", "Delete these {count} photos", len(recording.photos)),
         icon=":material/delete:",
         key=f"{key}_delete",
     ):
@@ -305,7 +305,7 @@ def _live(key: str, classifier: Classifier, *, watched: bool) -> None:
             "texts": {
                 **_texts(),
                 "waiting": t("looking …"),
-                "pace": t("{count} answers a second"),
+                "pace": t("Answers a second: {count}"),
             },
         },
         on_frame_change=lambda: _take_in(key, "frame"),
