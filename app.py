@@ -39,15 +39,10 @@ with st.sidebar:
     if info.default_photo:
         pickers.photo(info.default_photo)
 
-questions.strip(info)
+tools = questions.strip(info)
 if info.uses_network:
     uploads.warn_if_refused()
-with st.container(
-    horizontal=True,
-    horizontal_alignment="right",
-    vertical_alignment="center",
-    key="page_tools",
-):
+with tools:
     layout.present_switch()
     scenes.link(info)
 opened.run()

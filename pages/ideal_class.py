@@ -33,6 +33,9 @@ classifier = session.classifier()
 job = session.job(JOB)
 running = live.is_running(job)
 
+if job is None:
+    kit.comparison().clear()  # a scene was opened, which begins without the pictures before
+
 place = layout.workbench(wide=bool(kit.comparison()))
 with place.dials:
     objective, title = kit.target(classifier)

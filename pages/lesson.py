@@ -31,4 +31,5 @@ with st.container(key="lesson_list"):
                 st.caption(t("{minutes} minutes", minutes=part.minutes) + " · " + t(part.task))
             with link:
                 questions.open_link(part, t("Open the scene"))
+                questions.reveal(part)
             questions.ask(part)

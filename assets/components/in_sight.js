@@ -4,18 +4,28 @@ const TOOLBAR = 64; // pixels at the top that Streamlit's own bar covers
 const ENOUGH = 0.7; // of a window: as much of it has to be in sight
 const SETTLED = 900; // milliseconds until what belonged to the run before has gone
 
+const covered = () => {
+  const question = document.querySelector(".st-key-scene_is_answered")?.parentElement;
+  const stays = question && getComputedStyle(question).position === "sticky";
+  return TOOLBAR + (stays ? question.offsetHeight : 0);
+};
+
 export default function ({ data, parentElement }) {
-  if (!data.run || shown.has(data.run)) return;
+  const run = `${data.above} ${data.run}`;
+  if (!data.run || shown.has(run)) return;
   const timer = setTimeout(() => {
-    shown.add(data.run);
+    shown.add(run);
     const place = (parentElement.host ?? parentElement).getBoundingClientRect();
     const is_high_enough = place.top >= 0 && place.top < (1 - ENOUGH) * window.innerHeight;
     const is_new = (element) => !element.querySelector('[data-stale="true"]');
     const above = [...document.querySelectorAll(data.above)].find(is_new);
-    if (is_high_enough || !above) return;
-    above.style.scrollMarginTop = `${TOOLBAR}px`;
+    if ((is_high_enough && !data.just) || !above) return;
+    above.style.scrollMarginTop = `${covered()}px`;
     const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    above.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
+    above.scrollIntoView({
+      block: data.just ? "nearest" : "start",
+      behavior: calm ? "auto" : "smooth",
+    });
   }, SETTLED);
   return () => clearTimeout(timer);
 }

@@ -129,14 +129,16 @@ def _for_one() -> Workbench:
     )
 
 
-def in_sight(run: str, above: str) -> None:
+def in_sight(run: str, above: str, *, just: bool = False) -> None:
     """See that what begins here can be seen once a run has begun: on a phone it is further down.
 
     Args:
         run: names the run that has begun; nothing moves twice for the same one.
         above: key of the container that is to be the first in sight.
+        just: whether to move no further than it takes to see that container, so that what stands
+            above it is still seen.
     """
-    _in_sight(key=f"in_sight_{above}", data={"run": run, "above": f".st-key-{above}"})
+    _in_sight(key=f"in_sight_{above}", data={"run": run, "above": f".st-key-{above}", "just": just})
 
 
 def heading(title: str, promise: str) -> None:
@@ -180,13 +182,14 @@ def _name_and_english(name: str) -> str:
 
 def network_line(classifier: Classifier) -> None:
     """Say which network is used, and where to change it."""
-    st.caption(
-        t(
-            "Network: **{network}**, {classes} classes · change network and photo in the side bar",
-            network=plain(classifier.title),
-            classes=len(classifier.labels),
+    with st.container(key="network_line"):
+        st.caption(
+            t(
+                "Network: **{network}**, {classes} classes · change network and photo in the side bar",
+                network=plain(classifier.title),
+                classes=len(classifier.labels),
+            )
         )
-    )
 
 
 def why(title: str, explanation: str, formula: str, code: Sequence[Callable[..., Any]]) -> None:
