@@ -29,6 +29,7 @@ opened = st.navigation(sections, position="top")
 info = by_page[opened]
 
 layout.style()
+layout.close_menu(info.address)
 if info.uses_network:
     start.wait_until_warm()
 scenes.arrive(info)

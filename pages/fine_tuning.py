@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core import photos
 from core.jobs import Snapshot
@@ -121,9 +122,22 @@ def _live_number(snapshot: Snapshot, way: Way, name: str) -> plots.LiveNumber:
     return plots.LiveNumber(sentence(t(name)), value, values, is_share)
 
 
+def begins(name: str) -> DeltaGenerator:
+    """Give the place of the button that begins a run; below it is shown how far the run is."""
+    places[name] = st.container(key=f"train_{name}_begins")
+    layout.in_sight(run_number(name), f"train_{name}_begins")
+    return places[name]
+
+
+def run_number(*names: str) -> str:
+    """Name the run of these that is under way; empty if none is."""
+    running = (job for name in names if (job := jobs[name]) and live.is_running(job))
+    return next((str(job.number) for job in running), "")
+
+
 def show_data() -> None:
     """Show what the photos are, before anything is learned from them."""
-    st.button(
+    begins(LOOK).button(
         t("Look at the photos"),
         icon=":material/photo_library:",
         on_click=look,
@@ -173,7 +187,7 @@ def show_understanding(training: Training) -> None:
     found = session.compute(lambda: kit.embeddings(network, shown))
     feature_map.feature_map(found.features, found.photos, classes, "train_map")
     layout.label(t("How many photos does it take?"))
-    st.button(
+    begins(CURVE).button(
         t("Measure the learning curve"),
         icon=":material/trending_up:",
         on_click=measure_curve,
@@ -191,7 +205,7 @@ def show_understanding(training: Training) -> None:
         curve_kit.learning_curve_words(curve)
     familiar = familiarity(network, classes, found.features, found.labels)
     fairness.is_it_fair(familiar, kit.with_own(training, kit.result(jobs[FAIR])))
-    st.button(
+    begins(FAIR).button(
         t("Try what it cannot know"),
         icon=":material/help_center:",
         on_click=try_the_unfamiliar,
@@ -293,7 +307,7 @@ def bring(given: Sequence[UploadedFile]) -> None:
         st.session_state["train_import_problem"] = found
 
 
-with st.container(horizontal=True, vertical_alignment="center"):
+with st.container(horizontal=True, vertical_alignment="center", key="train_begins"):
     live.start_and_stop(
         "train",
         watched or jobs[session.TRAIN],
@@ -311,7 +325,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
     )
 if problem:
     st.error(say(problem), icon=":material/error:")
-progress = st.container()
+places = dict.fromkeys(jobs, st.container())
+"""Where each run's progress goes: here, unless the button that begins it is further down."""
+layout.in_sight(run_number(session.TRAIN, RATE), "train_begins")
 curves = st.empty()
 growing: list[curve_kit.GrowingCurve] = []  # the learning curve, if its tab is open
 if rate := kit.result(jobs[RATE]):
@@ -354,5 +370,6 @@ layout.why(
     r"\min_{W,b}\; \frac1n \sum_{i} -\log \mathrm{softmax}(W f(x_i) + b)_{y_i} + \frac{\lambda}{2n}\lVert W\rVert^2",
     [fit_head],
 )
-if shown := watched or jobs[session.TRAIN]:
-    live.watch(shown, draw, place=progress)
+name = next((name for name, job in jobs.items() if job and job is watched), session.TRAIN)
+if shown := jobs[name]:
+    live.watch(shown, draw, place=places[name])

@@ -64,11 +64,11 @@ PARTS = (
         (
             N_("That it does not know"),
             N_("An astronaut, after all"),
-            N_("One of its classes, such as “bobsled”"),
+            N_("One of its classes, though none fits"),
         ),
         2,
         N_(
-            "Its probabilities always add up to 100 %, so it must call whatever it sees one of its own classes; here it is at least not sure of it."
+            "It says “bobsled”, with 19 %. Its probabilities always add up to 100 %, so it must call whatever it sees one of its own classes; here it is at least not sure of it."
         ),
     ),
     Part(
@@ -147,15 +147,17 @@ PARTS = (
         "helps",
         N_("What helps?"),
         6,
-        Scene("adversarial_attack", photo="dalmatian", question="helps"),
-        N_("Open “What helps” and press “Measure”."),
+        Scene(
+            "adversarial_attack", photo="dalmatian", question="helps", settings={"part": "helps"}
+        ),
+        N_("In “What helps”, press “Measure”."),
         N_(
             "Five defences change the picture before the network sees it. An attacker who knows of them attacks through each. How many still keep the tabby away?"
         ),
         (N_("All five"), N_("Three of them"), N_("None")),
         2,
         N_(
-            "What has no gradient is passed by, and over dice one takes the average. Against an attacker who does not know of them, four of the five held."
+            "What has no gradient is passed by, and over dice one takes the average. Against an attacker who does not know of them, four of the five keep the tabby away, though not all four show the dalmatian again."
         ),
     ),
 )

@@ -24,6 +24,9 @@ _ASSETS = Path(__file__).parents[2] / "assets"
 _in_sight = st.components.v2.component(
     "in_sight", js=(_ASSETS / "components" / "in_sight.js").read_text("utf-8")
 )
+_close_menu = st.components.v2.component(
+    "close_menu", js=(_ASSETS / "components" / "close_menu.js").read_text("utf-8")
+)
 PRESENT = "present"
 _ASKED = "present_asked"
 
@@ -51,6 +54,11 @@ def present_switch() -> None:
     )
 
 
+def close_menu(page: str) -> None:
+    """Close the side bar on a phone, where it lies over the page, when another page is opened."""
+    _close_menu(key="unseen_menu", data={"page": page})
+
+
 def style() -> None:
     """Load the app's style sheets."""
     st.html(_ASSETS / "style.css")
@@ -58,9 +66,11 @@ def style() -> None:
         st.html(_ASSETS / "presenter.css")
 
 
-def dials() -> DeltaGenerator:
-    """Give the place for a page's dials: folded away in presenter mode."""
-    return st.expander(t("Dials"), icon=":material/tune:") if presenting() else st.container()
+def dials(*, folded: bool = False) -> DeltaGenerator:
+    """Give the place for a page's dials: folded away in presenter mode, and where that is wanted."""
+    if presenting() or folded:
+        return st.expander(t("Dials"), icon=":material/tune:")
+    return st.container()
 
 
 @dataclass(frozen=True)
@@ -141,6 +151,16 @@ def in_sight(run: str, above: str, *, just: bool = False) -> None:
     _in_sight(key=f"in_sight_{above}", data={"run": run, "above": f".st-key-{above}", "just": just})
 
 
+def count(clicks: str) -> None:
+    """Count a click, for a widget's callback; see `counted`."""
+    st.session_state[clicks] = st.session_state.get(clicks, 0) + 1
+
+
+def counted(clicks: str) -> str:
+    """Name the latest of the clicks that were counted, for `in_sight`; empty before the first."""
+    return str(st.session_state.get(clicks, ""))
+
+
 def heading(title: str, promise: str) -> None:
     """Show a page's title and, in one sentence, what will be seen."""
     st.title(title, anchor=False)
@@ -199,4 +219,5 @@ def why(title: str, explanation: str, formula: str, code: Sequence[Callable[...,
         if formula:
             st.latex(formula)
         for function in code:
-            st.code(inspect.getsource(function), language="python")
+            # Wrapped, so that nothing has to be scrolled sideways, which keys could not do.
+            st.code(inspect.getsource(function), language="python", wrap_lines=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _OPENED = "scene_opened"
 _QUESTION = "scene_question"
 _GOING = "scene_going"
+_NUMBER = "scene_number"
 _LINK_SHOWN = "scene_link_shown"
 _COMMON = ("network", "photo", "question")
 _OF_THIS_COMPUTER = ("localhost", "127.0.0.1", "::1")
@@ -107,6 +108,12 @@ def open_scene(page: PageInfo, scene: Scene, table: Mapping[str, Place]) -> None
         else:
             state[key] = values[name]
     state[_QUESTION] = scene.question
+    state[_NUMBER] = state.get(_NUMBER, 0) + 1
+
+
+def opened() -> str:
+    """Name the scene that was opened last: another name each time; empty before the first."""
+    return str(st.session_state.get(_NUMBER, ""))
 
 
 def go(page: PageInfo, scene: Scene) -> None:
