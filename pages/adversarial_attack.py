@@ -124,7 +124,7 @@ def start() -> None:
 
 with buttons:
     live.start_and_stop("attack", job, start, t("Attack"))
-progress, verdict = st.container(), st.container()
+progress, verdict = st.container(), st.container(key="attack_verdict")
 with progress:
     layout.in_sight(str(job.number) if job and live.is_running(job) else "", "attack_buttons")
 before, change, after = st.container(key="attack_pictures").columns(3, gap="medium")

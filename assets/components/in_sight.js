@@ -20,19 +20,23 @@ const is_seen = (element) => {
 export default function ({ data, parentElement }) {
   const run = `${data.above} ${data.run}`;
   if (!data.run || shown.has(run)) return;
-  const timer = setTimeout(() => {
+  let timer;
+  const move = () => {
+    const is_new = (element) => !element.querySelector('[data-stale="true"]');
+    const above = [...document.querySelectorAll(data.above)].find(is_new);
+    if (!above) return wait(); // it is still being made
     shown.add(run);
     const place = (parentElement.host ?? parentElement).getBoundingClientRect();
     const is_high_enough = place.top >= 0 && place.top < (1 - ENOUGH) * window.innerHeight;
-    const is_new = (element) => !element.querySelector('[data-stale="true"]');
-    const above = [...document.querySelectorAll(data.above)].find(is_new);
-    if (!above || (data.just ? is_seen(above) : is_high_enough)) return;
+    if (data.just ? is_seen(above) : is_high_enough) return;
     above.style.scrollMarginTop = `${covered()}px`;
     const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     above.scrollIntoView({
       block: data.just ? "nearest" : "start",
       behavior: calm ? "auto" : "smooth",
     });
-  }, SETTLED);
+  };
+  const wait = () => (timer = setTimeout(move, SETTLED));
+  wait();
   return () => clearTimeout(timer);
 }

@@ -97,7 +97,7 @@ PARTS = (
         Scene("ideal_class", question="noise"),
         N_("Press “Noise or cat?” and wait for the three pictures."),
         N_(
-            "A picture is changed until the network is sure that it is a Siamese cat, and nothing else is asked of it. What will you see?"
+            "Three pictures are changed until the network is sure that each is a Siamese cat. Of the first, “Without TV”, nothing else is asked. What will you see there?"
         ),
         (
             N_("A Siamese cat"),
@@ -106,7 +106,7 @@ PARTS = (
         ),
         1,
         N_(
-            "There are far more ways to be sure with noise than with a cat, and descent finds the nearest; total variation and a better canvas lead it to shapes."
+            "There are far more ways to be sure with noise than with a cat, and descent finds the nearest. In the other two noise costs something: total variation (TV) is how much neighbouring pixels differ. So shapes are left."
         ),
     ),
     Part(

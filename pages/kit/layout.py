@@ -94,7 +94,7 @@ class Workbench:
     beside: DeltaGenerator
 
 
-def workbench(*, wide: bool = False) -> Workbench:
+def workbench(*, wide: bool = False, folded: bool = False) -> Workbench:
     """Lay out dials and buttons, the picture, and what is told of it, beside each other.
 
     In presenter mode the picture has most of the width, and all of the height. On a phone all lies
@@ -102,6 +102,7 @@ def workbench(*, wide: bool = False) -> Workbench:
 
     Args:
         wide: whether there are several pictures, which have the whole width below the rest.
+        folded: whether the dials are folded away.
     """
     one, several = st.container(key="one"), st.container(key="several")
     if wide:
@@ -115,10 +116,10 @@ def workbench(*, wide: bool = False) -> Workbench:
                 st.container(),
             )
     with one:
-        return _for_one()
+        return _for_one(folded=folded)
 
 
-def _for_one() -> Workbench:
+def _for_one(*, folded: bool) -> Workbench:
     if presenting():
         left, right = st.columns([5, 3], gap="medium")
         stage = left.container(key="stage")
@@ -129,8 +130,10 @@ def _for_one() -> Workbench:
             return Workbench(dials(), buttons, progress, picture, below, beside)
     left, middle, right = st.columns([8, 14, 6], gap="medium")
     stage = middle.container(key="stage")
+    with left:
+        settings = dials(folded=folded)
     return Workbench(
-        left.container(),
+        settings,
         left.container(),
         stage.container(),
         stage.container(key="stage_picture"),
