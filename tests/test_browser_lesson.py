@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from core.classroom import lesson
 
-
 PROJECTOR = {"width": 1280, "height": 720}
 
 
@@ -189,7 +188,10 @@ def test_the_projector_gets_large_pictures(browse):
     page.locator(".st-key-ideal_lesson button").first.click()
     pictures = page.locator('[data-testid="stImage"] img')
     pictures.nth(1).wait_for()
-    boxes = [picture.bounding_box() for picture in pictures.all()[:2]]
+    boxes = pictures.evaluate_all(  # at one moment: the page may be moving
+        "images => images.slice(0, 2).map(image => image.getBoundingClientRect().toJSON())"
+    )
+    in_sight(page, '[data-testid="stImage"] img')
     assert all(box["width"] >= 300 for box in boxes)
     assert abs(boxes[0]["y"] - boxes[1]["y"]) < 1
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
