@@ -30,6 +30,7 @@ info = by_page[opened]
 
 layout.style()
 streamlit_words.style()
+layout.close_menu(info.address)
 if info.uses_network:
     start.wait_until_warm()
 scenes.arrive(info)
@@ -40,15 +41,10 @@ with st.sidebar:
     if info.default_photo:
         pickers.photo(info.default_photo)
 
-questions.strip(info)
+tools = questions.strip(info)
 if info.uses_network:
     uploads.warn_if_refused()
-with st.container(
-    horizontal=True,
-    horizontal_alignment="right",
-    vertical_alignment="center",
-    key="page_tools",
-):
+with tools:
     layout.present_switch()
     scenes.link(info)
 opened.run()

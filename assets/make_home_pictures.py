@@ -33,7 +33,8 @@ from core.zoo.classifier import Classifier
 FOLDER = Path(__file__).parent / "home"
 SIZE = (960, 300)
 GAP = 12
-INK = "#16232B"
+CLEAR = (0, 0, 0, 0)  # so that the page shows, light or dark
+INK = "#6E7D86"  # read on both
 RIGHT, WRONG = "#009E73", "#D55E00"
 
 
@@ -41,12 +42,12 @@ def main() -> None:
     """Draw and save all four."""
     classifier = loading.shared("lite0")
     for name, draw in (("maps", maps), ("train", train), ("ideal", ideal), ("attack", attack)):
-        draw(classifier).save(FOLDER / f"{name}.jpg", quality=88)
+        draw(classifier).save(FOLDER / f"{name}.webp", quality=88)
 
 
 def maps(classifier: Classifier) -> Image.Image:
     """A photo, then the strongest maps of three depths."""
-    sheet, side = Image.new("RGB", SIZE, "white"), 228
+    sheet, side = Image.new("RGBA", SIZE, CLEAR), 228
     photo = photos.read_sample("cat")
     tiles = [photos.centre_square(photo, side)]
     for name in ("blocks.1.0", "blocks.2.1", "blocks.4.2"):
@@ -68,7 +69,7 @@ def train(classifier: Classifier) -> Image.Image:
         if "validation accuracy" in step.scalars:
             accuracy.append(step.scalars["validation accuracy"])
     training = step.result
-    sheet, side = Image.new("RGB", SIZE, "white"), 66
+    sheet, side = Image.new("RGBA", SIZE, CLEAR), 66
     pen = ImageDraw.Draw(sheet)
     answers = training.trained.examination.predicted
     for i, index in enumerate(range(0, training.n_val, training.n_val // 28)[:28]):
@@ -90,7 +91,7 @@ def train(classifier: Classifier) -> Image.Image:
 
 def ideal(classifier: Classifier) -> Image.Image:
     """Three ideals: a Siamese cat, a golden retriever and a zebra."""
-    sheet, side = Image.new("RGB", SIZE, "white"), SIZE[1]
+    sheet, side = Image.new("RGBA", SIZE, CLEAR), SIZE[1]
     preset = PRESETS["best"]
     chosen = (("Siamese cat", 3), ("golden retriever", 0), ("zebra", 0))
     for i, (name, seed) in enumerate(chosen):
@@ -111,7 +112,7 @@ def attack(classifier: Classifier) -> Image.Image:
     settings = attack_loop.Settings(epsilon=2)
     found = report(classifier, finish(attack_loop.attack(classifier, prepared, goal, settings)))
     difference, factor = amplify(found.original, found.adversarial)
-    sheet, side = Image.new("RGB", SIZE, "white"), 236
+    sheet, side = Image.new("RGBA", SIZE, CLEAR), 236
     pen = ImageDraw.Draw(sheet)
     captions = (
         f"{found.before[0].class_name} {found.before[0].probability:.0%}",

@@ -15,7 +15,19 @@ from core.jobs import Job, Snapshot
 from core.steps import Pixels
 from core.takeaway import attack as takeaway
 from pages.kit import attack as kit
-from pages.kit import entry, laboratory, layout, live, made, pickers, plots, save, session, wall
+from pages.kit import (
+    entry,
+    laboratory,
+    layout,
+    live,
+    made,
+    pickers,
+    plots,
+    save,
+    scenes,
+    session,
+    wall,
+)
 from pages.kit.language import class_name, number, percent, photo_title, plain, short, t, tn
 from pages.kit.language import sentence as first_large
 from pages.kit.registry import ATTACK, TRAINING
@@ -33,7 +45,9 @@ photo = session.photo(ATTACK.default_photo)
 photo_name = session.photo_name(ATTACK.default_photo)
 job = session.job(JOB)
 
-controls = layout.dials().columns([5, 4, 4, 2], gap="medium")
+# A scene is about what an attack does: its dials are set.
+place = layout.dials(folded=bool(scenes.question(ATTACK)))
+controls = place.columns([5, 4, 4, 2], gap="medium")
 with controls[0]:
     seen_as = kit.seen_as(classifier, photo)
     chosen = pickers.class_id(
@@ -131,8 +145,10 @@ def start() -> None:
 
 with buttons:
     live.start_and_stop("attack", job, start, t("Attack"), disabled=not possible)
-progress = st.container()
-before, change, after = st.columns(3, gap="medium")
+progress, verdict = st.container(), st.container(key="attack_verdict")
+with progress:
+    layout.in_sight(str(job.number) if job and live.is_running(job) else "", "attack_buttons")
+before, change, after = st.container(key="attack_pictures").columns(3, gap="medium")
 with before:
     original_place = st.empty()
 with change:
@@ -208,7 +224,8 @@ def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
         layout.prediction_bars(found.after, highlight=goal.class_id)
     with change:
         show_measures(outcome, found)
-    show_verdict(found, bounded=outcome.plan.bounded)
+    with verdict:
+        show_verdict(found, bounded=outcome.plan.bounded)
     if found is not outcome.report:
         st.caption(
             t(
@@ -356,10 +373,16 @@ with st.container():  # so that what follows stays where it is
         change_place.caption(t("Here you will see the change, amplified …"))
         result_place.caption(t("… and here the photo that the network takes for something else."))
 
-files = laboratory.photo_files()
-in_ledger, in_needed, in_helps, in_sticker = st.tabs(
-    [t("Ledger"), t("How much is needed"), t("What helps"), t("Sticker")]
-)
+part = st.session_state.get("attack_part", "ledger")
+with st.container(key="attack_laboratory"):
+    layout.in_sight(scenes.opened() if part != "ledger" else "", "attack_laboratory")
+    files = laboratory.photo_files()
+    # A scene is opened at the part that it speaks of: for another part they are other tabs.
+    in_ledger, in_needed, in_helps, in_sticker = st.tabs(
+        list(map(t, laboratory.PARTS.values())),
+        default=t(laboratory.PARTS[part]),
+        key=f"attack_tabs_{part}",
+    )
 watched: list[tuple[Job, st.delta_generator.DeltaGenerator]] = []
 
 
@@ -386,6 +409,7 @@ def experiment(
         made.note(key, chosen)
         session.start_job(key, make, lambda last: last.result)
 
+    layout.in_sight(str(run.number) if run and live.is_running(run) else "", f"{key}_buttons")
     with st.container(horizontal=True, key=f"{key}_buttons"):
         st.button(
             label,

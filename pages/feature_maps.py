@@ -6,7 +6,7 @@ from PIL import Image
 from core.features import maps, mosaic, saliency
 from core.problem import N_
 from core.zoo.classifier import Classifier
-from pages.kit import compare, diagram, entry, filters, layout, session, tour, where
+from pages.kit import compare, diagram, entry, filters, layout, questions, session, tour, where
 from pages.kit import maps as maps_kit
 from pages.kit.language import remember_choice, t
 from pages.kit.registry import MAPS
@@ -25,7 +25,15 @@ VIEWS = {
 @st.fragment
 def walk(classifier: Classifier, photo: Image.Image) -> None:
     """Choose a layer in the diagram, and what to look at. A choice runs only this part."""
-    layer = diagram.layer_choice(classifier, photo, maps_kit.observed(classifier, photo))
+    covered = questions.awaits_prediction(MAPS)
+    tour.lead(classifier, is_open=st.session_state.get("maps_view") == "tour" and not covered)
+    observation = maps_kit.observed(classifier, photo)
+    layer = diagram.layer_choice(classifier, photo, observation, covered=covered)
+    if covered:
+        st.info(
+            t("Predict first, above: then you can look inside here."), icon=":material/visibility:"
+        )
+        return
     view = st.segmented_control(
         t("What to look at"),
         list(VIEWS),

@@ -147,9 +147,22 @@ def _live_numbers(place: DeltaGenerator, snapshot: Snapshot, way: Way, epoch: in
     plots.live_numbers(place, shown)
 
 
+def begins(name: str) -> DeltaGenerator:
+    """Give the place of the button that begins a run; below it is shown how far the run is."""
+    places[name] = st.container(key=f"train_{name}_begins")
+    layout.in_sight(run_number(name), f"train_{name}_begins")
+    return places[name]
+
+
+def run_number(*names: str) -> str:
+    """Name the run of these that is under way; empty if none is."""
+    running = (job for name in names if (job := jobs[name]) and live.is_running(job))
+    return next((str(job.number) for job in running), "")
+
+
 def show_data() -> None:
     """Show what the photos are, before anything is learned from them."""
-    st.button(
+    begins(LOOK).button(
         t("Look at the photos"),
         icon=":material/photo_library:",
         on_click=look,
@@ -226,7 +239,7 @@ def show_understanding(training: Training) -> None:
     found = session.compute(lambda: kit.embeddings(network, shown))
     feature_map.feature_map(found.features, found.photos, classes, "train_map")
     layout.label(t("How many photos does it take?"))
-    st.button(
+    begins(CURVE).button(
         t("Measure the learning curve"),
         icon=":material/trending_up:",
         on_click=measure_curve,
@@ -247,7 +260,7 @@ def show_understanding(training: Training) -> None:
         tried = None
     familiar = familiarity(network, classes, found.features, found.labels)
     fairness.is_it_fair(familiar, kit.with_own(training, tried))
-    st.button(
+    begins(FAIR).button(
         t("Try what it cannot know"),
         icon=":material/help_center:",
         on_click=try_the_unfamiliar,
@@ -349,7 +362,7 @@ def bring(given: Sequence[UploadedFile]) -> None:
         st.session_state["train_import_problem"] = found
 
 
-with st.container(horizontal=True, vertical_alignment="center"):
+with st.container(horizontal=True, vertical_alignment="center", key="train_begins"):
     live.start_and_stop(
         "train",
         watched or jobs[session.TRAIN],
@@ -367,7 +380,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
     )
 if problem:
     st.error(say(problem), icon=":material/error:")
-progress = st.container()
+places = dict.fromkeys(jobs, st.container())
+"""Where each run's progress goes: here, unless the button that begins it is further down."""
+layout.in_sight(run_number(session.TRAIN, RATE), "train_begins")
 curves = st.empty()
 growing: list[curve_kit.GrowingCurve] = []  # the learning curve, if its tab is open
 if (rate := kit.result(jobs[RATE])) and made.is_current(RATE, chosen):
@@ -410,5 +425,6 @@ layout.why(
     r"\min_{W,b}\; \frac1n \sum_{i} -\log \mathrm{softmax}(W f(x_i) + b)_{y_i} + \frac{\lambda}{2n}\lVert W\rVert^2",
     [fit_head],
 )
-if shown := watched or jobs[session.TRAIN]:
-    live.watch(shown, draw, place=progress)
+name = next((name for name, job in jobs.items() if job and job is watched), session.TRAIN)
+if shown := jobs[name]:
+    live.watch(shown, draw, place=places[name])

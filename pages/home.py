@@ -14,7 +14,7 @@ PICTURES = Path(__file__).parents[1] / "assets" / "home"
 CHAPTERS = (
     (
         registry.MAPS,
-        "maps.jpg",
+        "maps.webp",
         N_("1 · From edges to cat"),
         N_(
             "A network looks at a photo in layers: first edges and colours, then textures, then eyes and ears. Walk through them."
@@ -22,7 +22,7 @@ CHAPTERS = (
     ),
     (
         registry.TRAINING,
-        "train.jpg",
+        "train.webp",
         N_("2 · Taught in seconds"),
         N_(
             "What it has learned from a million photos can be used again. A new head learns your classes from a few photos each."
@@ -30,7 +30,7 @@ CHAPTERS = (
     ),
     (
         registry.IDEAL,
-        "ideal.jpg",
+        "ideal.webp",
         N_("3 · The ideal cat"),
         N_(
             "Ask not “what is this?” but “what would be most a cat to you?” – and let the network draw it out of noise."
@@ -38,7 +38,7 @@ CHAPTERS = (
     ),
     (
         registry.ATTACK,
-        "attack.jpg",
+        "attack.webp",
         N_("4 · The dog that is a cat"),
         N_(
             "The same trick, made tiny: a change that no eye can tell, and the network is sure that the dog is a cat."
@@ -51,7 +51,7 @@ for row in (CHAPTERS[:2], CHAPTERS[2:]):
     for column, (page, file, title, text) in zip(st.columns(2, gap="large"), row, strict=True):
         with column, st.container(border=True):
             st.image(PICTURES / file, width="stretch", alt=t(title))
-            st.subheader(t(title), anchor=False)
+            st.header(t(title), anchor=False)
             st.markdown(t(text))
             st.page_link(page.file, label=t("Try it: {page}", page=t(page.title)), icon=page.icon)
 with st.container(border=True, horizontal=True, vertical_alignment="center"):

@@ -18,7 +18,7 @@ from core.synthesis.verdict import Sitting, Verdict, judge
 from core.takeaway import drawing as takeaway
 from core.zoo.classifier import Classifier
 from pages.kit import drawing as kit
-from pages.kit import drawn, entry, files, layout, live, save, session, wall
+from pages.kit import drawn, entry, files, layout, live, save, scenes, session, wall
 from pages.kit.language import plain, say, t
 from pages.kit.registry import IDEAL
 
@@ -33,7 +33,10 @@ classifier = session.classifier()
 job = session.job(JOB)
 running = live.is_running(job)
 
-place = layout.workbench(wide=bool(kit.comparison()))
+if job is None:
+    kit.comparison().clear()  # a scene was opened, which begins without the pictures before
+
+place = layout.workbench(wide=bool(kit.comparison()), folded=bool(scenes.question(IDEAL)))
 with place.dials:
     objective = kit.target(classifier)
     preset_name = st.session_state.get("ideal_preset") or "best"

@@ -27,8 +27,9 @@ with st.container(key="lesson_list"):
         with st.container(border=True, key=f"lesson_{part.id}"):
             words, link = st.columns([5, 2], vertical_alignment="center")
             with words:
-                st.subheader(f"{questions.number_of(part)} · {t(part.title)}", anchor=False)
+                st.header(f"{questions.number_of(part)} · {t(part.title)}", anchor=False)
                 st.caption(t("{minutes} minutes", minutes=part.minutes) + " · " + t(part.task))
             with link:
                 questions.open_link(part, t("Open the scene"))
+                questions.reveal(part)
             questions.ask(part)

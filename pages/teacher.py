@@ -1,5 +1,7 @@
 """The class's wall, large enough for a projector, and the teacher's desk behind a PIN."""
 
+import streamlit as st
+
 from core.classroom import pin
 from pages.kit import entry, layout, numbers, wall
 from pages.kit.language import t
@@ -11,9 +13,16 @@ layout.heading(t(WALL.title), t(WALL.promise))
 if not pin.is_set():
     wall.how_to_set_up()
 elif wall.is_teacher():
-    wall.teacher_controls()
-    wall.pictures()
-    numbers.panel()
+    # The wall is projected; how the server is, is for the teacher alone.
+    names = [t("The wall"), t("The server")]
+    on_wall, on_server = st.tabs(names, key="teacher_tab", on_change="rerun")
+    if on_server.open:
+        with on_server:
+            numbers.panel()
+    else:
+        with on_wall:
+            wall.teacher_controls()
+            wall.pictures()
 else:
     wall.pictures()
     wall.sign_in()

@@ -10,62 +10,140 @@ from urllib.parse import parse_qs, urlsplit
 from core.classroom import lesson
 from tests.helpers.accessibility import assert_open_to_all
 
+PROJECTOR = {"width": 1280, "height": 720}
+
 
 def click(field) -> None:
     """Click a field of a form: Streamlit draws something else over it."""
     field.evaluate("field => field.click()")
 
 
-def answer(page, part, option: int) -> None:
-    """Predict, and reveal what holds."""
+IN_SIGHT = """([selector, part]) => [...document.querySelectorAll(selector)].some(element => {
+  const { top, bottom, height } = element.getBoundingClientRect();
+  return height > 0 && Math.min(bottom, innerHeight) - Math.max(top, 64) >= part * height;
+})"""
+CHANGED = ".st-key-attack_pictures [data-testid=stColumn]:last-child img"
+
+
+def in_sight(page, selector: str, part: float = 0.95) -> None:
+    """Wait until so much of an element is in the window, without anybody having scrolled."""
+    page.wait_for_function(IN_SIGHT, arg=[selector, part])
+
+
+def predict(page, part, option: int) -> None:
+    """Choose an option: the question folds, and what it covered can be seen."""
     click(page.locator(f".st-key-lesson_choice_{part.id} input[type=radio]").nth(option))
-    reveal = page.locator(f".st-key-lesson_reveal_{part.id} button").first
     page.locator(f".st-key-lesson_reveal_{part.id} button:enabled").first.wait_for()
-    reveal.click()
-    page.locator(".st-key-lesson_strip [data-testid=stAlert]").wait_for()
-    reveal.wait_for(state="detached")
+    page.locator(f".st-key-scene_is_answered .st-key-lesson_fold_{part.id}").wait_for()
+
+
+def reveal(page, part) -> None:
+    """Let the page tell what holds; the button stays in sight, however far down one is."""
+    in_sight(page, f".st-key-lesson_reveal_{part.id} button")
+    page.locator(f".st-key-lesson_reveal_{part.id} button").first.click()
+    page.locator(f".st-key-lesson_fold_{part.id} details[open]").wait_for()
+    in_sight(page, f".st-key-lesson_fold_{part.id}")
+
+
+def place_of(page, selector: str) -> tuple[int, int]:
+    """Return where a button stands in the window."""
+    box = page.locator(selector).locator("visible=true").first.bounding_box()
+    return round(box["x"]), round(box["y"])
 
 
 def look(page, part) -> None:
-    """Do a little of what the scene is for."""
+    """Do a little of what the scene is for; what comes of it is seen without scrolling."""
     match part.id:
+        case "edges":
+            page.locator(".st-key-maps_stop button").nth(3).click()
+            layer = page.locator(".network .layer[aria-checked=true]")
+            layer.and_(page.locator("[aria-label*='14']")).wait_for()  # the diagram follows
+            in_sight(page, ".st-key-maps_halt img")
+            page.locator(".st-key-maps_view button").first.click()
+            page.locator(".network .layer").first.click()
+            page.get_by_alt_text("conv_stem").first.wait_for()
+            in_sight(page, ".st-key-maps_mosaic", part=0.4)
         case "unfamiliar":
             page.get_by_text("trenó de bobsled", exact=True).wait_for()
         case "transfer":
             page.locator(".st-key-train_start button").first.click()
             page.locator(".js-plotly-plot").first.wait_for()
+            in_sight(page, ".live-number")
         case "noise":
             page.get_by_role("heading", name="Classe ideal", level=1).wait_for()
             page.locator(".st-key-ideal_lesson button").first.click()
             page.locator('[data-testid="stImage"] img').nth(1).wait_for()
+            in_sight(page, '[class*="st-key-abreast"] img')
             page.locator(".st-key-ideal_stop button:enabled").first.click()
             page.locator(".st-key-ideal_stop button:disabled").first.wait_for()
+        case "zebra":  # nothing is left of the scene before
+            assert page.locator('[class*="st-key-abreast"]').count() == 0
         case "dog":
             page.locator(".st-key-attack_start button").first.click()
             page.locator('[data-testid="stAlertContentSuccess"]').wait_for()
+            in_sight(page, '[data-testid="stAlertContentSuccess"]')
+            in_sight(page, CHANGED, part=0.8)
+        case "helps":
+            in_sight(page, ".st-key-attack_defences_start button")
 
 
 def test_a_lesson_runs_from_start_to_finish_in_portuguese(browse):
     page = browse("lesson", locale="pt-BR")
+    page.set_viewport_size(PROJECTOR)
     page.locator(f".st-key-lesson_open_{lesson.PARTS[-1].id} button").first.wait_for()
     page.locator(f".st-key-lesson_open_{lesson.PARTS[0].id} button").first.click()
+    places = set()
     for number, part in enumerate(lesson.PARTS, 1):
         strip = page.locator(".st-key-lesson_strip")
         strip.get_by_text(f"{number}/{len(lesson.PARTS)}").wait_for()
         page.locator(f".st-key-lesson_choice_{part.id}").wait_for()
+        predict(page, part, part.expected if number % 2 else 0)
         look(page, part)
-        answer(page, part, part.expected if number % 2 else 0)
+        reveal(page, part)
         if part.id in ("unfamiliar", "transfer", "noise", "dog"):  # on four pages, with results
             assert_open_to_all(page)
         if number < len(lesson.PARTS):
-            following = lesson.PARTS[number].id
-            page.locator(f".st-key-lesson_open_{following} button").first.click()
+            following = f".st-key-lesson_open_{lesson.PARTS[number].id} button"
+            buttons = (f".st-key-lesson_reveal_{part.id} button", following)
+            places.add(tuple(place_of(page, button) for button in buttons))
+            page.locator(following).first.click()
+    assert len(places) == 1
     page.locator(".st-key-lesson_strip [data-testid=stPageLink] a").first.click()
     page.wait_for_url("**/lesson*")
-    page.locator("[data-testid=stAlert]").nth(len(lesson.PARTS) - 1).wait_for()
-    assert page.locator("[class*=st-key-lesson_reveal]").count() == 0
+    page.locator("[class*=st-key-lesson_fold]").nth(len(lesson.PARTS) - 1).wait_for()
+    assert page.locator("[class*=st-key-lesson_choice]").count() == 0
     right = sum(n % 2 == 1 or part.expected == 0 for n, part in enumerate(lesson.PARTS, 1))
-    assert page.locator("[data-testid=stAlertContentSuccess]").count() == right
+    told = page.locator("[data-testid=stProgress]").inner_text()
+    assert [int(word.strip(",")) for word in told.split() if word.strip(",").isdigit()] == [
+        *(len(lesson.PARTS), len(lesson.PARTS)),
+        right,
+    ]
+
+
+def test_on_a_phone_whoever_presses_a_button_sees_what_it_does(browse):
+    page = browse("adversarial_attack?steps=4")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator(".st-key-attack_start button").locator("visible=true").click()
+    in_sight(page, CHANGED)
+    page.locator(".st-key-attack_verdict [data-testid=stAlert]").wait_for()
+    in_sight(page, ".st-key-attack_verdict [data-testid=stAlert]")
+    in_sight(page, CHANGED)
+    assert page.locator("[data-testid=stMain] kbd").locator("visible=true").count() == 0
+
+    menu = page.locator("[data-testid=stSidebar]")
+    page.get_by_test_id("stExpandSidebarButton").click()
+    menu.get_by_role("link", name="Feature maps").click()
+    page.get_by_role("heading", name="Feature maps", level=1).wait_for()
+    page.wait_for_function(
+        "document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().right <= 0"
+    )
+    page.locator(".network .layers.more-after").wait_for()  # a hint at the bars that are cut
+    page.locator(".network .layer").nth(1).click()
+    page.get_by_alt_text("Mosaic of the feature maps of blocks.0.0").wait_for()
+    in_sight(page, ".st-key-maps_mosaic", part=0.4)
+    page.get_by_role("radio", name="Channel 5", exact=True).click()
+    page.get_by_role("heading", name="Channel 5 of blocks.0.0").wait_for()
+    in_sight(page, ".st-key-maps_row_channel img", part=0.8)
 
 
 def test_a_link_opens_what_it_was_taken_from(browse):
@@ -77,10 +155,14 @@ def test_a_link_opens_what_it_was_taken_from(browse):
     click(page.locator(".st-key-attack_untargeted input"))
     page.locator(".st-key-attack_untargeted input:checked").wait_for(state="attached")
     page.locator(".st-key-scene_link button").first.click()
-    link = page.locator("[data-testid=stPopoverBody] code").inner_text()
-    code = page.locator("[data-testid=stPopoverBody] img")
-    code.wait_for()
-    assert code.bounding_box()["width"] >= 300
+    link = page.get_by_role("dialog").locator("code").inner_text()
+    code = page.get_by_role("dialog").locator("img")
+    for size in (PROJECTOR, {"width": 390, "height": 844}):  # whole, and large
+        page.set_viewport_size(size)
+        in_sight(page, "[role=dialog] img", part=1)
+        in_sight(page, "[role=dialog] code", part=1)
+        assert code.bounding_box()["width"] >= 240
+    page.set_viewport_size(PROJECTOR)
     query = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
     assert query.pop("language") == "EN"
     assert query == {
@@ -109,7 +191,10 @@ def test_the_projector_gets_large_pictures(browse):
     page.locator(".st-key-ideal_lesson button").first.click()
     pictures = page.locator('[data-testid="stImage"] img')
     pictures.nth(1).wait_for()
-    boxes = [picture.bounding_box() for picture in pictures.all()[:2]]
+    boxes = pictures.evaluate_all(  # at one moment: the page may be moving
+        "images => images.slice(0, 2).map(image => image.getBoundingClientRect().toJSON())"
+    )
+    in_sight(page, '[data-testid="stImage"] img')
     assert all(box["width"] >= 300 for box in boxes)
     assert abs(boxes[0]["y"] - boxes[1]["y"]) < 1
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280

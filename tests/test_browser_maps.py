@@ -12,7 +12,7 @@ LAYER = "blocks.2.1"
 def test_a_layer_is_chosen_in_the_diagram_and_a_channel_in_the_mosaic(browse):
     page = browse("feature_maps")
     network = page.get_by_role("radiogroup", name="The layers of EfficientNet-Lite0")
-    network.get_by_role("radio", name=re.compile(f"^{re.escape(LAYER)} ")).click()
+    network.get_by_role("radio", name=re.compile(f"{re.escape(LAYER)} ")).click()
     page.get_by_alt_text(f"Mosaic of the feature maps of {LAYER}").wait_for()
     page.get_by_role("radio", name="Channel 6", exact=True).click()
     page.get_by_role("heading", name=f"Channel 6 of {LAYER}").wait_for()
@@ -40,7 +40,7 @@ def test_the_diagram_and_the_mosaic_work_with_the_keyboard(browse):
         page.keyboard.press("ArrowRight")
     page.get_by_alt_text("Mosaic of the feature maps of blocks.2.1").wait_for()
     chosen = network.get_by_role("radio", checked=True)
-    assert chosen.get_attribute("aria-label").startswith("blocks.2.1 · 28×28×40 · ")
+    assert chosen.get_attribute("aria-label").startswith("Layer 6 of 18, blocks.2.1 · 28×28×40 · ")
     assert chosen.evaluate("button => button.getRootNode().activeElement === button")
     page.keyboard.press("End")
     page.get_by_alt_text("Mosaic of the feature maps of conv_head").wait_for()
@@ -67,10 +67,11 @@ def test_the_tour_draws_what_its_channels_look_for(browse):
     page.get_by_alt_text("Grad-CAM", exact=True).wait_for()
     page.get_by_text("From edges to cat", exact=True).click()  # the other methods still compute
     page.get_by_text("How does a photo become “Egyptian cat”?").wait_for()
-    lit = page.get_by_alt_text("The channel laid over the photo")
-    lit.nth(14).wait_for()
+    page.get_by_alt_text(re.compile("Lit where channel")).nth(2).wait_for()
     page.get_by_role("button", name="Draw their ideal pictures").click()
-    page.get_by_alt_text(re.compile("The ideal picture of channel")).nth(14).wait_for()
+    for stop in ("1 · Edges", "5 · Things"):
+        page.get_by_text(stop, exact=True).click()
+        page.get_by_alt_text(re.compile("The ideal picture of channel")).nth(2).wait_for()
     page.get_by_role("button", name="Download PNG").wait_for()
     assert page.get_by_alt_text("Grad-CAM", exact=True).count() == 0
 

@@ -481,7 +481,7 @@ def shown() -> AppTest:
 
 
 def words(app: AppTest) -> str:
-    kinds = ("markdown", "caption", "info", "warning", "subheader")
+    kinds = ("markdown", "caption", "info", "warning", "header")
     texts = [element.value for kind in kinds for element in app.get(kind)]
     return "\n".join([*texts, *(element.proto.body for element in app.get("html"))])
 

@@ -17,7 +17,7 @@ from core.features.compare import changes, layer_changes
 from core.features.diagram import at_depth, blocks, depth_of, first_filters, rest
 from core.features.exciting import excitement
 from core.features.maps import FeatureMaps, feature_maps, find_layer, observe, ranked, spot
-from core.features.mosaic import grid, marked, mosaic, overlay, patches, sheet, strip
+from core.features.mosaic import grid, marked, mosaic, overlay, patches, sheet, spotlight, strip
 from core.features.tour import stops
 from core.problem import Problem
 from core.steps import finish
@@ -435,13 +435,26 @@ def test_a_silent_channel_can_be_drawn_too(tiny, make_tiny):
     assert gradient.abs().max() > 0
 
 
-def test_the_tour_goes_from_the_first_layer_to_the_last_by_the_strongest_channels(lite0, dalmatian):
+def test_the_tour_goes_from_the_first_layer_to_the_last_by_the_most_varied_channels(
+    lite0, dalmatian
+):
     observation = observe(lite0, dalmatian)
     halts = stops(lite0, observation)
     assert [stop.maps.layer.name for stop in halts][::4] == ["conv_stem", "conv_head"]
     assert len(halts) == 5
     for stop in halts:
-        assert list(stop.channels) == ranked(stop.maps, "strength")[:3]
+        assert list(stop.channels) == ranked(stop.maps, "variance")[:3]
+
+
+def test_a_spotlight_lights_where_a_channel_is_active_and_nothing_else():
+    values = np.zeros((1, 8, 8), np.float32)
+    values[0, :4, :4] = 1.0
+    values[0, 4:, 4:] = -9.0  # much less than nothing is no activity
+    seen = np.full((64, 64, 3), (200, 100, 50), np.uint8)
+    lit = spotlight(maps_of(*values), 0, seen)
+    assert np.array_equal(lit[8, 8], seen[8, 8])
+    assert np.ptp(lit[40:, 40:]) == 0  # grey
+    assert lit[40:, 40:].max() < 40
 
 
 def test_the_map_that_changed_most_is_found():

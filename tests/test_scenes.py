@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import random
 
 import pytest
@@ -10,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.classroom import lesson
 from core.classroom.scene import Choice, Dial, Name, Real, Scene, Span, Switch, Whole, read
 from core.features.maps import observe
+from core.jobs import scheduler
 from core.photos import read_sample
 from core.problem import Problem
 from core.synthesis.presets import PRESETS
@@ -219,7 +222,7 @@ def test_a_layer_and_a_channel_travel(follow):
     app = follow(registry.MAPS, {"layer": "blocks.2.1", "channel": "7", "order": "variance"})
     assert not app.exception
     assert not errors(app)
-    assert "Channel 7 of blocks.2.1" in [heading.value for heading in app.subheader]
+    assert "Channel 7 of blocks.2.1" in [heading.value for heading in app.header]
 
 
 def test_the_lesson_lasts_45_minutes_and_its_scenes_can_be_opened(follow):
@@ -234,17 +237,88 @@ def test_the_lesson_lasts_45_minutes_and_its_scenes_can_be_opened(follow):
         assert part.scene.question == part.id
 
 
-def test_a_prediction_is_locked_once_it_is_revealed(follow):
+def folded(app: AppTest) -> str:
+    """Return the line that a scene's question has folded to; empty while it still asks."""
+    return "".join(e.label for e in app.expander if e.label.startswith("You predict"))
+
+
+def test_the_question_folds_to_a_line_and_a_prediction_is_locked_once_it_is_revealed(follow):
     app = follow(registry.IDEAL, {"class": "340", "question": "zebra"})
     assert app.button(key="lesson_reveal_zebra").disabled
-    app.radio(key="lesson_choice_zebra").set_value(1).run()
+    assert not folded(app)
+    app.radio(key="lesson_choice_zebra").set_value(2).run()
+    app.radio(key="lesson_choice_zebra").set_value(1).run()  # one may think again
+    assert folded(app).startswith("You predict: **Each something else**. Press “Draw”")
     app.button(key="lesson_reveal_zebra").click().run()
     assert not app.exception
-    assert "It is: **A zebra, both of them**." in "".join(info.value for info in app.info)
+    assert "You predicted: Each something else." in folded(app)
+    assert "It is: **A zebra, both of them**." in folded(app)
     assert "lesson_choice_zebra" not in [radio.key for radio in app.radio]
+    assert app.button(key="lesson_reveal_zebra").disabled
     app.switch_page(registry.LESSON.file).run()
     assert "lesson_choice_zebra" not in [radio.key for radio in app.radio]
     assert "lesson_choice_noise" in [radio.key for radio in app.radio]
+
+
+def test_what_answers_a_question_is_covered_until_a_prediction_is_made(follow):
+    query = {"photo": "astronaut", "question": "unfamiliar"}
+    app = follow(registry.MAPS, query)
+    assert not app.exception
+    said = diagram_of(app)
+    assert said["answers"] == []
+    assert "covered" in said["covered"]
+    assert "sees" not in "".join(layer["told"] for layer in said["layers"])
+    assert not app.get("image")
+    part = lesson.part("unfamiliar")
+    assert part is not None
+    assert "bobsled" not in "".join((part.question, *part.options))
+    app.radio(key="lesson_choice_unfamiliar").set_value(0).run()
+    assert diagram_of(app)["answers"][0]["name"] == "bobsled"
+    assert app.get("image")
+
+
+def diagram_of(app: AppTest) -> dict:
+    """Return what the network's diagram is told to show."""
+    components = [c.proto for c in app.get("bidi_component")]
+    diagram = next(c for c in components if c.component_name == "network_diagram")
+    return json.loads(diagram.json)
+
+
+def test_a_scene_begins_without_the_pictures_of_the_one_before(follow):
+    app = follow(registry.IDEAL, {"question": "noise"})
+    app.number_input(key="ideal_steps").set_value(1).run()
+    app.button(key="ideal_start").click().run()
+    owner = app.session_state["owner"]
+    assert scheduler().get(owner, "ideal") is not None
+    app.button(key="lesson_open_zebra").click().run()
+    assert not app.exception
+    assert app.selectbox(key="ideal_class_1000").value == 340
+    assert scheduler().get(owner, "ideal") is None
+    assert "a picture will grow here" in "".join(info.value for info in app.info)
+
+
+def test_the_last_scene_leads_to_the_handing_in(follow):
+    app = follow(registry.ATTACK, {"question": "helps", "part": "helps"})
+    assert not app.exception
+    (tabs,) = app.get("tab_container")
+    assert tabs.proto.tab_container.default_tab_index == 2
+    app.button(key="lesson_hand_in").click().run()
+    assert app.title[0].value == "Hand in"
+
+
+def test_in_a_scene_only_the_networks_it_speaks_of_are_asked(follow, lite0, monkeypatch):
+    from pages.kit import session
+
+    own = copy.copy(lite0)  # the same network, but the visitor's own
+    monkeypatch.setattr(session, "own_classifier", lambda: own)
+    everywhere = follow(registry.ATTACK, {})
+    assert session.OWN in asked(everywhere)
+    in_scene = follow(registry.ATTACK, {"question": "dog"})
+    assert session.OWN not in asked(in_scene)
+
+
+def asked(app: AppTest) -> list[str]:
+    return next(m.value for m in app.multiselect if m.label == "Other networks to ask")
 
 
 def test_what_the_lesson_says_of_the_network_is_true(lite0):
@@ -252,6 +326,9 @@ def test_what_the_lesson_says_of_the_network_is_true(lite0):
     best, *_ = observe(lite0, read_sample("astronaut")).predictions
     assert best.class_name == "bobsled"
     assert best.probability < 0.5
+    part = lesson.part("unfamiliar")
+    assert part is not None
+    assert f"“{best.class_name}”, with {best.probability:.0%}".replace("%", " %") in part.why
     assert not [name for name in lite0.labels if "astronaut" in name]
     assert lite0.labels[340] == "zebra"
     digits = source("digits")

@@ -2,20 +2,41 @@
 const shown = new Set();
 const TOOLBAR = 64; // pixels at the top that Streamlit's own bar covers
 const ENOUGH = 0.7; // of a window: as much of it has to be in sight
+const PART = 0.3; // of a window: as much is enough to see what has changed
 const SETTLED = 900; // milliseconds until what belonged to the run before has gone
 
+const covered = () => {
+  const question = document.querySelector(".st-key-scene_is_answered")?.parentElement;
+  const stays = question && getComputedStyle(question).position === "sticky";
+  return TOOLBAR + (stays ? question.offsetHeight : 0);
+};
+
+const is_seen = (element) => {
+  const { top, bottom, height } = element.getBoundingClientRect();
+  const seen = Math.min(bottom, window.innerHeight) - Math.max(top, covered());
+  return seen >= Math.min(height, PART * window.innerHeight);
+};
+
 export default function ({ data, parentElement }) {
-  if (!data.run || shown.has(data.run)) return;
-  const timer = setTimeout(() => {
-    shown.add(data.run);
-    const place = (parentElement.host ?? parentElement).getBoundingClientRect();
-    const is_high_enough = place.top >= 0 && place.top < (1 - ENOUGH) * window.innerHeight;
+  const run = `${data.above} ${data.run}`;
+  if (!data.run || shown.has(run)) return;
+  let timer;
+  const move = () => {
     const is_new = (element) => !element.querySelector('[data-stale="true"]');
     const above = [...document.querySelectorAll(data.above)].find(is_new);
-    if (is_high_enough || !above) return;
-    above.style.scrollMarginTop = `${TOOLBAR}px`;
+    if (!above) return wait(); // it is still being made
+    shown.add(run);
+    const place = (parentElement.host ?? parentElement).getBoundingClientRect();
+    const is_high_enough = place.top >= 0 && place.top < (1 - ENOUGH) * window.innerHeight;
+    if (data.just ? is_seen(above) : is_high_enough) return;
+    above.style.scrollMarginTop = `${covered()}px`;
     const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    above.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
-  }, SETTLED);
+    above.scrollIntoView({
+      block: data.just ? "nearest" : "start",
+      behavior: calm ? "auto" : "smooth",
+    });
+  };
+  const wait = () => (timer = setTimeout(move, SETTLED));
+  wait();
   return () => clearTimeout(timer);
 }

@@ -90,6 +90,7 @@ export default function ({ data, parentElement, setStateValue }) {
     item.append(bar);
     answers.append(item);
   }
+  if (data.covered) answers.append(element("li", "covered", data.covered));
   const arrows = [element("span", "arrow", "→"), element("span", "arrow", "→")];
   for (const arrow of arrows) arrow.setAttribute("aria-hidden", "true");
   row.append(photo, arrows[0], layers, arrows[1], answers);
@@ -97,6 +98,15 @@ export default function ({ data, parentElement, setStateValue }) {
   parentElement.append(network);
   const current = buttons.find((button) => button.tabIndex === 0);
   if (hadFocus) current.focus({ preventScroll: true });
-  if (scrolled !== undefined) layers.scrollLeft = scrolled;
-  else layers.scrollLeft = Math.max(0, current.offsetLeft - layers.clientWidth / 2);
+  layers.scrollLeft = scrolled ?? 0;
+  const edges = [layers.scrollLeft, layers.scrollLeft + layers.clientWidth - current.offsetWidth];
+  if (current.offsetLeft < edges[0] || current.offsetLeft > edges[1])
+    layers.scrollLeft = current.offsetLeft - layers.clientWidth / 2;
+  const hint = () => {
+    const beyond = layers.scrollWidth - layers.clientWidth - layers.scrollLeft;
+    layers.classList.toggle("more-before", layers.scrollLeft > 4);
+    layers.classList.toggle("more-after", beyond > 4);
+  };
+  layers.onscroll = hint;
+  hint();
 }

@@ -227,6 +227,7 @@ class Finding:
         adaptive: seen rightly, attacked through the defence. For no defence the same as
             `attacked`.
         fooled, fooled_adaptive: seen as the attackers wanted, by the two attacks.
+        photos: on how many it was measured.
     """
 
     defence: str
@@ -235,6 +236,7 @@ class Finding:
     adaptive: float
     fooled: float
     fooled_adaptive: float
+    photos: int
 
 
 def compare(
@@ -294,7 +296,15 @@ def compare(
         attacked_right, fooled = _seen(judge, unaware, classes, wanted)
         adaptive_right, fooled_adaptive = _seen(judge, found, classes, wanted)
         findings.append(
-            Finding(name, clean, attacked_right, adaptive_right, fooled, fooled_adaptive)
+            Finding(
+                name,
+                clean,
+                attacked_right,
+                adaptive_right,
+                fooled,
+                fooled_adaptive,
+                photos=len(pictures),
+            )
         )
         yield Step(round(1000 * (number + 1) / len(runs)), 1000, result=tuple(findings))
 

@@ -64,11 +64,11 @@ PARTS = (
         (
             N_("That it does not know"),
             N_("An astronaut, after all"),
-            N_("One of its classes, such as “bobsled”"),
+            N_("One of its classes, though none fits"),
         ),
         2,
         N_(
-            "Its probabilities always add up to 100 %, so it must call whatever it sees one of its own classes; here it is at least not sure of it."
+            "It says “bobsled”, with 19 %. Its probabilities always add up to 100 %, so it must call whatever it sees one of its own classes; here it is at least not sure of it."
         ),
     ),
     Part(
@@ -97,7 +97,7 @@ PARTS = (
         Scene("ideal_class", question="noise"),
         N_("Press “Noise or cat?” and wait for the three pictures."),
         N_(
-            "A picture is changed until the network is sure that it is a Siamese cat, and nothing else is asked of it. What will you see?"
+            "Three pictures are changed until the network is sure that each is a Siamese cat. Of the first, “Without TV”, nothing else is asked. What will you see there?"
         ),
         (
             N_("A Siamese cat"),
@@ -106,7 +106,7 @@ PARTS = (
         ),
         1,
         N_(
-            "There are far more ways to be sure with noise than with a cat, and descent finds the nearest; total variation and a better canvas lead it to shapes."
+            "There are far more ways to be sure with noise than with a cat, and descent finds the nearest. In the other two noise costs something: total variation (TV) is how much neighbouring pixels differ. So shapes are left."
         ),
     ),
     Part(
@@ -147,15 +147,17 @@ PARTS = (
         "helps",
         N_("What helps?"),
         6,
-        Scene("adversarial_attack", photo="dalmatian", question="helps"),
-        N_("Open “What helps” and press “Measure”."),
+        Scene(
+            "adversarial_attack", photo="dalmatian", question="helps", settings={"part": "helps"}
+        ),
+        N_("In “What helps”, press “Measure”."),
         N_(
             "Five defences change the picture before the network sees it. An attacker who knows of them attacks through each. How many still keep the tabby away?"
         ),
         (N_("All five"), N_("Three of them"), N_("None")),
         2,
         N_(
-            "What has no gradient is passed by, and over dice one takes the average. Against an attacker who does not know of them, four of the five held."
+            "What has no gradient is passed by, and over dice one takes the average. Against an attacker who does not know of them, four of the five keep the tabby away, though not all four show the dalmatian again."
         ),
     ),
 )

@@ -18,7 +18,7 @@ class Stop:
 
     Attributes:
         maps: of the layer there.
-        channels: its strongest ones, the strongest first.
+        channels: those that differ most from place to place, so that one sees what each looks for.
     """
 
     maps: FeatureMaps
@@ -30,5 +30,5 @@ def stops(classifier: Classifier, observation: Observation) -> tuple[Stop, ...]:
     found = []
     for depth in DEPTHS:
         maps = observation.maps[at_depth(classifier, depth).name]
-        found.append(Stop(maps, tuple(ranked(maps, "strength")[:CHANNELS])))
+        found.append(Stop(maps, tuple(ranked(maps, "variance")[:CHANNELS])))
     return tuple(found)

@@ -32,7 +32,7 @@ from core.training.loop import OWN_NETWORK
 from core.zoo import catalogue, loading
 from core.zoo.classifier import Classifier
 from core.zoo.labels import Labels, imagenet
-from pages.kit import layout, live, notebook, session
+from pages.kit import layout, live, notebook, scenes, session
 from pages.kit.language import (
     class_name,
     number,
@@ -46,6 +46,7 @@ from pages.kit.language import (
     short,
     t,
 )
+from pages.kit.registry import ATTACK
 
 METHOD_NAMES: dict[str, str] = {
     "ifgsm": N_("I-FGSM: many small steps"),
@@ -338,7 +339,9 @@ def _others(classifier: Classifier) -> tuple[str, ...]:
     """Ask which networks are shown the result, too."""
     known = ledger.askable(classifier)
     own = session.own_classifier()
-    if own and own is not classifier:
+    # In a scene only what it speaks of is asked.
+    asks_own = own is not None and own is not classifier and not scenes.question(ATTACK)
+    if asks_own:
         known = [session.OWN, *known]
     chosen: list[str] = st.multiselect(
         t("Other networks to ask"),
@@ -347,7 +350,7 @@ def _others(classifier: Classifier) -> tuple[str, ...]:
         format_func=network_title,
         max_selections=MOST_OTHERS,
         # A network that has just been trained is to be among them, so the choice is a new one.
-        key=f"attack_others_{classifier.name}_{own is not None}",
+        key=f"attack_others_{classifier.name}_{asks_own}",
         persist_state="session",
         help=t(
             "Those whose weights are here, and your own. They are shown the changed photo, and "

@@ -13,7 +13,7 @@ from core import photos
 from core.features import diagram
 from core.features.maps import Observation, find_layer
 from core.zoo.classifier import Classifier
-from pages.kit import session
+from pages.kit import layout, session
 from pages.kit.language import class_name, current, number, percent, t
 from pages.kit.live import data_uri
 
@@ -27,17 +27,35 @@ _component = st.components.v2.component(
 )
 
 
-def layer_choice(classifier: Classifier, photo: Image.Image, observation: Observation) -> str:
+CLICKS = "maps_layer_clicks"
+"""Counts the layers that were chosen by hand; see `layout.counted`."""
+
+
+def layer_choice(
+    classifier: Classifier,
+    photo: Image.Image,
+    observation: Observation,
+    *,
+    covered: bool = False,
+) -> str:
     """Show the network with the photo coming in and the answer going out.
+
+    Args:
+        classifier: the network.
+        photo: what it looks at.
+        observation: what it made of it.
+        covered: whether the answer is not to be seen yet, nor what a layer sees.
 
     Returns:
         The name of the chosen layer; at first one where a photo is still recognisable.
     """
-    key = f"maps_layer_{classifier.provenance.network}"
+    key = _key(classifier)
     names = [layer.name for layer in classifier.layers]
     if st.session_state.get(key) not in names:
         st.session_state[key] = find_layer(classifier, None).name
     chosen = str(st.session_state[key])
+    identity = (current(), classifier.provenance.network, classifier.provenance.body)
+    layers = _layers(classifier, identity)
     component = f"maps_diagram_{classifier.provenance.network}"
     _component(
         key=component,
@@ -45,14 +63,14 @@ def layer_choice(classifier: Classifier, photo: Image.Image, observation: Observ
             "photo": data_uri(photos.to_pixels(photos.prepare(photo, _PHOTO))),
             "photoLabel": t("The photo"),
             "label": t("The layers of {network}", network=classifier.title),
-            "layers": _layers(
-                classifier,
-                (current(), classifier.provenance.network, classifier.provenance.body),
-            ),
+            "layers": [{**bar, "told": bar["name"]} for bar in layers] if covered else layers,
             "selected": chosen,
             "hint": t("click a bar to choose another layer"),
             "answersLabel": t("What it says"),
-            "answers": [
+            "covered": t("What it says is covered until you have predicted.") if covered else "",
+            "answers": []
+            if covered
+            else [
                 {
                     "name": class_name(p.class_name),
                     "share": percent(p.probability, 1),
@@ -66,15 +84,28 @@ def layer_choice(classifier: Classifier, photo: Image.Image, observation: Observ
     return chosen
 
 
+def choose(classifier: Classifier, layer: str) -> None:
+    """Choose a layer as if it was clicked on; to be called before the diagram is shown."""
+    st.session_state[_key(classifier)] = layer
+
+
+def _key(classifier: Classifier) -> str:
+    return f"maps_layer_{classifier.provenance.network}"
+
+
 def _choose(key: str, component: str) -> None:
     st.session_state[key] = st.session_state[component]["layer"]
+    layout.count(CLICKS)
 
 
 def _layers(classifier: Classifier, identity: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the bars: as high as the maps are large, as wide as there are many."""
     return _drawn().get(
         identity,
-        lambda: [_bar(block, classifier.input_size) for block in diagram.blocks(classifier)],
+        lambda: [
+            _bar(block, classifier.input_size, number, len(classifier.layers))
+            for number, block in enumerate(diagram.blocks(classifier), 1)
+        ],
     )
 
 
@@ -84,7 +115,7 @@ def _drawn() -> session.Latest[list[dict[str, Any]]]:
     return session.Latest(8)
 
 
-def _bar(block: diagram.Block, input_size: int) -> dict[str, Any]:
+def _bar(block: diagram.Block, input_size: int, number_of: int, count: int) -> dict[str, Any]:
     layer = block.layer
     return {
         "name": layer.name,
@@ -93,7 +124,9 @@ def _bar(block: diagram.Block, input_size: int) -> dict[str, Any]:
         "height": round(min(104.0, 14 + 84 * math.sqrt(2 * layer.size / input_size))),
         "width": round(6 + 3 * math.log2(max(1, layer.channels / 8))),
         "told": t(
-            "{layer} · {height}×{width}×{channels} · {parameters} parameters · one value sees {field}×{field} pixels",
+            "Layer {number} of {count}, {layer} · {height}×{width}×{channels} · {parameters} parameters · one value sees {field}×{field} pixels",
+            number=number_of,
+            count=count,
             layer=layer.name,
             height=layer.size,
             width=layer.size,

@@ -17,7 +17,7 @@ from core.synthesis.presets import PRESETS
 from core.training import finetune, sources
 from core.training.descent import OPTIMISERS, SCHEDULES
 from core.training.loop import WAYS
-from pages.kit import attack, compare, drawing, maps
+from pages.kit import attack, compare, drawing, laboratory, maps
 from pages.kit.registry import ATTACK, IDEAL, MAPS, TRAINING, PageInfo
 
 CLASSES = 1000
@@ -131,6 +131,7 @@ _ATTACK: dict[str, Place] = {
     "patch_side": Place("attack_patch_side", Whole(0, 100, 25)),
     **{f"defence_{n}": Place(f"attack_defence_{n}", Switch(True)) for n in defences.DEFENCES},
     "samples": Place("attack_defence_samples", Switch(False)),
+    "part": Place("attack_part", _one_of(laboratory.PARTS)),
     "sticker": _class("attack_sticker", 859),
     "sticker_steps": Place("attack_sticker_steps", Whole(20, 2000, 200)),
 }

@@ -21,7 +21,7 @@ def is_it_fair(familiar: Sequence[Familiarity], comparison: Sequence[Score] = ()
         familiar: what it took photos of each class for, before it was trained here.
         comparison: how well it learns sets that it cannot know, by the sets' names.
     """
-    st.subheader(t("Is it fair?"), anchor=False)
+    st.header(t("Is it fair?"), anchor=False)
     st.markdown(_verdict(familiar))
     rows = [
         {

@@ -35,6 +35,12 @@ MOST_PHOTOS = 40
 """More would take a class's computer for too long."""
 HARDENED_WITHIN = (1, 2, 4, 8)
 """What adversarial training can be measured for, in 1/255; places of the curve."""
+PARTS = {
+    "ledger": N_("Ledger"),
+    "needed": N_("How much is needed"),
+    "helps": N_("What helps"),
+    "sticker": N_("Sticker"),
+}
 _CURVE = loop.Settings(steps=10)
 _ORIGINS = {
     "samples": N_("20 samples"),
@@ -263,24 +269,46 @@ def _show(figure: go.Figure, key: str, title: str) -> None:
 
 
 def defence_table(found: Sequence[defences.Finding]) -> None:
-    """Show what each defence costs, gains, and what is left of the gain."""
-    first = found[0]
-    rows = []
-    for finding in found:
-        name = t(defences.DEFENCES[finding.defence].title) if finding.defence else t("none")
-        rows.append(
-            {
-                t("Defence"): sentence(name),
-                t("Right without attack"): percent(finding.clean),
-                t("Cost"): percent(finding.clean - first.clean),
-                t("Right, attacker unaware"): percent(finding.attacked),
-                t("Gain"): percent(finding.attacked - first.attacked),
-                t("Right, attacked through it"): percent(finding.adaptive),
-                t("Fooled, attacker unaware"): percent(finding.fooled),
-                t("Fooled, attacked through it"): percent(finding.fooled_adaptive),
-            }
-        )
+    """Show what each defence costs, gains, and what is left of the gain; of one photo, what happens."""
+    rows = _what_happens(found) if found[0].photos == 1 else _shares(found)
     st.dataframe(rows, hide_index=True, width="stretch", key="attack_defence_table")
+
+
+def _what_happens(found: Sequence[defences.Finding]) -> list[dict[str, str]]:
+    def seen(right: float, fooled: float = 0.0) -> str:
+        return t("fooled") if fooled else t("right") if right else t("something else")
+
+    return [
+        {
+            t("Defence"): _defence_title(finding),
+            t("Without attack"): seen(finding.clean),
+            t("Attacker unaware"): seen(finding.attacked, finding.fooled),
+            t("Attacked through it"): seen(finding.adaptive, finding.fooled_adaptive),
+        }
+        for finding in found
+    ]
+
+
+def _shares(found: Sequence[defences.Finding]) -> list[dict[str, str]]:
+    first = found[0]
+    return [
+        {
+            t("Defence"): _defence_title(finding),
+            t("Right without attack"): percent(finding.clean),
+            t("Cost"): percent(finding.clean - first.clean),
+            t("Right, attacker unaware"): percent(finding.attacked),
+            t("Gain"): percent(finding.attacked - first.attacked),
+            t("Right, attacked through it"): percent(finding.adaptive),
+            t("Fooled, attacker unaware"): percent(finding.fooled),
+            t("Fooled, attacked through it"): percent(finding.fooled_adaptive),
+        }
+        for finding in found
+    ]
+
+
+def _defence_title(finding: defences.Finding) -> str:
+    title = t(defences.DEFENCES[finding.defence].title) if finding.defence else t("none")
+    return sentence(title)
 
 
 def defence_run(

@@ -24,6 +24,9 @@ _ASSETS = Path(__file__).parents[2] / "assets"
 _in_sight = st.components.v2.component(
     "in_sight", js=(_ASSETS / "components" / "in_sight.js").read_text("utf-8")
 )
+_close_menu = st.components.v2.component(
+    "close_menu", js=(_ASSETS / "components" / "close_menu.js").read_text("utf-8")
+)
 PRESENT = "present"
 _ASKED = "present_asked"
 
@@ -51,6 +54,11 @@ def present_switch() -> None:
     )
 
 
+def close_menu(page: str) -> None:
+    """Close the side bar on a phone, where it lies over the page, when another page is opened."""
+    _close_menu(key="unseen_menu", data={"page": page})
+
+
 def style() -> None:
     """Load the app's style sheets."""
     st.html(_ASSETS / "style.css")
@@ -58,9 +66,11 @@ def style() -> None:
         st.html(_ASSETS / "presenter.css")
 
 
-def dials() -> DeltaGenerator:
-    """Give the place for a page's dials: folded away in presenter mode."""
-    return st.expander(t("Dials"), icon=":material/tune:") if presenting() else st.container()
+def dials(*, folded: bool = False) -> DeltaGenerator:
+    """Give the place for a page's dials: folded away in presenter mode, and where that is wanted."""
+    if presenting() or folded:
+        return st.expander(t("Dials"), icon=":material/tune:")
+    return st.container()
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ class Workbench:
     beside: DeltaGenerator
 
 
-def workbench(*, wide: bool = False) -> Workbench:
+def workbench(*, wide: bool = False, folded: bool = False) -> Workbench:
     """Lay out dials and buttons, the picture, and what is told of it, beside each other.
 
     In presenter mode the picture has most of the width, and all of the height. On a phone all lies
@@ -92,6 +102,7 @@ def workbench(*, wide: bool = False) -> Workbench:
 
     Args:
         wide: whether there are several pictures, which have the whole width below the rest.
+        folded: whether the dials are folded away.
     """
     one, several = st.container(key="one"), st.container(key="several")
     if wide:
@@ -105,10 +116,10 @@ def workbench(*, wide: bool = False) -> Workbench:
                 st.container(),
             )
     with one:
-        return _for_one()
+        return _for_one(folded=folded)
 
 
-def _for_one() -> Workbench:
+def _for_one(*, folded: bool) -> Workbench:
     if presenting():
         left, right = st.columns([5, 3], gap="medium")
         stage = left.container(key="stage")
@@ -119,8 +130,10 @@ def _for_one() -> Workbench:
             return Workbench(dials(), buttons, progress, picture, below, beside)
     left, middle, right = st.columns([8, 14, 6], gap="medium")
     stage = middle.container(key="stage")
+    with left:
+        settings = dials(folded=folded)
     return Workbench(
-        left.container(),
+        settings,
         left.container(),
         stage.container(),
         stage.container(key="stage_picture"),
@@ -129,14 +142,26 @@ def _for_one() -> Workbench:
     )
 
 
-def in_sight(run: str, above: str) -> None:
+def in_sight(run: str, above: str, *, just: bool = False) -> None:
     """See that what begins here can be seen once a run has begun: on a phone it is further down.
 
     Args:
         run: names the run that has begun; nothing moves twice for the same one.
         above: key of the container that is to be the first in sight.
+        just: whether to move no further than it takes to see that container, so that what stands
+            above it is still seen.
     """
-    _in_sight(key=f"in_sight_{above}", data={"run": run, "above": f".st-key-{above}"})
+    _in_sight(key=f"in_sight_{above}", data={"run": run, "above": f".st-key-{above}", "just": just})
+
+
+def count(clicks: str) -> None:
+    """Count a click, for a widget's callback; see `counted`."""
+    st.session_state[clicks] = st.session_state.get(clicks, 0) + 1
+
+
+def counted(clicks: str) -> str:
+    """Name the latest of the clicks that were counted, for `in_sight`; empty before the first."""
+    return str(st.session_state.get(clicks, ""))
 
 
 def heading(title: str, promise: str) -> None:
@@ -180,13 +205,14 @@ def _name_and_english(name: str) -> str:
 
 def network_line(classifier: Classifier) -> None:
     """Say which network is used, and where to change it."""
-    st.caption(
-        t(
-            "Network: **{network}**, {classes} classes · change network and photo in the side bar",
-            network=plain(classifier.title),
-            classes=len(classifier.labels),
+    with st.container(key="network_line"):
+        st.caption(
+            t(
+                "Network: **{network}**, {classes} classes · change network and photo in the side bar",
+                network=plain(classifier.title),
+                classes=len(classifier.labels),
+            )
         )
-    )
 
 
 def why(title: str, explanation: str, formula: str, code: Sequence[Callable[..., Any]]) -> None:
@@ -196,4 +222,5 @@ def why(title: str, explanation: str, formula: str, code: Sequence[Callable[...,
         if formula:
             st.latex(formula)
         for function in code:
-            st.code(inspect.getsource(function), language="python")
+            # Wrapped, so that nothing has to be scrolled sideways, which keys could not do.
+            st.code(inspect.getsource(function), language="python", wrap_lines=True)

@@ -22,16 +22,17 @@ from core.problem import N_
 from core.steps import Pixels
 from core.zoo.classifier import Classifier
 from pages.kit import channel as channel_kit
-from pages.kit import layout, save, session
+from pages.kit import diagram, layout, save, scenes, session
 from pages.kit.language import number, remember_choice, separators, t
 from pages.kit.live import data_uri
-from pages.kit.registry import IDEAL
+from pages.kit.registry import IDEAL, MAPS
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
 _MOST_BYTES = 300_000_000
 """A photo's maps take 10 MB in the built-in network and 120 MB in VGG-16."""
 _MOST_MOSAICS = 12
 _STRIP_WIDTH = 1500
+_CLICKS = "maps_channel_clicks"
 
 ORDERS: dict[Order, str] = {
     "strength": N_("strongest first"),
@@ -120,6 +121,8 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
     if strip_wanted:
         _strip(classifier, maps)
     left, right = st.columns([1.15, 1], gap="medium")
+    layout.in_sight(layout.counted(diagram.CLICKS), "maps_mosaic", just=True)
+    layout.in_sight(layout.counted(_CLICKS), "maps_row_channel", just=True)
     with left:
         channel = _mosaic(maps, sheet, f"{classifier.provenance.network}_{name}")
         st.caption(
@@ -158,7 +161,10 @@ def _strip(classifier: Classifier, maps: FeatureMaps) -> None:
 
 
 def _dials(maps: FeatureMaps) -> tuple[Order, Scale, bool]:
-    controls = layout.dials().columns([2, 2, 2], gap="medium", vertical_alignment="bottom")
+    folded = bool(scenes.question(MAPS))  # the maps are to be in sight, below the diagram
+    controls = layout.dials(folded=folded).columns(
+        [2, 2, 2], gap="medium", vertical_alignment="bottom"
+    )
     order = controls[0].selectbox(
         t("Order"),
         list(ORDERS),
@@ -211,12 +217,13 @@ def _mosaic(maps: FeatureMaps, sheet: Sheet, place: str) -> int:
 
 def _choose(kept: str, component: str) -> None:
     st.session_state[kept] = st.session_state[component]["channel"]
+    layout.count(_CLICKS)
 
 
 def _one_channel(maps: FeatureMaps, channel: int, seen: Pixels) -> None:
     """Show one channel: over the photo, where it is most active, and its numbers on hover."""
     title = t("Channel {channel} of {layer}", channel=channel, layer=maps.layer.name)
-    st.subheader(title, anchor=False)
+    st.header(title, anchor=False)
     lit, framed = _over_and_boxed(maps, channel, seen)
     over, boxed = st.container(key="maps_row_channel").columns(2, gap="small")
     with over:

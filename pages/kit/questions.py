@@ -3,29 +3,61 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.classroom import lesson
 from core.classroom.answer import Answer
 from core.classroom.lesson import Part
+from core.classroom.scene import Scene
 from pages.kit import scenes, session
 from pages.kit.language import plain, remember_choice, t
-from pages.kit.registry import LESSON, PAGES, PageInfo
+from pages.kit.registry import HAND_IN, LESSON, PAGES, PageInfo
+
+_SURPRISE = ":material/lightbulb:"
 
 
-def strip(page: PageInfo) -> None:
-    """Show the question of the scene that is open on a page, if it is one of the lesson."""
+def strip(page: PageInfo) -> DeltaGenerator:
+    """Show the question of the scene that is open on a page, if it is one of the lesson.
+
+    Until it is answered it has its options below it; then it folds to a line, which stays in sight.
+
+    Returns:
+        The place for what every page has at its top: beside the question, where there is one.
+    """
     part = lesson.part(scenes.question(page))
     if part is None:
-        return
-    with st.container(border=True, gap="xsmall", key="lesson_strip"):
-        words, links = st.columns([3, 2], vertical_alignment="top")
-        words.markdown(f"**{number_of(part)} · {t(part.title)}** — {t(part.task)}")
-        with links, st.container(horizontal=True, horizontal_alignment="right"):
-            back = t("Back to the lesson")
-            st.page_link(LESSON.file, label=back, icon=":material/arrow_back:")
-            if following := lesson.after(part):
-                open_link(following, t("Next: {title}", title=t(following.title)))
+        return st.container(
+            horizontal=True,
+            horizontal_alignment="right",
+            vertical_alignment="center",
+            key="page_tools",
+        )
+    with (
+        st.container(key="scene_is_answered" if _is_answered(part) else "scene_asks"),
+        st.container(border=True, gap="xxsmall", key="lesson_strip"),
+    ):
+        with st.container(horizontal=True, vertical_alignment="center", key="lesson_head"):
+            st.markdown(f"**{number_of(part)} · {t(part.title)}**", width="stretch")
+            tools = st.container(
+                horizontal=True, width="content", vertical_alignment="center", key="scene_tools"
+            )
+            with st.container(
+                horizontal=True,
+                width="content",
+                vertical_alignment="center",
+                key="lesson_buttons",
+            ):
+                st.page_link(LESSON.file, label=t("Lesson"), icon=":material/arrow_back:")
+                reveal(part)
+                following(part)
         ask(part)
+    return tools
+
+
+def awaits_prediction(page: PageInfo) -> bool:
+    """Whether what answers the question of a page's scene is still to be covered."""
+    part = lesson.part(scenes.question(page))
+    return part is not None and not _is_answered(part)
 
 
 def number_of(part: Part) -> str:
@@ -33,7 +65,7 @@ def number_of(part: Part) -> str:
     return f"{lesson.PARTS.index(part) + 1}/{len(lesson.PARTS)}"
 
 
-def open_link(part: Part, label: str) -> None:
+def open_link(part: Part, label: str, help: str | None = None) -> None:
     """Show a button that opens a part's scene.
 
     A link would not do: Streamlit takes one to the page that is open for no change of page.
@@ -45,50 +77,105 @@ def open_link(part: Part, label: str) -> None:
         on_click=scenes.go,
         args=(page, part.scene),
         key=f"lesson_open_{part.id}",
+        help=help,
+    )
+
+
+def following(part: Part) -> None:
+    """Show the button to what comes after a scene: the next one, at the end the handing in."""
+    if after := lesson.after(part):
+        open_link(after, t("Next"), help=t(after.title))
+    else:
+        st.button(
+            t(HAND_IN.title),
+            icon=":material/arrow_forward:",
+            on_click=scenes.go,
+            args=(HAND_IN, Scene(HAND_IN.address)),
+            key="lesson_hand_in",
+        )
+
+
+def reveal(part: Part) -> None:
+    """Show the button that tells what holds, for whoever has predicted."""
+    is_revealed = part.id in session.answers()
+    st.button(
+        t("Reveal"),
+        icon=":material/visibility:",
+        on_click=_reveal,
+        args=(part,),
+        disabled=is_revealed or _prediction(part) is None,
+        key=f"lesson_reveal_{part.id}",
+        help=t("Predict first; it is locked after that."),
     )
 
 
 def ask(part: Part) -> None:
     """Ask a part's question; once revealed, show what was predicted and what holds."""
-    if given := session.answers().get(part.id):
-        _told(part, given)
-        return
-    key = f"lesson_choice_{part.id}"
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.radio(
-            t(part.question),
-            range(len(part.options)),
-            index=None,
-            format_func=lambda option: t(part.options[option]),
-            horizontal=True,
-            key=remember_choice(key),
-            persist_state="session",
-        )
-        st.button(
-            t("Reveal"),
-            icon=":material/visibility:",
-            on_click=_reveal,
-            args=(part, key),
-            disabled=st.session_state.get(key) is None,
-            key=f"lesson_reveal_{part.id}",
-            help=t("Predict first; it is locked after that."),
-        )
+    given, predicted = session.answers().get(part.id), _prediction(part)
+    if given:
+        with _folded(part, told(given), ":material/check:" if given.is_right else _SURPRISE):
+            st.markdown(f"{t(part.question)} {t(part.why)}")
+            st.caption(t(part.task))
+    elif predicted is not None:
+        label = t("You predict: **{option}**.", option=t(part.options[predicted]))
+        with _folded(part, f"{label} {t(part.task)}", ":material/edit:"):
+            _choose(part)
+    else:
+        _choose(part)
 
 
-def _reveal(part: Part, key: str) -> None:
-    chosen = st.session_state.get(key)
+def told(given: Answer) -> str:
+    """Say in one line what was predicted and what holds."""
+    predicted = t("You predicted: {option}.", option=plain(given.predicted))
+    expected = t("It is: **{option}**.", option=plain(given.expected))
+    return f"{predicted} {expected}"
+
+
+def _folded(part: Part, label: str, icon: str) -> DeltaGenerator:
+    return st.expander(label, icon=icon, key=_fold_key(part), on_change="rerun")
+
+
+def _fold_key(part: Part) -> str:
+    return f"lesson_fold_{part.id}"
+
+
+def _choice_key(part: Part) -> str:
+    return f"lesson_choice_{part.id}"
+
+
+def _prediction(part: Part) -> int | None:
+    """Return the number of the option that is chosen; None if none is."""
+    chosen: int | None = st.session_state.get(_choice_key(part))
+    return chosen
+
+
+def _is_answered(part: Part) -> bool:
+    return part.id in session.answers() or _prediction(part) is not None
+
+
+def _choose(part: Part) -> None:
+    st.radio(
+        t(part.question),
+        range(len(part.options)),
+        index=None,
+        format_func=lambda option: t(part.options[option]),
+        horizontal=True,
+        key=remember_choice(_choice_key(part)),
+        persist_state="session",
+        on_change=_fold,
+        args=(part,),
+    )
+
+
+def _fold(part: Part) -> None:
+    st.session_state[_fold_key(part)] = False
+
+
+def _reveal(part: Part) -> None:
+    chosen = _prediction(part)
     if chosen is None:
         return
+    st.session_state[_fold_key(part)] = True  # what holds is to be read, and folded by hand
     session.answers()[part.id] = Answer(
         part.id, t(part.question), t(part.options[chosen]), t(part.options[part.expected])
     )
-
-
-def _told(part: Part, given: Answer) -> None:
-    st.markdown(t(part.question))
-    show, icon = (
-        (st.success, ":material/check:") if given.is_right else (st.info, ":material/lightbulb:")
-    )
-    predicted = t("You predicted: {option}.", option=plain(given.predicted))
-    expected = t("It is: **{option}**.", option=plain(given.expected))
-    show(f"{predicted} {expected} {t(part.why)}", icon=icon)

@@ -20,6 +20,7 @@ class PageInfo:
         default_photo: the sample shown until a photo is chosen; empty where none is used.
         uses_network: whether the choice of networks is shown.
         in_class: whether it is for lessons, and stands in the navigation's menu of those.
+        draws: names of the jobs whose results a scene on it begins without.
     """
 
     file: str
@@ -29,6 +30,7 @@ class PageInfo:
     default_photo: str = ""
     uses_network: bool = True
     in_class: bool = False
+    draws: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -62,6 +64,7 @@ IDEAL = PageInfo(
     N_("Ideal class"),
     ":material/palette:",
     N_("Watch the network draw what it takes for the ideal cat – or anything else it knows."),
+    draws=("ideal",),
 )
 ATTACK = PageInfo(
     "pages/adversarial_attack.py",
@@ -69,6 +72,7 @@ ATTACK = PageInfo(
     ":material/theater_comedy:",
     N_("Turn a dog into a cat for the network, with a change no eye can tell."),
     default_photo="dalmatian",
+    draws=("attack", "attack_needed", "attack_curve", "attack_defences", "attack_sticker_run"),
 )
 WALL = PageInfo(
     "pages/teacher.py",

@@ -12,6 +12,7 @@ import streamlit as st
 
 from core.classroom import lesson
 from core.classroom.scene import Dial, Scene, Value, read, refuse
+from core.jobs import scheduler
 from core.problem import Problem
 from core.zoo import catalogue, weights
 from pages.kit import language, session
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _OPENED = "scene_opened"
 _QUESTION = "scene_question"
 _GOING = "scene_going"
+_NUMBER = "scene_number"
+_LINK_SHOWN = "scene_link_shown"
 _COMMON = ("network", "photo", "question")
 _OF_THIS_COMPUTER = ("localhost", "127.0.0.1", "::1")
 
@@ -105,13 +108,23 @@ def open_scene(page: PageInfo, scene: Scene, table: Mapping[str, Place]) -> None
         else:
             state[key] = values[name]
     state[_QUESTION] = scene.question
+    state[_NUMBER] = state.get(_NUMBER, 0) + 1
+
+
+def opened() -> str:
+    """Name the scene that was opened last: another name each time; empty before the first."""
+    return str(st.session_state.get(_NUMBER, ""))
 
 
 def go(page: PageInfo, scene: Scene) -> None:
     """Let the next run of the app open a scene, for a button's callback.
 
-    The run itself cannot: the button may be gone by then, and with it what follows on it.
+    The run itself cannot: the button may be gone by then, and with it what follows on it. What was
+    drawn on the page before goes: a scene begins with nothing revealed. A network that was trained
+    stays, since the other pages may use it.
     """
+    for name in page.draws:
+        scheduler().discard(session.owner(), name)
     st.session_state[_GOING] = (page.file, query(page, scene))
 
 
@@ -173,33 +186,46 @@ def _dials(page: PageInfo, scene: Scene) -> dict[str, Dial]:
 
 
 def link(page: PageInfo) -> None:
-    """Show the button that gives the link to what is on the page, to copy and as a QR code."""
-    with st.popover(
+    """Show the button that gives the link to what is on the page, to copy and as a QR code.
+
+    The dialog is kept open by the session's state: a run that is watched runs the page again.
+    """
+    st.button(
         t("Link"),
         icon=":material/qr_code_2:",
         type="tertiary",
         key="scene_link",
-        on_change="rerun",
+        on_click=_show_link,
+        args=(page.address,),
         help=t("A link that opens this page with its photo, network and dials as they are now."),
-    ) as box:
-        if not box.open:
-            return
-        scene, travels = current(page)
-        found = address(page, scene)
-        st.image(_qr(found), width=420, alt=t("QR code of the link"))
-        st.code(found, language=None, wrap_lines=True)
-        if not travels:
-            st.caption(
-                t(
-                    "Your own photos and networks stay here: whoever opens the link sees the page's own instead."
-                )
+    )
+    if st.session_state.get(_LINK_SHOWN) == page.address:
+        st.dialog(t("Link"), width="large", on_dismiss=lambda: _show_link(None))(_link)(page)
+
+
+def _show_link(address: str | None) -> None:
+    st.session_state[_LINK_SHOWN] = address
+
+
+def _link(page: PageInfo) -> None:
+    """Show the address and what it cannot carry, then the QR code, as large as there is room."""
+    scene, travels = current(page)
+    found = address(page, scene)
+    st.code(found, language=None, wrap_lines=True)
+    if not travels:
+        st.caption(
+            t(
+                "Your own photos and networks stay here: whoever opens the link sees the page's own instead."
             )
-        if urlsplit(found).hostname in _OF_THIS_COMPUTER:
-            st.caption(
-                t(
-                    "This address is known to this computer only. For a class, open the app by the address it has in the network."
-                )
+        )
+    if urlsplit(found).hostname in _OF_THIS_COMPUTER:
+        st.caption(
+            t(
+                "This address is known to this computer only. For a class, open the app by the address it has in the network."
             )
+        )
+    with st.container(key="scene_qr"):
+        st.image(_qr(found), width="stretch", alt=t("QR code of the link"))
 
 
 @lru_cache(maxsize=64)

@@ -11,18 +11,19 @@ from PIL import Image
 
 from core import photos
 from core.features import mosaic
-from core.features.tour import Stop, stops
+from core.features.diagram import at_depth
+from core.features.tour import DEPTHS, Stop, stops
 from core.jobs import Snapshot
 from core.problem import N_
 from core.steps import Pixels
 from core.synthesis.thumbnail import SIDE, thumbnails
 from core.zoo.classifier import Classifier
 from pages.kit import channel as channel_kit
-from pages.kit import layout, save, session
+from pages.kit import diagram, layout, save, session
 from pages.kit import maps as maps_kit
 from pages.kit.channel import Place
 from pages.kit.follow import follow
-from pages.kit.language import class_name, plain, t
+from pages.kit.language import class_name, plain, remember_choice, t
 from pages.kit.live import progress
 
 _SENTENCES = (
@@ -34,11 +35,24 @@ _SENTENCES = (
     N_("**Parts.** Eyes, noses, wheels, feathers – wherever in the photo they are."),
     N_("**Things.** Whole animals and objects; from here it is one weighted sum to the answer."),
 )
+_NAMES = (N_("Edges"), N_("Textures"), N_("Patterns"), N_("Parts"), N_("Things"))
+_STOP = "maps_stop"
+_TURNS = "maps_stop_turns"
+_LED = "maps_stop_led"
 _NOT_YET: Pixels = np.full((SIDE, SIDE, 3), 238, np.uint8)
 
 
+def lead(classifier: Classifier, *, is_open: bool) -> None:
+    """Let the diagram follow the tour; to be called before it is drawn."""
+    stop = st.session_state.get(_STOP, 0)
+    led = (classifier.provenance.network, stop) if is_open else None
+    if led and st.session_state.get(_LED) != led:
+        diagram.choose(classifier, at_depth(classifier, DEPTHS[stop]).name)
+    st.session_state[_LED] = led
+
+
 def view(classifier: Classifier, photo: Image.Image) -> None:
-    """Show the tour; the ideal pictures are drawn when they are asked for."""
+    """Show the stops of the tour one by one; the ideal pictures are drawn when they are asked for."""
     observation = maps_kit.observed(classifier, photo)
     halts = stops(classifier, observation)
     wanted = [(stop.maps.layer.name, channel) for stop in halts for channel in stop.channels]
@@ -48,32 +62,55 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
     if job is not None and job.snapshot().state.is_end:
         _keep(classifier, job.snapshot())
     missing = [p for p in wanted if _key(classifier, p) not in channel_kit.drawings()]
-    answer = observation.predictions[0]
-    st.markdown(
-        t(
-            "How does a photo become “{name}”? Five stops on the way, and at each the three channels that are most active: **lit on your photo**, and **the picture each of them would like best**.",
-            name=plain(class_name(answer.class_name)),
+    is_drawing = bool(missing) and job is not None and not job.snapshot().state.is_end
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.segmented_control(
+            t("Stop"),
+            range(len(_NAMES)),
+            format_func=lambda stop: f"{stop + 1} · {t(_NAMES[stop])}",
+            default=0,
+            required=True,
+            key=remember_choice(_STOP),
+            persist_state="session",
+            on_change=layout.count,
+            args=(_TURNS,),
+            label_visibility="collapsed",
+            width="stretch",
         )
+        if missing and not is_drawing:
+            st.button(
+                t("Draw their ideal pictures"),
+                type="primary",
+                icon=":material/play_arrow:",
+                key="maps_tour_start",
+                on_click=_start,
+                args=(classifier, missing, _name(classifier, wanted)),
+                help=t("Fifteen small pictures, about ten seconds."),
+            )
+    drawing = job if is_drawing else None
+    layout.in_sight(
+        layout.counted(_TURNS) or (str(drawing.number) if drawing else ""), "maps_halt", just=True
     )
-    if missing and job is not None and not job.snapshot().state.is_end:
-        st.button(t("Stop run"), icon=":material/stop:", on_click=job.stop, key="maps_tour_stop")
+    if drawing:
+        st.button(
+            t("Stop run"), icon=":material/stop:", on_click=drawing.stop, key="maps_tour_stop"
+        )
         follow(
-            job, lambda snapshot: _live(snapshot, classifier, observation.seen, halts), seconds=1
+            drawing,
+            lambda snapshot: _live(snapshot, classifier, observation.seen, halts),
+            seconds=1,
         )
         return
     if missing and job is not None and job.snapshot().problem is not None:
         progress(st.empty(), job.snapshot())
-    if missing:
-        st.button(
-            t("Draw their ideal pictures"),
-            type="primary",
-            icon=":material/play_arrow:",
-            key="maps_tour_start",
-            on_click=_start,
-            args=(classifier, missing, _name(classifier, wanted)),
-            help=t("Fifteen small pictures, about ten seconds."),
-        )
     _show(classifier, observation.seen, halts, {})
+    answer = observation.predictions[0]
+    st.caption(
+        t(
+            "How does a photo become “{name}”? Five stops on the way, and at each three channels: **lit, where in your photo they are active**, and **the picture each of them would like best**.",
+            name=plain(class_name(answer.class_name)),
+        )
+    )
     if not missing:
         save.png(
             lambda: mosaic.sheet([_row(classifier, observation.seen, stop) for stop in halts]),
@@ -113,23 +150,25 @@ def _show(
     halts: tuple[Stop, ...],
     drawn: Mapping[Place, Pixels],
 ) -> None:
-    for number, (stop, text) in enumerate(zip(halts, _SENTENCES, strict=True), 1):
-        layer = stop.maps.layer
-        with st.container(border=True, key=f"maps_row_tour_{number}"):
-            size = t(
-                "{layer} · {height}×{width}×{channels}",
-                layer=layer.name,
-                height=layer.size,
-                width=layer.size,
-                channels=layer.channels,
-            )
-            st.markdown(f"{number} · {t(text)} :small[:gray[{plain(size)}]]")
-            columns = iter(st.columns(2 * len(stop.channels), gap="small"))
-            for channel in stop.channels:
-                with next(columns):
-                    _lit(seen, stop, channel)
-                with next(columns):
-                    _ideal(classifier, stop, channel, drawn)
+    chosen = st.session_state.get(_STOP, 0)
+    stop, text = halts[chosen], _SENTENCES[chosen]
+    layer, names = stop.maps.layer, [found.name for found in classifier.layers]
+    with st.container(border=True, key="maps_halt"), st.container(key="maps_row_tour"):
+        size = t(
+            "layer {number} of {count} · {height}×{width}×{channels}",
+            number=names.index(layer.name) + 1,
+            count=len(names),
+            height=layer.size,
+            width=layer.size,
+            channels=layer.channels,
+        )
+        st.markdown(f"{t(text)} :small[:gray[{plain(size)}]]")
+        columns = iter(st.columns(2 * len(stop.channels), gap="small"))
+        for channel in stop.channels:
+            with next(columns):
+                _lit(seen, stop, channel)
+            with next(columns):
+                _ideal(classifier, stop, channel, drawn)
 
 
 def _row(classifier: Classifier, seen: Pixels, stop: Stop) -> list[Pixels]:
@@ -137,16 +176,16 @@ def _row(classifier: Classifier, seen: Pixels, stop: Stop) -> list[Pixels]:
     row = []
     for channel in stop.channels:
         ideal = Image.fromarray(_picture(classifier, stop, channel, {}))
-        row.append(mosaic.overlay(stop.maps, channel, seen))
+        row.append(mosaic.spotlight(stop.maps, channel, seen))
         row.append(np.asarray(photos.centre_square(ideal, len(seen))))
     return row
 
 
 def _lit(seen: Pixels, stop: Stop, channel: int) -> None:
     layout.picture(
-        mosaic.overlay(stop.maps, channel, seen),
+        mosaic.spotlight(stop.maps, channel, seen),
         t("Channel {channel}", channel=channel),
-        t("The channel laid over the photo"),
+        t("Lit where channel {channel} is active", channel=channel),
     )
 
 

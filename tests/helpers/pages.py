@@ -10,5 +10,5 @@ if TYPE_CHECKING:
 
 def all_text(app: AppTest) -> str:
     """Return what a page says in words."""
-    kinds = ("markdown", "caption", "title", "subheader", "info", "success", "error", "warning")
+    kinds = ("markdown", "caption", "title", "header", "info", "success", "error", "warning")
     return "\n".join(element.value for kind in kinds for element in app.get(kind))
