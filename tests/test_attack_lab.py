@@ -59,9 +59,8 @@ def test_the_smallest_epsilon_does_and_the_failed_one_does_not(tiny, noise, answ
     less = replace(settings, epsilon=needed.failed, stop_early=True)
     failed = finish(attack(tiny, noise[:1], goal, less))
     assert not robustness.holds_when_saved(tiny, failed)
-    # Before rounding no more is needed than after it.
+    # Before rounding it may be less, or more: rounding makes a whole step of most of one.
     assert needed.unrounded is not None
-    assert needed.unrounded <= needed.epsilon
     just = replace(settings, epsilon=needed.unrounded, stop_early=True)
     assert finish(attack(tiny, noise[:1], goal, just)).success
 

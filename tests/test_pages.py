@@ -230,6 +230,11 @@ def test_the_ideal_cat_grows_and_is_judged(visit):
     assert told.count("<li") == 3
     verdict = scheduler().get(app.session_state["owner"], "ideal").snapshot().result
     assert verdict.own[0].target_probability > 0.05  # guessing gets 0.001
+    # One number for how sure the network is of the picture, above and below.
+    card = next(html.proto.body for html in app.get("html") if "live-number" in html.proto.body)
+    share = f"{100 * verdict.own[0].target_probability:.1f}%"
+    assert f'<span class="value">{share}</span>' in card
+    assert share in told
     assert shown_picture(app).shape == (320, 320, 3)
 
 

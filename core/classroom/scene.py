@@ -85,7 +85,7 @@ class Real:
 
     least: float
     most: float
-    default: float
+    default: float | None
 
     def read(self, text: str) -> float:
         """Read a number with nothing around it."""

@@ -145,7 +145,7 @@ _TRAINING: dict[str, Place] = {
     "tuning_epochs": Place("train_epochs_tuning", Whole(1, finetune.MAX_EPOCHS, 6)),
     "optimiser": Place("train_optimiser", _one_of(OPTIMISERS)),
     "schedule": Place("train_schedule", _one_of(SCHEDULES)),
-    "rate": Place("train_rate", Real(0.0, 100.0, 0.0)),
+    "rate": Place("train_rate", Real(0.0, 100.0, None)),
     "decay": Place("train_decay", Real(0.0, 100.0, 0.5)),
     "dropout": Place("train_dropout", Real(0.0, 0.9, 0.0)),
     "smoothing": Place("train_smoothing", Real(0.0, 0.5, 0.0)),

@@ -66,20 +66,31 @@ class Canvas:
             alt = t("The picture after {done} steps", done=snapshot.step.index)
             self.picture.image(film, width="stretch", alt=alt)
             opinions(self.told, kept.opinions)
-        plots.live_numbers(self.numbers, _numbers(snapshot.history))
+        own = verdict.own if isinstance(verdict, Verdict) else ()
+        plots.live_numbers(self.numbers, _numbers(snapshot.history, own))
 
 
-def _numbers(history: Mapping[str, Sequence[float]]) -> list[plots.LiveNumber]:
-    """Return how sure the network is, or how active the channel, with the curve so far."""
+def _numbers(
+    history: Mapping[str, Sequence[float]], own: Sequence[Opinion]
+) -> list[plots.LiveNumber]:
+    """Return how sure the network is, or how active the channel, with the curve so far.
+
+    Args:
+        history: the run's scalars, each measured on what the network looked at in that step.
+        own: what it says of the finished picture, once there is one.
+    """
     names = ("probability", "second probability", "activation")
+    latest = {name: history[name][-1] for name in names if any(history.get(name, ()))}
+    of_the_picture = (opinion.target_probability or 0.0 for opinion in own)
+    latest |= dict(zip(names[: len(own)], of_the_picture, strict=True))
     return [
         plots.LiveNumber(
             sentence(t(name)),
-            percent(history[name][-1], 1) if share else number(history[name][-1], 2),
+            percent(value, 1) if share else number(value, 2),
             history[name],
             share,
         )
-        for name in names
+        for name, value in latest.items()
         if any(history.get(name, ()))
         for share in (name.endswith("probability"),)
     ]

@@ -176,10 +176,10 @@ def needed_chart(found: Mapping[str, robustness.Needed]) -> None:
     if norm == "linf" and any(f.epsilon and f.epsilon < 1 for f in found.values()):
         st.caption(
             t(
-                "A saved picture has 8 bits: each value is a whole number of 1/255, and a change "
-                "of less than half of that is rounded away. So ε = 0.5/255 is the floor for every "
-                "network. Before rounding less may do: there, networks that end at the floor "
-                "differ."
+                "A saved picture has 8 bits: each value is a whole number of 1/255. A change of "
+                "less than half of that vanishes, a greater one becomes a whole 1/255. So "
+                "ε = 0.5/255 is the floor for every network, and just above it much is possible at "
+                "once. What is needed before rounding tells networks apart that end there."
             )
         )
 
