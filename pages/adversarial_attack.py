@@ -15,7 +15,19 @@ from core.jobs import Job, Snapshot
 from core.steps import Pixels
 from core.takeaway import attack as takeaway
 from pages.kit import attack as kit
-from pages.kit import entry, laboratory, layout, live, pickers, plots, save, scenes, session, wall
+from pages.kit import (
+    entry,
+    laboratory,
+    layout,
+    live,
+    pickers,
+    plots,
+    questions,
+    save,
+    scenes,
+    session,
+    wall,
+)
 from pages.kit.language import class_name, number, percent, plain, short, t
 from pages.kit.language import sentence as first_large
 from pages.kit.registry import ATTACK, TRAINING
@@ -352,7 +364,8 @@ elif not live.is_running(job):
 
 part = st.session_state.get("attack_part", "ledger")
 with st.container(key="attack_laboratory"):
-    layout.in_sight(scenes.opened() if part != "ledger" else "", "attack_laboratory")
+    is_asked_for = part != "ledger" and not questions.awaits_prediction(ATTACK)
+    layout.in_sight(scenes.opened() if is_asked_for else "", "attack_laboratory")
     files = laboratory.photo_files()
     # A scene is opened at the part that it speaks of: for another part they are other tabs.
     in_ledger, in_needed, in_helps, in_sticker = st.tabs(
