@@ -23,6 +23,7 @@ from pages.kit import (
     made,
     pickers,
     plots,
+    questions,
     save,
     scenes,
     session,
@@ -375,7 +376,8 @@ with st.container():  # so that what follows stays where it is
 
 part = st.session_state.get("attack_part", "ledger")
 with st.container(key="attack_laboratory"):
-    layout.in_sight(scenes.opened() if part != "ledger" else "", "attack_laboratory")
+    is_asked_for = part != "ledger" and not questions.awaits_prediction(ATTACK)
+    layout.in_sight(scenes.opened() if is_asked_for else "", "attack_laboratory")
     files = laboratory.photo_files()
     # A scene is opened at the part that it speaks of: for another part they are other tabs.
     in_ledger, in_needed, in_helps, in_sticker = st.tabs(

@@ -9,11 +9,16 @@ from tests.helpers.accessibility import assert_open_to_all
 
 
 @pytest.mark.parametrize(
-    "place", [*(info.address for info in registry.PAGES), "ideal_class?question=zebra&present=1"]
+    "place",
+    [
+        *(info.address for info in registry.PAGES),
+        "ideal_class?question=zebra&present=1",
+        "feature_maps?view=tour",
+    ],
 )
 def test_no_page_has_a_serious_problem(browse, place):
     """In Portuguese, whose words are longer; in English: tests that go on to the results."""
-    assert_open_to_all(browse(place, "pt-BR"))
+    assert_open_to_all(browse(place, "pt-BR"), unfolded=True)
 
 
 @pytest.mark.parametrize("info", [registry.LESSON, registry.WALL, registry.HAND_IN])

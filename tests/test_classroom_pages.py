@@ -97,6 +97,13 @@ def test_only_who_knows_the_pin_opens_and_clears(visit, wall):
     assert wall.is_open()
     assert "The wall is open" in all_text(app)
     app.button(key="wall_clear_yes").click().run()
+    assert not app.metric  # how the server is, is not projected with the wall
+    app.session_state["teacher_tab"] = "The server"  # as a click on the tab
+    app.run()
+    assert "Memory of the program" in [metric.label for metric in app.metric]
+    assert not has(app, "wall_open")
+    app.session_state["teacher_tab"] = "The wall"
+    app.run()
     app.button(key="wall_sign_out").click().run()
     assert not app.exception
     assert not has(app, "wall_open")

@@ -7,8 +7,8 @@ const SETTLED = 900; // milliseconds until what belonged to the run before has g
 
 const covered = () => {
   const question = document.querySelector(".st-key-scene_is_answered")?.parentElement;
-  const stays = question && getComputedStyle(question).position === "sticky";
-  return TOOLBAR + (stays ? question.offsetHeight : 0);
+  const { position, top } = question ? getComputedStyle(question) : {};
+  return position === "sticky" ? parseFloat(top) + question.offsetHeight : TOOLBAR;
 };
 
 const is_seen = (element) => {

@@ -147,8 +147,11 @@ PARTS = (
         "helps",
         N_("What helps?"),
         6,
-        Scene(
-            "adversarial_attack", photo="dalmatian", question="helps", settings={"part": "helps"}
+        Scene(  # with 40 steps the answers are the same, after four times as long
+            "adversarial_attack",
+            photo="dalmatian",
+            question="helps",
+            settings={"part": "helps", "steps": 10},
         ),
         N_("In “What helps”, press “Measure”."),
         N_(
@@ -157,7 +160,7 @@ PARTS = (
         (N_("All five"), N_("Three of them"), N_("None")),
         2,
         N_(
-            "What has no gradient is passed by, and over dice one takes the average. Against an attacker who does not know of them, four of the five keep the tabby away, though not all four show the dalmatian again."
+            "What has no gradient is passed by, and over dice one takes the average. Against an attacker who does not know of them, four of the five keep the tabby away, and three of these bring the dalmatian back."
         ),
     ),
 )

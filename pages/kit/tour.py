@@ -65,7 +65,7 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
     is_drawing = bool(missing) and job is not None and not job.snapshot().state.is_end
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
-            t("Stop"),
+            t("Stop of the tour"),
             range(len(_NAMES)),
             format_func=lambda stop: f"{stop + 1} · {t(_NAMES[stop])}",
             default=0,
@@ -75,7 +75,6 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
             on_change=layout.count,
             args=(_TURNS,),
             label_visibility="collapsed",
-            width="stretch",
         )
         if missing and not is_drawing:
             st.button(

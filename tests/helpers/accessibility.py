@@ -15,26 +15,52 @@ _QUIET = """() => {
 }"""
 """A page may run again as soon as it stands, and all of it is pale meanwhile."""
 
+_IS_DARK = """() => getComputedStyle(document.querySelector('[data-testid="stApp"]'))
+  .backgroundColor.match(/\\d+/g).every(part => part < 60)"""
 
-def assert_open_to_all(page) -> None:
-    """See that a page has no serious and no critical finding as it stands, once it is at rest."""
+
+def assert_open_to_all(page, *, unfolded: bool = False) -> None:
+    """See that a page has no serious and no critical finding as it stands, once it is at rest.
+
+    In the light theme and, as far as colours go, in the dark one.
+
+    Args:
+        page: as it stands.
+        unfolded: whether to open first what is folded away, such as the source code.
+    """
     page.locator("h1").first.wait_for()
     # What fades in or out is pale for a moment.
     page.add_style_tag(content="* {transition: none !important; animation: none !important}")
     page.wait_for_function(_QUIET)
+    if unfolded:
+        folded = page.locator("[data-testid=stMain] details:not([open]) > summary")
+        folded.evaluate_all("summaries => summaries.forEach(summary => summary.click())")
+        page.wait_for_function(_QUIET)
     told = problems(page)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(_IS_DARK)
+    told += [f"dark: {problem}" for problem in problems(page, "color-contrast")]
+    page.emulate_media(color_scheme="light")
     assert not told, "\n".join([page.url, *told])
 
 
-def problems(page) -> list[str]:
-    """Serious and critical findings, but for those that are excused."""
+def problems(page, *rules: str) -> list[str]:
+    """Serious and critical findings, and headings out of order, but for those that are excused.
+
+    Args:
+        page: as it stands.
+        rules: of axe-core, that are looked at; all of them without any.
+    """
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    options: dict[str, object] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = list(rules)
+    found = Axe().run(page, options=options).response["violations"]
     return [
         f"{rule['id']}: {node['target']} {node['html'][:200]}"
         for rule in found
-        if rule["impact"] in ("serious", "critical")
+        if rule["impact"] in ("serious", "critical") or rule["id"] == "heading-order"
         for node in rule["nodes"]
         if not any(rule["id"] == name and part in node["html"] for name, part in EXCUSED)
     ]
