@@ -25,11 +25,11 @@ st.progress(
 with st.container(key="lesson_list"):
     for part in lesson.PARTS:
         with st.container(border=True, key=f"lesson_{part.id}"):
-            words, link = st.columns([5, 2], vertical_alignment="center")
+            words, link = st.columns([3, 2], vertical_alignment="center")
             with words:
                 st.header(f"{questions.number_of(part)} · {t(part.title)}", anchor=False)
                 st.caption(t("{minutes} minutes", minutes=part.minutes) + " · " + t(part.task))
-            with link:
-                questions.open_link(part, t("Open the scene"))
+            with link, st.container(horizontal=True, horizontal_alignment="right"):
                 questions.reveal(part)
-            questions.ask(part)
+                questions.open_link(part, t("Open the scene"))
+            questions.ask(part, task="")

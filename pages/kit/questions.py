@@ -50,7 +50,7 @@ def strip(page: PageInfo) -> DeltaGenerator:
                 st.page_link(LESSON.file, label=t("Lesson"), icon=":material/arrow_back:")
                 reveal(part)
                 following(part)
-        ask(part)
+        ask(part, t(part.task))
     return tools
 
 
@@ -109,16 +109,22 @@ def reveal(part: Part) -> None:
     )
 
 
-def ask(part: Part) -> None:
-    """Ask a part's question; once revealed, show what was predicted and what holds."""
+def ask(part: Part, task: str) -> None:
+    """Ask a part's question; once revealed, show what was predicted and what holds.
+
+    Args:
+        part: the part.
+        task: what to do once the prediction is made; empty where that is said already.
+    """
     given, predicted = session.answers().get(part.id), _prediction(part)
     if given:
         with _folded(part, told(given), ":material/check:" if given.is_right else _SURPRISE):
             st.markdown(f"{t(part.question)} {t(part.why)}")
-            st.caption(t(part.task))
+            if task:
+                st.caption(task)
     elif predicted is not None:
         label = t("You predict: **{option}**.", option=t(part.options[predicted]))
-        with _folded(part, f"{label} {t(part.task)}", ":material/edit:"):
+        with _folded(part, f"{label} {task}".strip(), ":material/edit:"):
             _choose(part)
     else:
         _choose(part)
