@@ -281,9 +281,9 @@ def _what_happens(found: Sequence[defences.Finding]) -> list[dict[str, str]]:
     return [
         {
             t("Defence"): _defence_title(finding),
-            t("Without attack"): seen(finding.clean),
             t("Attacker unaware"): seen(finding.attacked, finding.fooled),
             t("Attacked through it"): seen(finding.adaptive, finding.fooled_adaptive),
+            t("Without attack"): seen(finding.clean),  # last, as a phone has no room for it
         }
         for finding in found
     ]
