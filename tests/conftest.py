@@ -351,6 +351,9 @@ def tab(chromium):
 
     yield open_tab
     for page in tabs:
+        if not page.is_closed():
+            # Streamlit keeps there, for the next visitor, that a side bar was closed.
+            page.evaluate("() => { try { localStorage.clear() } catch { /* no page of ours */ } }")
         page.close()
     assert troubles == []
 
