@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -30,6 +31,8 @@ MOST_PER_SENDER = 4
 LONGEST_NICKNAME = 20
 _QUALITY = 90
 _PATIENCE_SECONDS = 5.0
+_CHANGING = threading.Lock()
+"""Held while a new file changes to WAL, for which SQLite does not wait until others are done."""
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS picture (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -180,7 +183,8 @@ class Wall:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.touch(mode=0o600)  # what a class hangs up is not for a machine's other users
             with closing(self._connect()) as database:
-                database.execute("PRAGMA journal_mode = WAL")
+                with _CHANGING:
+                    database.execute("PRAGMA journal_mode = WAL")
                 database.execute("PRAGMA secure_delete = ON")  # what is taken down is gone
                 # Taken before anything is counted, so that two senders cannot share the last place.
                 database.execute("BEGIN IMMEDIATE")
