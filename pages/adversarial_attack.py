@@ -148,7 +148,7 @@ with buttons:
     live.start_and_stop("attack", job, start, t("Attack"), disabled=not possible)
 progress, verdict = st.container(), st.container(key="attack_verdict")
 with progress:
-    layout.in_sight(str(job.number) if job and live.is_running(job) else "", "attack_buttons")
+    layout.in_sight(live.run_number(job), "attack_buttons")
 before, change, after = st.container(key="attack_pictures").columns(3, gap="medium")
 with before:
     original_place = st.empty()
@@ -411,7 +411,7 @@ def experiment(
         made.note(key, chosen)
         session.start_job(key, make, lambda last: last.result)
 
-    layout.in_sight(str(run.number) if run and live.is_running(run) else "", f"{key}_buttons")
+    layout.in_sight(live.run_number(run), f"{key}_buttons")
     with st.container(horizontal=True, key=f"{key}_buttons"):
         st.button(
             label,

@@ -150,14 +150,8 @@ def _live_numbers(place: DeltaGenerator, snapshot: Snapshot, way: Way, epoch: in
 def begins(name: str) -> DeltaGenerator:
     """Give the place of the button that begins a run; below it is shown how far the run is."""
     places[name] = st.container(key=f"train_{name}_begins")
-    layout.in_sight(run_number(name), f"train_{name}_begins")
+    layout.in_sight(live.run_number(jobs[name]), f"train_{name}_begins")
     return places[name]
-
-
-def run_number(*names: str) -> str:
-    """Name the run of these that is under way; empty if none is."""
-    running = (job for name in names if (job := jobs[name]) and live.is_running(job))
-    return next((str(job.number) for job in running), "")
 
 
 def show_data() -> None:
@@ -382,7 +376,7 @@ if problem:
     st.error(say(problem), icon=":material/error:")
 places = dict.fromkeys(jobs, st.container())
 """Where each run's progress goes: here, unless the button that begins it is further down."""
-layout.in_sight(run_number(session.TRAIN, RATE), "train_begins")
+layout.in_sight(live.run_number(jobs[session.TRAIN], jobs[RATE]), "train_begins")
 curves = st.empty()
 growing: list[curve_kit.GrowingCurve] = []  # the learning curve, if its tab is open
 if (rate := kit.result(jobs[RATE])) and made.is_current(RATE, chosen):

@@ -42,7 +42,7 @@ with place.dials:
     preset_name = st.session_state.get("ideal_preset") or "best"
     tv = kit.tv_weight(preset_name)
 with place.progress:
-    layout.in_sight(str(job.number) if running and job else "", "ideal_buttons")
+    layout.in_sight(live.run_number(job), "ideal_buttons")
 canvas = place.picture.empty()
 with place.below:
     stretch = st.toggle(

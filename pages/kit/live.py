@@ -67,6 +67,11 @@ def is_running(job: Job | None) -> bool:
     return job is not None and not job.snapshot().state.is_end
 
 
+def run_number(*jobs: Job | None) -> str:
+    """Name the first of these that is running, for `layout.in_sight`; empty if none is."""
+    return next((str(job.number) for job in jobs if job is not None and is_running(job)), "")
+
+
 def data_uri(pixels: Pixels, quality: int = 88) -> str:
     """A picture as an address that carries it: no file on the server, no request."""
     return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(pixels, quality)).decode()

@@ -19,7 +19,7 @@ from core.steps import Pixels
 from core.synthesis.thumbnail import SIDE, thumbnails
 from core.zoo.classifier import Classifier
 from pages.kit import channel as channel_kit
-from pages.kit import diagram, layout, save, session
+from pages.kit import diagram, layout, live, save, session
 from pages.kit import maps as maps_kit
 from pages.kit.channel import Place
 from pages.kit.follow import follow
@@ -87,9 +87,7 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
                 help=t("Fifteen small pictures, about ten seconds."),
             )
     drawing = job if is_drawing else None
-    layout.in_sight(
-        layout.counted(_TURNS) or (str(drawing.number) if drawing else ""), "maps_halt", just=True
-    )
+    layout.in_sight(layout.counted(_TURNS) or live.run_number(drawing), "maps_halt", just=True)
     if drawing:
         st.button(
             t("Stop run"), icon=":material/stop:", on_click=drawing.stop, key="maps_tour_stop"
