@@ -1,5 +1,7 @@
 """The start page: the lesson in four pictures, each leading into its page."""
 
+import base64
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
@@ -46,11 +48,19 @@ CHAPTERS = (
     ),
 )
 
+
+
+@cache
+def picture_uri(file: str) -> str:
+    """Return an address that carries a picture; a path, Streamlit would make a large PNG of."""
+    return "data:image/webp;base64," + base64.b64encode((PICTURES / file).read_bytes()).decode()
+
+
 layout.heading("Ideal Cat", t(registry.HOME.promise))
 for row in (CHAPTERS[:2], CHAPTERS[2:]):
     for column, (page, file, title, text) in zip(st.columns(2, gap="large"), row, strict=True):
         with column, st.container(border=True):
-            st.image(PICTURES / file, width="stretch", alt=t(title))
+            st.image(picture_uri(file), width="stretch", alt=t(title))
             st.header(t(title), anchor=False)
             st.markdown(t(text))
             st.page_link(page.file, label=t("Try it: {page}", page=t(page.title)), icon=page.icon)

@@ -19,7 +19,7 @@ from core.training.embeddings import EmbeddingCache
 from core.training.finetune import TuningSettings
 from core.training.loop import Settings, train
 from core.zoo import loading
-from pages.kit import registry
+from pages.kit import laboratory, registry
 from tests.helpers.files import ODD_PICTURES
 from tests.helpers.pages import all_text
 
@@ -221,6 +221,7 @@ def encoded(picture: Image.Image) -> bytes:
 
 
 def test_adversarial_training_is_measured_on_ones_own_network(own, monkeypatch):
+    monkeypatch.setattr(laboratory, "CURVE", replace(laboratory.CURVE, steps=2))
     own.button(key="attack_hardening_start").click().run()
     assert not own.exception
     text = all_text(own)

@@ -483,24 +483,29 @@ def test_arguments_that_do_not_parse_end_with_2_as_well(capsys, arguments):
     assert said.err.count("\n") == 1
 
 
-# As a program
+# As a program: in this one, since another has to import all again
 
 
-def test_the_program_prints_its_answer_and_ends_with_0():
-    done = subprocess.run(
-        [sys.executable, "-m", "core", "models", "--json"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(json.loads(done.stdout)["models"]) == len(catalogue.ENTRIES)
+def as_program(monkeypatch, *arguments: str) -> int:
+    """Run `python -m core` with arguments, and return its exit status."""
+    monkeypatch.setattr(sys, "argv", ["core", *arguments])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(ROOT / "core" / "__main__.py"), run_name="__main__")
+    return end.value.code
+
+
+def test_the_program_prints_its_answer_and_ends_with_0(monkeypatch, capsys):
+    assert as_program(monkeypatch, "models", "--json") == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert len(json.loads(said.out)["models"]) == len(catalogue.ENTRIES)
 
 
 def test_the_program_ends_with_2_and_one_line_where_something_is_wrong(
     tmp_path, monkeypatch, capsys
 ):
     nowhere = str(tmp_path / "nowhere.jpg")
-    monkeypatch.setattr(sys, "argv", ["core", "classify", nowhere])
-    with pytest.raises(SystemExit) as end:  # run in this program: another has to import all again
-        runpy.run_path(str(ROOT / "core" / "__main__.py"), run_name="__main__")
+    assert as_program(monkeypatch, "classify", nowhere) == 2
     said = capsys.readouterr()
-    assert (end.value.code, said.out) == (2, "")
+    assert said.out == ""
     assert said.err.splitlines() == [f"core: {nowhere} cannot be read: No such file or directory."]

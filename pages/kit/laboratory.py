@@ -41,7 +41,8 @@ PARTS = {
     "helps": N_("What helps"),
     "sticker": N_("Sticker"),
 }
-_CURVE = loop.Settings(steps=10)
+CURVE = loop.Settings(steps=10)
+"""How networks are attacked for the curves of their accuracy."""
 _ORIGINS = {
     "samples": N_("20 samples"),
     "training": N_("What your network was examined on"),
@@ -203,7 +204,7 @@ class Curves:
 
 def _curves(networks: Mapping[str, Classifier], files: Sequence[PhotoFile]) -> Steps[Curves]:
     read = yield from _read(next(iter(networks.values())), files)
-    curves = robustness.accuracy_by_network(networks, read.pictures, read.classes, _CURVE)
+    curves = robustness.accuracy_by_network(networks, read.pictures, read.classes, CURVE)
     for step in curves:
         result = None
         if step.result:

@@ -216,8 +216,15 @@ def network_line(classifier: Classifier) -> None:
 
 
 def why(title: str, explanation: str, formula: str, code: Sequence[Callable[..., Any]]) -> None:
-    """Show the page's one expander for the curious: the idea, the formula, the loop itself."""
-    with st.expander(title, icon=":material/school:"):
+    """Show the page's one expander for the curious: the idea, the formula, the loop itself.
+
+    It is filled when somebody opens it. To colour source code takes a browser as long as half of
+    the page beside it, and most visitors never see it.
+    """
+    fold = st.expander(title, icon=":material/school:", key="why", on_change="rerun")
+    if not fold.open:
+        return
+    with fold:
         st.markdown(explanation)
         if formula:
             st.latex(formula)

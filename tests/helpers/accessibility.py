@@ -35,6 +35,7 @@ def assert_open_to_all(page, *, unfolded: bool = False) -> None:
     if unfolded:
         folded = page.locator("[data-testid=stMain] details:not([open]) > summary")
         folded.evaluate_all("summaries => summaries.forEach(summary => summary.click())")
+        page.evaluate("() => { window.quietSince = performance.now() }")  # some are filled now
         page.wait_for_function(_QUIET)
     told = problems(page)
     page.emulate_media(color_scheme="dark")
