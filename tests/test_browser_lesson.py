@@ -27,7 +27,7 @@ CHANGED = ".st-key-attack_pictures [data-testid=stColumn]:last-child img"
 
 def in_sight(page, selector: str, part: float = 0.95) -> None:
     """Wait until so much of an element is in the window, without anybody having scrolled."""
-    page.wait_for_function(IN_SIGHT, arg=[selector, part])
+    page.wait_for_function(IN_SIGHT, arg=[selector, part], polling=100)
 
 
 def predict(page, part, option: int) -> None:

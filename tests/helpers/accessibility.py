@@ -15,6 +15,8 @@ _QUIET = """() => {
 }"""
 """A page may run again as soon as it stands, and all of it is pale meanwhile."""
 
+_OFTEN = 100  # ms; at each frame, as Playwright looks otherwise, it keeps the browser drawing
+
 _IS_DARK = """() => getComputedStyle(document.querySelector('[data-testid="stApp"]'))
   .backgroundColor.match(/\\d+/g).every(part => part < 60)"""
 
@@ -31,15 +33,15 @@ def assert_open_to_all(page, *, unfolded: bool = False) -> None:
     page.locator("h1").first.wait_for()
     # What fades in or out is pale for a moment.
     page.add_style_tag(content="* {transition: none !important; animation: none !important}")
-    page.wait_for_function(_QUIET)
+    page.wait_for_function(_QUIET, polling=_OFTEN)
     if unfolded:
         folded = page.locator("[data-testid=stMain] details:not([open]) > summary")
         folded.evaluate_all("summaries => summaries.forEach(summary => summary.click())")
         page.evaluate("() => { window.quietSince = performance.now() }")  # some are filled now
-        page.wait_for_function(_QUIET)
+        page.wait_for_function(_QUIET, polling=_OFTEN)
     told = problems(page)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(_IS_DARK)
+    page.wait_for_function(_IS_DARK, polling=_OFTEN)
     told += [f"dark: {problem}" for problem in problems(page, "color-contrast")]
     page.emulate_media(color_scheme="light")
     assert not told, "\n".join([page.url, *told])
@@ -57,7 +59,8 @@ def problems(page, *rules: str) -> list[str]:
     options: dict[str, object] = {"resultTypes": ["violations"]}
     if rules:
         options["runOnly"] = list(rules)
-    found = Axe().run(page, options=options).response["violations"]
+    is_there = page.evaluate("() => 'axe' in window")
+    found = Axe(*[""] * is_there).run(page, options=options).response["violations"]
     return [
         f"{rule['id']}: {node['target']} {node['html'][:200]}"
         for rule in found
