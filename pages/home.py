@@ -49,7 +49,6 @@ CHAPTERS = (
 )
 
 
-
 @cache
 def picture_uri(file: str) -> str:
     """Return an address that carries a picture; a path, Streamlit would make a large PNG of."""
