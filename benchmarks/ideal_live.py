@@ -33,7 +33,9 @@ def seconds(page: Any) -> float:
     page.locator(".st-key-ideal_start button:enabled").wait_for()
     line = page.get_by_text(re.compile(r"(\d+) of \1 steps · done"))
     line.wait_for()
-    return float(re.search(r"([\d.]+) s$", line.inner_text()).group(1))
+    found = re.search(r"([\d.]+) s$", line.inner_text())
+    assert found is not None
+    return float(found[1])
 
 
 def start(page: Any, seed: int) -> None:
@@ -91,8 +93,10 @@ def _changes(frames: list[bytes], box: Any, width: int) -> int:
         scale = image.width / width
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         half = box["width"] / 4
-        corners = (x - half, y - half, x + half, y + half)
-        pictures.append(np.asarray(image.crop([round(scale * c) for c in corners]), float))
+        left, top, right, bottom = (
+            round(scale * edge) for edge in (x - half, y - half, x + half, y + half)
+        )
+        pictures.append(np.asarray(image.crop((left, top, right, bottom)), np.float64))
     return sum(float(np.abs(one - other).mean()) > 0.3 for one, other in pairwise(pictures))
 
 

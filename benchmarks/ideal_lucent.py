@@ -25,7 +25,7 @@ from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
 from lucent.optvis import param, render
 from torch import nn
 
-from core.predictions import opinion
+from core.predictions import opinions
 from core.steps import Pixels
 from core.synthesis.loop import synthesise
 from core.synthesis.presets import PRESETS
@@ -86,7 +86,7 @@ def recognised(class_id: int, pictures: Sequence[Pixels]) -> list[bool]:
     target = loading.shared("lite0").labels[class_id]
     judges = [loading.shared(name) for name in catalogue.BUILT_IN[1:]]
     return [
-        all(opinion(judge, pixels, target).class_id == class_id for judge in judges)
+        all(opinions(judge, pixels, [target])[0].class_id == class_id for judge in judges)
         for pixels in pictures
     ]
 

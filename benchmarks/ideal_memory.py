@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+from functools import partial
 from pathlib import Path
 
 from core.jobs import scheduler
@@ -42,7 +43,7 @@ def main() -> None:
         job = scheduler().submit(
             "benchmark",
             "ideal",
-            lambda drawing=drawing, ask=ask: recorded(drawing.steps(options.steps), ask),
+            partial(recorded, drawing.steps(options.steps), ask),
             lambda last: judge(classifier, last.result),
         )
         job.wait()

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from core.predictions import opinion
+from core.predictions import opinions
 from core.steps import Pixels, finish
 from core.synthesis.loop import Settings, synthesise
 from core.synthesis.presets import PRESETS, Preset
@@ -123,7 +123,10 @@ def main() -> None:
             pixels = finish(synthesise(drawer, preset.objective(class_id), settings)).pixels
             pictures.append(pixels)
             name = drawer.labels[class_id]
-            said = {n: opinion(loading.shared(n), pixels, name) for n in catalogue.BUILT_IN}
+            said = {
+                network: opinions(loading.shared(network), pixels, [name])[0]
+                for network in catalogue.BUILT_IN
+            }
             for network, one in said.items():
                 right[network] += one.class_id == class_id
             words = ", ".join(f"{one.class_name} {one.probability:.2f}" for one in said.values())

@@ -17,6 +17,7 @@ from typing import Any
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 _COUNT = re.compile(r"(\d+) of (\d+) ")
 
@@ -56,7 +57,10 @@ class Visitor:
         """Open the connection, for the session that there was before if there was one."""
         protocols = ["streamlit", "-", self.session_id] if self.session_id else ["streamlit"]
         self._socket = await connect(
-            self._address, subprotocols=protocols, max_size=None, compression=None
+            self._address,
+            subprotocols=[Subprotocol(name) for name in protocols],
+            max_size=None,
+            compression=None,
         )
         self._reader = asyncio.create_task(self._read(self._socket))
 

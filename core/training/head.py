@@ -245,7 +245,7 @@ def blank_layer(width: int, classes: int) -> nn.Linear:
 
     `nn.Linear` itself would draw from the random numbers that everybody shares.
     """
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, width, classes)  # type: ignore[no-untyped-call]
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, width, classes)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer
