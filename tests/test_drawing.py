@@ -17,7 +17,7 @@ from torch import nn
 
 from core import photos
 from core.problem import Problem
-from core.steps import Step, abreast
+from core.steps import Step, abreast, finish
 from core.synthesis import lesson, recipe, record
 from core.synthesis.beside import beside
 from core.synthesis.canvas import CANVASES, PhaseCanvas, SoftCanvas, _unmix_colours
@@ -244,6 +244,7 @@ def test_a_schedule_goes_in_straight_lines_and_stays_at_its_end():
         *({"length": -1}, {"coarse": 2}, {"coarse_size": 0}, {"noise": float("nan")}),
         *({"colour": (0, -1)}, {"calm": 0}, {"contrast": (0, 9)}, {"rate": 0}),
         *({"details": 0}, {"details_rate": 1e9}, {"boldness": 0.5}),
+        *({"patience": -1}, {"waited": 10**9}),
     ],
     ids=str,
 )
@@ -261,6 +262,47 @@ def test_a_soft_canvas_is_bold_until_the_coarse_steps_are_over_and_soft_when_all
     assert never_coarse.at(7).boldness == pytest.approx(1)
     coarse_to_the_end = replace(schedule, coarse=1.0, calm=0.5)
     assert [coarse_to_the_end.at(step).boldness for step in (0, 9)] == [4, 4]
+
+
+PATIENT = replace(MOVING, steps=8, schedule=replace(SCHEDULE, length=8, patience=3))
+
+
+def test_while_one_waits_the_schedule_stands_still():
+    usual = [PATIENT.schedule.at(step) for step in range(8)]
+    waited = replace(PATIENT.schedule, waited=2)
+    assert [waited.at(step) for step in range(10)] == [*usual[:4], *usual[3:4] * 2, *usual[4:]]
+
+
+def test_the_coarse_part_waits_for_a_class_that_is_not_seen(tiny):
+    steps = list(synthesise(tiny, ClassLogit(2), PATIENT))
+    assert [(step.index, step.total) for step in steps[3:7]] == [(4, 9), (5, 10), (6, 11), (7, 11)]
+    assert len(steps) == 11
+    assert steps[-1].result.settings.schedule.waited == 3
+    for step in (steps[5], steps[-1]):  # on the way and at the end
+        found = recipe.read(json.loads(json.dumps(recipe.write(step.result))))
+        assert np.array_equal(drawn(tiny, found.settings).pixels, step.picture)
+
+    drawing = Drawing(tiny, ClassLogit(2), PATIENT)
+    for step in drawing.steps(8):
+        if step.index == 6:
+            break
+    assert np.array_equal(finish(drawing.steps(8 - drawing.planned)).pixels, steps[-1].picture)
+
+
+def test_a_class_that_is_seen_is_not_waited_for(make_tiny):
+    only_one_class = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1))
+    schedule = replace(PATIENT.schedule, length=60)
+    settings = replace(PATIENT, steps=60, schedule=schedule)
+    found = finish(synthesise(make_tiny(only_one_class), ClassLogit(0), settings))
+    assert found.settings.schedule.waited == 0
+    assert found.steps_done == 60
+
+
+def test_who_asks_for_fewer_steps_waits_for_no_more():
+    best = lesson.PRESETS["best"]
+    assert best.settings.schedule.patience > 0
+    assert best.changed(steps=best.settings.steps - 1).schedule.patience == 0
+    assert best.changed(steps=best.settings.steps).schedule.patience > 0
 
 
 def test_a_disturbed_view_has_the_noise_and_the_colours_that_are_said():

@@ -116,6 +116,11 @@ def test_whatever_a_run_had_still_fits(lite0, canvas, objective):
             batch_norm=1.0,
             turns=(Turn(3, 10.0, 0.1), Turn(9, 30.0, 0.2)),
         ),
+        replace(
+            PRESETS["best"].settings,
+            canvas=canvas,
+            schedule=replace(PRESETS["best"].settings.schedule, waited=30),
+        ),
         replace(PRESETS["best"].settings, turns=tuple(Turn(n, 1.5 * n, 0.1) for n in range(1, 90))),
     ):
         check(of(lite0, settings, objective))

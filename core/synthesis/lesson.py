@@ -40,14 +40,15 @@ def noise_or_cat(classifier: Classifier, class_id: int, seed: int) -> Steps[Comp
         return recorded(drawing, ask)
 
     totals = {name: PRESETS[preset].settings.steps for name, preset in TAKES.items()}
-    everything = sum(totals.values())
     latest: dict[str, Step[Record]] = {}
     for names in (("noise", "shapes"), ("best",)):
         before = sum(step.index for step in latest.values())
         for step in abreast({name: draw(name) for name in names}):
             assert step.result is not None
             latest = latest | dict(step.result)
-            yield replace(step, index=before + step.index, total=everything, result=latest)
+            totals |= {name: one.total for name, one in latest.items()}  # one may wait
+            index, total = before + step.index, sum(totals.values())
+            yield replace(step, index=index, total=total, result=latest)
 
 
 def ladder(classifier: Classifier, class_id: int, seed: int) -> Steps[Comparison]:

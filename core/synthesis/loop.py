@@ -7,7 +7,7 @@ step.result.pixels               # the picture
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +35,10 @@ CLASS_GRADIENT = 18_000.0
 """With relative weights: what the gradient of the class is brought to, its root mean square times
 the numbers of a picture. At this weight total variation pulls at a pixel as hard as the class
 does: about what the logits of EfficientNet-Lite0 have once a picture has begun to show."""
+_SEEN = 0.6
+"""The probability of the class, a mean over about the last `_GLANCES` views, from which on it is
+seen, and nothing is waited for any more."""
+_GLANCES = 20
 _FROM_ANYWHERE = View(scale=(0.9, 1.6), rotation=8.0, shift=True)
 _SAME_THROUGHOUT = Schedule()
 
@@ -124,7 +128,8 @@ class Synthesis:
         pixels: the 8-bit picture.
         model: name of the network.
         objective: what it was to become.
-        settings: how it was drawn, with the dials that were turned on the way.
+        settings: how it was drawn, with the dials that were turned on the way, and the steps that
+            were waited for the class.
         steps_done: how many steps were made; fewer than asked for after a stop.
     """
 
@@ -182,6 +187,7 @@ class Drawing:
         self.objective = objective
         self.settings = settings
         self.done = 0
+        self._seen = 0.0
         self._generator = torch.Generator().manual_seed(settings.seed)
         self._canvas = CANVASES[settings.canvas](settings.size, self._generator)
         self._canvas.boldness = settings.schedule.at(0).boldness
@@ -227,7 +233,7 @@ class Drawing:
         """Draw on. Two times 100 steps give, bit for bit, the picture of 200.
 
         Args:
-            count: how many steps to make.
+            count: how many steps to make, beside those that the coarse part waits for the class.
 
         Yields:
             A step per step of gradient descent: the picture after it, and as scalars the loss
@@ -249,6 +255,10 @@ class Drawing:
             optimiser.step()
             self._canvas.constrain()
             self.done += 1
+            scores = self._scores(seen)
+            if self._has_to_wait(scores):
+                self._wait()
+                total += 1
 
             self._canvas.boldness = self.settings.schedule.at(self.done).boldness
             picture = self._canvas.picture()
@@ -256,12 +266,35 @@ class Drawing:
             yield Step(
                 self.done,
                 total,
-                scalars=self._scores(seen) | {name: term.item() for name, term in losses.items()},
+                scalars=scores | {name: term.item() for name, term in losses.items()},
                 picture=pixels,
                 result=Synthesis(
                     pixels, self.classifier.name, self.objective, self.settings, self.done
                 ),
             )
+
+    @property
+    def planned(self) -> int:
+        """How many steps were made, but for those that the coarse part waited."""
+        return self.done - self.settings.schedule.waited
+
+    def _has_to_wait(self, scores: Mapping[str, float]) -> bool:
+        """Return whether the class is not yet seen though the last coarse step has been made."""
+        schedule = self.settings.schedule
+        self._seen += (sum(scores.values()) - self._seen) / _GLANCES
+        return (
+            schedule.waited < schedule.patience
+            and self._seen < _SEEN
+            and schedule.clock(self.done) == schedule.last_coarse + 1
+            and bool(classes_of(self.objective))
+            and self.done < LIMITS.drawing_steps
+        )
+
+    def _wait(self) -> None:
+        """Let the schedule stand still for a step, and write it down."""
+        schedule = self.settings.schedule
+        waited = replace(schedule, waited=schedule.waited + 1)
+        self.settings = replace(self.settings, schedule=waited)
 
     def _view(self, picture: torch.Tensor, now: Moment) -> torch.Tensor:
         """Return the picture as the network is shown it this time."""

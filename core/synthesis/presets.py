@@ -39,7 +39,10 @@ class Preset:
         if "steps" in chosen and self.settings.schedule.length:
             # Settings refuse wrong steps themselves, with the range.
             length = min(max(chosen["steps"], STEPS[0]), STEPS[1])
-            chosen = {"schedule": replace(self.settings.schedule, length=length)} | chosen
+            # Who asks for fewer steps does not want to wait for more.
+            patience = self.settings.schedule.patience * (length >= self.settings.steps)
+            schedule = replace(self.settings.schedule, length=length, patience=patience)
+            chosen = {"schedule": schedule} | chosen
         return replace(self.settings, **chosen)
 
 
@@ -51,22 +54,23 @@ _LESSON = Settings(canvas="pixel", size=224, learning_rate=0.02, tv=2000, view=V
 
 _BEST = Settings(
     canvas="soft",
-    steps=216,
+    steps=260,
     learning_rate=0.003,
     tv=30.0,
     view=View(scale=(1.25, 2.1), rotation=7.0, shift=True),
     descent="momentum",
     schedule=Schedule(
-        length=216,
-        coarse=0.49,
-        coarse_size=5 / 7,
+        length=260,
+        coarse=0.575,
+        coarse_size=0.5,
+        patience=250,
         noise=0.12,
         colour=(0.3, 0.1),
-        calm=0.8,
-        contrast=(0.25, 0.65),
+        calm=0.835,
+        contrast=(0.0, 0.65),
         boldness=4.0,
         rate=0.2,
-        details=0.8,
+        details=0.835,
         details_rate=20.0,
     ),
     relative=True,

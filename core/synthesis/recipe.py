@@ -91,9 +91,16 @@ def write(synthesis: Synthesis) -> dict[str, Any]:
         "kind": KIND,
         "model": synthesis.model,
         "objective": _plain(synthesis.objective),
-        "settings": asdict(replace(synthesis.settings, steps=synthesis.steps_done)),
+        "settings": asdict(as_drawn(synthesis)),
         "versions": versions(),
     }
+
+
+def as_drawn(synthesis: Synthesis) -> Settings:
+    """Return the settings that draw exactly this picture, however far the run had come."""
+    settings = synthesis.settings
+    schedule = replace(settings.schedule, patience=0)  # what was waited is known
+    return replace(settings, steps=synthesis.steps_done, schedule=schedule)
 
 
 def _plain(objective: Objective) -> dict[str, Any]:
@@ -189,6 +196,8 @@ def _schedule(data: dict[str, Any]) -> Schedule:
         colour=_ends(data["colour"]),
         contrast=_ends(data["contrast"]),
         boldness=_number(data.get("boldness", 1.0)),
+        patience=_whole(data.get("patience", 0)),
+        waited=_whole(data.get("waited", 0)),
         **{name: _number(data[name]) for name in names},
     )
 

@@ -8,6 +8,7 @@ broad ones, adds the details by which networks tell classes apart.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from core.limits import LIMITS
@@ -57,6 +58,10 @@ class Schedule:
         length: number of steps until everything is at its end; 0 for no change at all.
         coarse: share of these steps in which only `coarse_size` of the pixels is shown.
         coarse_size: share of the pixels along a side, of the canvas and of the network's view.
+        patience: how many steps more the coarse ones may be, where the network does not yet see
+            the class: what is not there when the details come becomes a cloud.
+        waited: how many steps more they were, on the way of a run that is drawn again; beyond
+            these and `patience`, no step is waited.
         noise: standard deviation at the beginning; it is gone at `calm`.
         colour: strength of the changes of colour at the beginning and at `calm`.
         calm: share of the steps after which noise and colours are at their end.
@@ -73,6 +78,8 @@ class Schedule:
     length: int = 0
     coarse: float = 0.0
     coarse_size: float = 1.0
+    patience: int = 0
+    waited: int = 0
     noise: float = 0.0
     colour: tuple[float, float] = (0.0, 0.0)
     calm: float = 1.0
@@ -91,6 +98,8 @@ class Schedule:
         check_range(N_("length of the schedule"), self.length, 0, LIMITS.drawing_steps)
         check_range(N_("share of coarse steps"), self.coarse, 0.0, 1.0)
         check_range(N_("coarse size"), self.coarse_size, *COARSE_SIZES)
+        check_range(N_("number of coarse steps"), self.patience, 0, LIMITS.drawing_steps)
+        check_range(N_("number of coarse steps"), self.waited, 0, LIMITS.drawing_steps)
         check_range(N_("noise"), self.noise, *NOISES)
         for colour in self.colour:
             check_range(N_("change of colour"), colour, *COLOURS)
@@ -106,7 +115,7 @@ class Schedule:
         """Return how the step is made that follows `step` others."""
         if not self.length:
             return Moment()
-        done = min(1.0, step / self.length)
+        done = min(1.0, self.clock(step) / self.length)
         disturbed = min(1.0, done / self.calm)
         detailed = self.details < 1 and done >= self.details
         if detailed:
@@ -123,6 +132,15 @@ class Schedule:
             rate=rate,
             details=detailed,
         )
+
+    def clock(self, step: int) -> int:
+        """Return how far the schedule is after so many steps: it stands still while one waits."""
+        return step - min(self.waited, max(0, step - self.last_coarse))
+
+    @property
+    def last_coarse(self) -> int:
+        """After how many steps, without waiting, the last coarse one is made."""
+        return max(0, math.ceil(round(self.coarse * self.length, 6)) - 1)
 
     def _softened(self, done: float) -> float:
         """Return how far a soft canvas is on its way from bold to usual, in [0, 1]."""

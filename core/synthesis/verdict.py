@@ -82,7 +82,7 @@ class Sitting:
 
     Attributes:
         drawing: what is drawn.
-        until: how many steps it is to have in the end.
+        until: how many steps it is to have in the end, beside those that it waits.
         record: of what has been drawn.
     """
 
@@ -95,13 +95,13 @@ class Sitting:
             record: of the sitting that this one goes on from.
         """
         self.drawing = drawing
-        self.until = drawing.done + count
+        self.until = drawing.planned + count
         self.record = record
 
     def resume(self) -> Steps[Record]:
         """Draw the steps that are left; see `record.recorded`."""
         drawing = self.drawing
-        steps = drawing.steps(self.until - drawing.done)
+        steps = drawing.steps(self.until - drawing.planned)
         ask = second_opinions(drawing.classifier, drawing.objective)
         for step in recorded(steps, ask, self.record):
             self.record = step.result

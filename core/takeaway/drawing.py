@@ -104,6 +104,8 @@ def _settings(classifier: Classifier, synthesis: Synthesis) -> str:
         ]
         if not isinstance(synthesis.objective, ChannelActivation):
             lines[-1] = lines[-1].replace(" = ", ", CONTRAST = ") + f", {schedule.contrast!r}"
+        if schedule.waited:  # the class was not seen at once
+            lines.append(f"HELD, WAITED = {schedule.last_coarse}, {schedule.waited}")
         named: dict[str, float] = {}
         if schedule.coarse:  # few pixels first, which leaves nothing but large shapes
             named |= {"COARSE": schedule.coarse, "COARSE_SIZE": round(schedule.coarse_size, 4)}
@@ -297,6 +299,7 @@ def _descent(objective: Objective, settings: Settings) -> str:
     coarse = schedule.length and schedule.coarse
     if schedule.length:
         body += [
+            *(["step -= min(WAITED, max(0, step - HELD))"] if schedule.waited else []),
             "done = min(1, step / LENGTH)",
             "rough = 1 - min(1, done / CALM)  # from 1 down to 0",
             *(["size = round(INPUT * COARSE_SIZE) if done < COARSE else INPUT"] if coarse else []),

@@ -641,7 +641,7 @@ def keep(verdict: Verdict, take: str = "") -> Keepsake:
         return known
     titles = subject(verdict)
     name = save.stem(*titles, take, f"seed{synthesis.settings.seed}")
-    settings = replace(synthesis.settings, steps=synthesis.steps_done)
+    settings = recipe.as_drawn(synthesis)
     newest = Keepsake(titles, name, png, synthesis.model, settings, verdict.others, take)
     kept.insert(0, newest)
     del kept[MOST_KEPT:]

@@ -40,6 +40,10 @@ def assert_open_to_all(page, *, unfolded: bool = False) -> None:
         page.evaluate("() => { window.quietSince = performance.now() }")  # some are filled now
         page.wait_for_function(_QUIET, polling=_OFTEN)
     told = problems(page)
+    if told:  # a page that ran again meanwhile was pale; what is wrong with it, stays
+        page.wait_for_timeout(3000)
+        page.wait_for_function(_QUIET, polling=_OFTEN)
+        told = problems(page)
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(_IS_DARK, polling=_OFTEN)
     told += [f"dark: {problem}" for problem in problems(page, "color-contrast")]
