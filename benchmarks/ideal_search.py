@@ -109,6 +109,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("/tmp"))
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)  # before hours of drawing
     if options.threads:
         torch.set_num_threads(options.threads)
     drawer = loading.shared(options.model)

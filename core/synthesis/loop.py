@@ -256,7 +256,8 @@ class Drawing:
             self._canvas.constrain()
             self.done += 1
             scores = self._scores(seen)
-            if self._has_to_wait(scores):
+            waits = self._has_to_wait(scores)
+            if waits:
                 self._wait()
                 total += 1
 
@@ -267,6 +268,7 @@ class Drawing:
                 self.done,
                 total,
                 scalars=scores | {name: term.item() for name, term in losses.items()},
+                phase=N_("until the network sees it") if waits else "",
                 picture=pixels,
                 result=Synthesis(
                     pixels, self.classifier.name, self.objective, self.settings, self.done
