@@ -87,7 +87,8 @@ def test_a_fresh_server_opens_at_a_link_and_goes_cleanly_under_load(tmp_path, ta
         assert first.get_by_role("dialog").count() == 0
         assert first.locator("h1").inner_text() == "Ideal class"
         first.get_by_role("link", name="Feature maps").first.click()
-        first.get_by_role("heading", name="Feature maps", level=1).wait_for()  # it goes on drawing
+        first.get_by_role("heading", name="Feature maps", level=1).wait_for()
+        drawing(tab(), server.url)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(timeout=10) == 0  # as long as Docker waits
     told = server.log.read_text()

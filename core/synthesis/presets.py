@@ -40,7 +40,8 @@ class Preset:
             # Settings refuse wrong steps themselves, with the range.
             length = min(max(chosen["steps"], STEPS[0]), STEPS[1])
             # Who asks for fewer steps does not want to wait for more.
-            patience = self.settings.schedule.patience * (length >= self.settings.steps)
+            is_short = length < self.settings.steps
+            patience = 0 if is_short else self.settings.schedule.patience
             schedule = replace(self.settings.schedule, length=length, patience=patience)
             chosen = {"schedule": schedule} | chosen
         return replace(self.settings, **chosen)

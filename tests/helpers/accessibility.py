@@ -58,13 +58,14 @@ def problems(page, *rules: str) -> list[str]:
         page: as it stands.
         rules: of axe-core, that are looked at; all of them without any.
     """
+    from axe_playwright_python.base import AXE_SCRIPT
     from axe_playwright_python.sync_playwright import Axe
 
     options: dict[str, object] = {"resultTypes": ["violations"]}
     if rules:
         options["runOnly"] = list(rules)
     is_there = page.evaluate("() => 'axe' in window")
-    found = Axe(*[""] * is_there).run(page, options=options).response["violations"]
+    found = Axe("" if is_there else AXE_SCRIPT).run(page, options=options).response["violations"]
     return [
         f"{rule['id']}: {node['target']} {node['html'][:200]}"
         for rule in found
