@@ -7,7 +7,7 @@ step.result.pixels               # the picture
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -256,7 +256,8 @@ class Drawing:
             self._canvas.constrain()
             self.done += 1
             scores = self._scores(seen)
-            waits = self._has_to_wait(scores)
+            self._seen += (sum(scores.values()) - self._seen) / _GLANCES
+            waits = self._has_to_wait()
             if waits:
                 self._wait()
                 total += 1
@@ -268,7 +269,7 @@ class Drawing:
                 self.done,
                 total,
                 scalars=scores | {name: term.item() for name, term in losses.items()},
-                phase=N_("until the network sees it") if waits else "",
+                phase=N_("until the network sees the class") if waits else "",
                 picture=pixels,
                 result=Synthesis(
                     pixels, self.classifier.name, self.objective, self.settings, self.done
@@ -277,20 +278,16 @@ class Drawing:
 
     @property
     def planned(self) -> int:
-        """How many steps were made, but for those that the coarse part waited."""
+        """Where the run stands, not counting steps that are waited.
+
+        It begins below 0 where a run is drawn again, since how long it waits is known before.
+        """
         return self.done - self.settings.schedule.waited
 
-    def _has_to_wait(self, scores: Mapping[str, float]) -> bool:
+    def _has_to_wait(self) -> bool:
         """Return whether the class is not yet seen though the last coarse step has been made."""
-        schedule = self.settings.schedule
-        self._seen += (sum(scores.values()) - self._seen) / _GLANCES
-        return (
-            schedule.waited < schedule.patience
-            and self._seen < _SEEN
-            and schedule.clock(self.done) == schedule.last_coarse + 1
-            and bool(classes_of(self.objective))
-            and self.done < LIMITS.drawing_steps
-        )
+        is_seen = self._seen >= _SEEN or not classes_of(self.objective)
+        return not is_seen and self.settings.schedule.may_wait(self.done)
 
     def _wait(self) -> None:
         """Let the schedule stand still for a step, and write it down."""

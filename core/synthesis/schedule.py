@@ -137,6 +137,11 @@ class Schedule:
         """Return how far the schedule is after so many steps: it stands still while one waits."""
         return step - min(self.waited, max(0, step - self.last_coarse))
 
+    def may_wait(self, step: int) -> bool:
+        """Return whether, after so many steps, the coarse part is over and one more may be waited."""
+        is_over = self.clock(step) == self.last_coarse + 1
+        return is_over and self.waited < self.patience and step < LIMITS.drawing_steps
+
     @property
     def last_coarse(self) -> int:
         """After how many steps, without waiting, the last coarse one is made."""

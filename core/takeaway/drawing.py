@@ -105,7 +105,9 @@ def _settings(classifier: Classifier, synthesis: Synthesis) -> str:
         if not isinstance(synthesis.objective, ChannelActivation):
             lines[-1] = lines[-1].replace(" = ", ", CONTRAST = ") + f", {schedule.contrast!r}"
         if schedule.waited:  # the class was not seen at once
-            lines.append(f"HELD, WAITED = {schedule.last_coarse}, {schedule.waited}")
+            lines.append(
+                f"HELD, WAITED = {schedule.last_coarse}, {schedule.waited}  # coarse until the class was seen"
+            )
         named: dict[str, float] = {}
         if schedule.coarse:  # few pixels first, which leaves nothing but large shapes
             named |= {"COARSE": schedule.coarse, "COARSE_SIZE": round(schedule.coarse_size, 4)}
