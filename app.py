@@ -2,7 +2,17 @@
 
 import streamlit as st
 
-from pages.kit import language, layout, pickers, questions, scenes, start, streamlit_words, uploads
+from pages.kit import (
+    language,
+    layout,
+    pickers,
+    questions,
+    scenes,
+    start,
+    streamlit_words,
+    tab,
+    uploads,
+)
 from pages.kit.language import t
 from pages.kit.registry import HOME, PAGES
 
@@ -30,6 +40,7 @@ info = by_page[opened]
 
 layout.style()
 streamlit_words.style()
+tab.arrive()
 layout.close_menu(info.address)
 if info.uses_network:
     start.wait_until_warm()

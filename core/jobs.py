@@ -502,6 +502,11 @@ class Scheduler:
             kept: T = session.belongings[name]
             return kept
 
+    def knows(self, owner: str) -> bool:
+        """Whether anything is kept of a session; asking does not keep it."""
+        with self._changed:
+            return owner in self._sessions
+
     def discard(self, owner: str, name: str) -> None:
         """Stop a job and forget it with its result."""
         with self._changed:

@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core.classroom import report
-from pages.kit import entry, handin, layout, registry
+from pages.kit import entry, handin, layout, registry, tab
 from pages.kit.language import number, t
 
 entry.only_through_app()
@@ -43,7 +43,10 @@ if any(counts.values()):
         )
     )
     st.info(
-        t("Download it before you close the app: what you did here goes when you leave."),
+        t(
+            "Download it before you close this tab: what you did here goes {seconds} s after that. A reload keeps it.",
+            seconds=tab.kept_for(),
+        ),
         icon=":material/schedule:",
     )
 else:

@@ -71,6 +71,6 @@ with st.container(border=True, horizontal=True, vertical_alignment="center"):
 st.sidebar.caption(
     t(
         "The live form of the lesson “Pre-trained Networks and Transfer Learning”. Everything runs "
-        "on this server's processor; your photos stay in memory and go when you leave."
+        "on this server's processor; your photos stay in memory and go when you close the tab."
     )
 )

@@ -95,6 +95,45 @@ def test_a_fresh_server_opens_at_a_link_and_goes_cleanly_under_load(tmp_path, ta
     assert "terminate called" not in told
 
 
+def test_a_reloaded_tab_has_what_it_had_and_no_other_tab_has_it(tmp_path, tab):
+    pin = "4321"
+    with serving("app.py", tmp_path, IDEALCAT_TEACHER_PIN=pin) as server:
+        page = tab()
+        page.goto(f"{server.url}/teacher")
+        page.get_by_text("For the teacher").click()
+        page.get_by_label("PIN", exact=True).fill(pin)
+        page.get_by_role("button", name="Sign in").click()
+        signed_in = re.compile("The wall is closed; only you see it")
+        page.get_by_text(signed_in).wait_for()
+        page.goto(f"{server.url}/ideal_class?question=zebra&steps=2000")  # in the same tab
+        page.locator(".st-key-lesson_choice_zebra label").nth(1).click()
+        page.locator(".st-key-lesson_reveal_zebra button:enabled").first.click()
+        page.get_by_text("You predicted").wait_for()
+        page.locator(".st-key-present label").first.click()
+        page.locator(".st-key-present input:checked").wait_for(state="attached")
+        page.locator(".st-key-ideal_start button").first.click()
+        beyond(page, 5)
+        done = steps_done(page)
+        page.reload()
+        beyond(page, done)
+        page.get_by_text("You predicted").wait_for()
+        page.locator(".st-key-present input:checked").wait_for(state="attached")
+        page.get_by_role("button", name="Stop run").click()
+        page.get_by_text(re.compile("of 2000 steps · stopped")).wait_for()
+
+        visitor = "sessionStorage.getItem('ideal-cat visitor')"
+        mine = page.evaluate(visitor)
+        copy = tab()  # of the tab, with all that the browser keeps of it
+        copy.goto(f"{server.url}/teacher")
+        copy.evaluate("mine => sessionStorage.setItem('ideal-cat visitor', mine)", mine)
+        copy.reload()
+        copy.wait_for_function(f"mine => ![null, mine].includes({visitor})", arg=mine)
+        copy.get_by_text("For the teacher").wait_for()
+        assert copy.get_by_text(signed_in).count() == 0
+        page.goto(f"{server.url}/teacher")
+        page.get_by_text(signed_in).wait_for()
+
+
 def test_a_full_disk_fails_the_download_with_a_sentence_and_the_rest_goes_on(
     server, monkeypatch, full_disk
 ):

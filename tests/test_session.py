@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import photos
 from core.jobs import scheduler
-from pages.kit import registry, session, uploads
+from pages.kit import registry, session, streamlit_internals, uploads
 
 ROOT = Path(__file__).parents[1]
 SESSION_OF_TESTS = "test session id"  # Streamlit's own name for it
@@ -108,6 +108,35 @@ def test_a_file_that_is_let_go_of_takes_no_room_any_more(monkeypatch):
     monkeypatch.setattr("streamlit.runtime.scriptrunner.get_script_run_ctx", Context)
     uploads.remove(UploadedFile(record, FileURLs()))
     assert manager.get_files("visitor", ["id"]) == []
+
+
+def test_the_files_of_a_reloaded_tab_count_as_those_of_its_visitor(monkeypatch):
+    manager = MemoryUploadedFileManager("/upload")
+    monkeypatch.setattr(streamlit_internals, "upload_store", lambda: manager)
+    for number in range(2):
+        manager.add_file("before", UploadedFileRec(str(number), "a.zip", "", b"bytes"))
+    streamlit_internals.move_uploads("before", "after")
+    assert uploads.size_of(manager, "before") == 0
+    assert uploads.size_of(manager, "after") == uploads.size_of(manager) == 10
+
+
+def test_what_buttons_and_uploads_hold_is_nothing_to_come_back_to():
+    def page() -> None:
+        import streamlit as st
+
+        from pages.kit import streamlit_internals
+
+        st.toggle("on", key="lasting", persist_state="session")
+        st.toggle("on", key="passing")
+        st.button("go", key="button")
+        st.session_state.noted = 1
+        st.text(str(sorted(streamlit_internals.lasting_state().items())))
+
+    app = AppTest.from_function(page).run()
+    app.toggle(key="lasting").set_value(True)
+    app.toggle(key="passing").set_value(True)
+    app.button(key="button").click().run()
+    assert app.text[0].value == "[('lasting', True), ('noted', 1)]"
 
 
 def jpeg(sample: str, turned: float = 0) -> bytes:

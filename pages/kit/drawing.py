@@ -235,9 +235,13 @@ def caption(kept: Keepsake) -> str:
 
 
 def score(asked: Sequence[Opinion]) -> str:
-    """Say how many networks recognise a picture, are unsure, or do not recognise it."""
+    """Say how many networks recognise a picture, are unsure, or do not; nobody is not told."""
     verdicts = Counter(recognition(of_one) for of_one in by_network(asked).values())
-    told = (f"{t(RECOGNITION_NAMES[one])} **{number(verdicts[one])}**" for one in RECOGNITIONS)
+    told = (
+        f"{t(RECOGNITION_NAMES[one])} **{number(verdicts[one])}**"
+        for one in RECOGNITIONS
+        if verdicts[one]
+    )
     return " · ".join(told)
 
 

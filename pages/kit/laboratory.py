@@ -26,7 +26,7 @@ from core.training.embeddings import shared_cache
 from core.training.loop import Training
 from core.zoo import loading
 from core.zoo.classifier import Classifier
-from pages.kit import files, live, made, save, session, uploads
+from pages.kit import files, live, made, save, session, tab, uploads
 from pages.kit.attack import Plan, network_title
 from pages.kit.language import number, percent, remember_choice, sentence, separators, short, t
 
@@ -117,7 +117,10 @@ def _uploaded() -> list[PhotoFile]:
         accept_multiple_files=True,
         max_upload_size=photos.MAX_BYTES // 10**6,
         label_visibility="collapsed",
-        help=t("They stay in memory, are shown to nobody else, and go when you leave."),
+        help=t(
+            "They stay in memory and are shown to nobody else. They go when you remove them, or {seconds} s after you close this tab. A reload keeps them.",
+            seconds=tab.kept_for(),
+        ),
     )
     if not given:
         st.caption(t("Add some photos first."))

@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.steps import Pixels
-from pages.kit.language import class_name, english_beside, percent, plain, t
+from pages.kit.language import class_name, english_beside, number, percent, plain, t
 from pages.kit.live import data_uri
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def network_line(classifier: Classifier) -> None:
             t(
                 "Network: **{network}**, {classes} classes · change network and photo in the side bar",
                 network=plain(classifier.title),
-                classes=len(classifier.labels),
+                classes=number(len(classifier.labels)),
             )
         )
 

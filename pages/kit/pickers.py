@@ -16,7 +16,7 @@ from core import photos
 from core.problem import Problem
 from core.zoo import catalogue, weights
 from core.zoo.labels import Labels
-from pages.kit import files, layout, session, uploads
+from pages.kit import files, layout, session, tab, uploads
 from pages.kit.language import (
     LOCALES,
     class_name,
@@ -105,8 +105,8 @@ def photo(default: str) -> None:
         type=list(photos.EXTENSIONS),
         max_upload_size=photos.MAX_BYTES // 10**6,
         help=t(
-            "It stays in memory, is shown to nobody else, and goes when you remove it or leave. "
-            "What you have made of it stays until you leave."
+            "It stays in memory and is shown to nobody else. It goes when you remove it, or {seconds} s after you close this tab, as does all that you have made here. A reload keeps it.",
+            seconds=tab.kept_for(),
         ),
     )
     if problem := st.session_state.pop("photo_problem", None):

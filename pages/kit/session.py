@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from core.zoo.classifier import Classifier
 
 T = TypeVar("T")
+OWNER = "owner"
 NETWORK = "network"
 PHOTO = "photo"
 OWN = "own"
@@ -40,10 +41,10 @@ MOST_LEARNED = 8
 
 def owner() -> str:
     """The unguessable id under which this session's jobs run; they end when it goes."""
-    if "owner" not in st.session_state:
-        st.session_state.owner = uuid.uuid4().hex
-    _lease(st.session_state.owner, streamlit_internals.session_id())
-    return str(st.session_state.owner)
+    if OWNER not in st.session_state:
+        st.session_state[OWNER] = uuid.uuid4().hex
+    _lease(st.session_state[OWNER], streamlit_internals.session_id())
+    return str(st.session_state[OWNER])
 
 
 def _released(lease: tuple[str, str]) -> None:

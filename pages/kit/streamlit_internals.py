@@ -54,6 +54,40 @@ def remove_upload(file_id: str) -> None:
         )
 
 
+def move_uploads(from_session: str, to_session: str) -> None:
+    """Let the files of a session count as another's, which frees their memory when it goes."""
+    store = upload_store()
+    files = list(store.file_storage.get(from_session, {}).values()) if store is not None else []
+    if store is not None and files:
+        store.remove_session_files(from_session)
+        for file in files:
+            store.add_file(to_session, file)
+
+
+def lasting_state() -> dict[str, Any]:
+    """Return the session's state without what no code may set: buttons, uploads and their like.
+
+    It has what the app itself has noted, and what the widgets were set to that keep their value
+    while another page is open.
+    """
+    try:
+        context = importlib.import_module("streamlit.runtime.scriptrunner").get_script_run_ctx()
+        if context is None:
+            return {}
+        state = context.session_state._state
+        ids, scope_of = state._key_id_mapper, state._persist_tracker.scope_of
+        return {
+            key: value
+            for key, value in state.filtered_state.items()
+            if key not in ids or scope_of(ids.get_id_from_key(key)) == "session"
+        }
+    except (ImportError, AttributeError):
+        _warn(
+            "Streamlit keeps what widgets are set to otherwise than before: whoever reloads the page finds pictures and predictions again, but network and dials as they were at first"
+        )
+        return {}
+
+
 def session_id() -> str:
     """Return by which name the server knows the session whose page is run; empty if unknown."""
     try:

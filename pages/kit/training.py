@@ -121,8 +121,15 @@ def _from_source() -> Wanted:
     )
     chosen = known[name]
     columns[1].caption(t(chosen.description) + f" *{t(chosen.credit)}.*")
-    most = min(sources.MOST_PER_CLASS, chosen.photos // chosen.classes)
-    return Wanted(t(chosen.title), chosen.name, lambda: sources.load(chosen), most)
+    of_class = min(sources.MOST_PER_CLASS, chosen.photos // chosen.classes)
+    return Wanted(
+        t(chosen.title),
+        chosen.name,
+        lambda: sources.load(chosen),
+        of_class,
+        # What has to be downloaded may divide itself.
+        (of_class,) * chosen.classes if chosen.is_offline else None,
+    )
 
 
 def _source_label(source: sources.Source) -> str:
