@@ -113,7 +113,8 @@ PARTS = (
         "zebra",
         N_("The ideal zebra"),
         6,
-        Scene("ideal_class", question="zebra", settings={"class": 340}),
+        # This seed's zebra is one to people, too, however a computer rounds.
+        Scene("ideal_class", question="zebra", settings={"class": 340, "seed": 5}),
         N_("Press “Draw”, and read at the end what the other networks say."),
         N_(
             "Two other networks never saw the run. What do they call the finished picture of a zebra?"
@@ -160,7 +161,7 @@ PARTS = (
         (N_("All five"), N_("Three of them"), N_("None")),
         2,
         N_(
-            "What has no gradient is passed by, and over dice one takes the average. Against an attacker who does not know of them, four of the five keep the tabby away, and three of these bring the dalmatian back."
+            "What has no gradient is passed by, and over dice one takes the average. Against an attacker who does not know of them, four of the five keep the tabby away, and most of these bring the dalmatian back."
         ),
     ),
 )
