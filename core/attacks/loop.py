@@ -2,16 +2,16 @@
 
 One step is FGSM (Goodfellow, Shlens and Szegedy, 2015); many are I-FGSM (Kurakin, Goodfellow and
 Bengio, 2017); from a random place within ε it is PGD (Madry et al., 2018); with momentum it is
-MI-FGSM (Dong et al., 2018). `descend` is the whole lesson; the rest lets several photos be
-looked at together, a few at a time.
+MI-FGSM (Dong et al., 2018). `descend` is the whole lesson; `Batch` lets photos take part that are
+not equally far, and remembers the best of each.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol
 
 import torch
 
@@ -50,7 +50,7 @@ class Settings:
         norm: "linf" or "l2"; see `norm`.
         epsilon: how far the photo may be changed: in 1/255 for "linf", absolute for "l2".
         steps: how many steps.
-        step_size: length of a step as a share of ε; None for 2.5 / steps, with which the border
+        step_size: length of a step as a fraction of ε; None for 2.5 / steps, with which the border
             can be reached from anywhere and walked along (Madry et al.).
         random_start: whether to begin at a random place within ε instead of at the photo.
         restarts: how many beginnings; a further one is made only if those before failed.
@@ -106,11 +106,11 @@ class Settings:
         return self.epsilon * NORMS[self.norm].unit
 
     @property
-    def stride(self) -> float:
+    def step_length(self) -> float:
         """Length of a step in pixels of [0, 1]."""
-        share = 2.5 / self.steps if self.step_size is None else self.step_size
-        # With one step the share would overshoot; the sign method goes exactly to the border.
-        return self.radius * min(1.0, share)
+        fraction = 2.5 / self.steps if self.step_size is None else self.step_size
+        # With one step it would overshoot; the sign method goes exactly to the border.
+        return self.radius * min(1.0, fraction)
 
 
 def settings_for(method: MethodName, **chosen: Any) -> Settings:
@@ -162,163 +162,111 @@ class Attempt:
         return replace(self, adversarial=(self.original + change).clamp(0, 1), settings=settings)
 
 
-@dataclass(frozen=True)
-class Look:
-    """What the network says of one picture.
+def descend(network: Network, batch: Batch) -> Iterator[None]:
+    """Change photos within ε until the network says what is wanted, and then more surely.
 
-    Attributes:
-        logits: (1, classes).
-        loss: the goal's, in nats.
-        reached: whether it is what was wanted.
-        gradient: of the loss, (1, 3, H, W); None where none was asked for.
+    It pauses after each step; what was found by then is in `batch`.
     """
+    norm = NORMS[batch.settings.norm]
+    while batch.refill():
+        photos, pictures = batch.photos, batch.pictures.requires_grad_()
+        with torch.set_grad_enabled(batch.has_next_step):
+            logits = network(pictures)
+            loss = batch.loss(logits)
+        batch.note(logits.detach(), loss.detach())
+        batch.stop_early(network)
 
-    logits: torch.Tensor
-    loss: float
-    reached: bool
-    gradient: torch.Tensor | None
-
-
-@dataclass(frozen=True)
-class Question:
-    """A picture, (1, 3, H, W), for the network to look at, with the loss's gradient or without."""
-
-    picture: torch.Tensor
-    gradient: bool = True
-
-
-Looking: TypeAlias = Generator[Question, Look, None]
-
-
-def descend(trial: Trial) -> Looking:
-    """Change one photo within ε until the network says what is wanted, and then more surely.
-
-    Whatever stands after `yield` is what the network says of the picture.
-    """
-    photo, settings = trial.photo, trial.settings
-    norm = NORMS[settings.norm]
-    generator = torch.Generator().manual_seed(settings.seed)
-    for _ in range(settings.restarts):
-        changed = photo
-        if settings.random_start:
-            noise = norm.anywhere(photo.shape, generator).to(photo.device)
-            changed = (photo + settings.radius * trial.masked(noise)).clamp(0, 1)
-        look = yield Question(changed)
-        trial.note(changed, look)
-        direction = None
-
-        for step in range(1, settings.steps + 1):
-            if settings.stop_early and look.reached and (yield from _holds_when_saved(trial)):
-                return
-            assert look.gradient is not None
-            settings = trial.turned()
-            slope = look.gradient
-            if settings.tv and settings.radius:
-                slope = slope + _roughness(changed - photo, settings)
-            direction = _carried_on(direction, trial.masked(slope), settings)
-            perturbation = changed - settings.stride * norm.steepest(direction) - photo
-            changed = (photo + norm.project(perturbation, settings.radius)).clamp(0, 1)
-
-            look = yield Question(changed, gradient=step < settings.steps)
-            trial.steps_done += 1
-            trial.note(changed, look)
-        if trial.success:
-            return
+        if batch.has_next_step:
+            (gradient,) = torch.autograd.grad(loss.sum(), pictures)
+            pictures = pictures.detach()
+            settings = batch.turned()
+            gradient = gradient + variation_gradient(pictures - photos, settings)
+            direction = batch.momentum(batch.masked(gradient))
+            pictures = pictures - settings.step_length * norm.steepest(direction)
+            pictures = photos + norm.project(pictures - photos, settings.radius)
+            batch.pictures = pictures.clamp(0, 1)
+        yield
 
 
-def _holds_when_saved(trial: Trial) -> Generator[Question, Look, bool]:
-    """Say whether the picture is still seen as wanted when it is rounded to 8 bits."""
-    look = yield Question(trial.shown.mul(255).round().div(255), gradient=False)
-    if look.reached:
-        trial.take(trial.shown)
-    return look.reached
-
-
-def _carried_on(
-    before: torch.Tensor | None, slope: torch.Tensor, settings: Settings
-) -> torch.Tensor:
-    """Give the direction of a step, with what momentum keeps of the one before it."""
-    if not settings.momentum:
-        return slope
-    # Slopes of different steps are made comparable before they are added (Dong, eq. 6).
-    scaled = slope / slope.abs().sum().clamp_min(1e-12)
-    return scaled if before is None else settings.momentum * before + scaled
-
-
-def _roughness(perturbation: torch.Tensor, settings: Settings) -> torch.Tensor:
-    """Give the gradient of the perturbation's weighted total variation."""
-    leaf = perturbation.detach().requires_grad_()
-    across = (leaf[..., :, 1:] - leaf[..., :, :-1]).square().mean()
-    down = (leaf[..., 1:, :] - leaf[..., :-1, :]).square().mean()
+def variation_gradient(perturbations: torch.Tensor, settings: Settings) -> torch.Tensor | float:
+    """Return the gradient of the perturbations' weighted total variation; 0 without a weight."""
+    if not (settings.tv and settings.radius):
+        return 0.0
+    leaf = perturbations.requires_grad_()
+    across = (leaf[..., :, 1:] - leaf[..., :, :-1]).square().mean((1, 2, 3))
+    down = (leaf[..., 1:, :] - leaf[..., :-1, :]).square().mean((1, 2, 3))
     # In units of what one pixel may change, so that a weight means the same for every ε.
-    unit = settings.radius if settings.norm == "linf" else settings.radius / leaf.numel() ** 0.5
-    (gradient,) = torch.autograd.grad(settings.tv * (across + down) / unit**2, leaf)
+    unit = settings.radius if settings.norm == "linf" else settings.radius / leaf[0].numel() ** 0.5
+    (gradient,) = torch.autograd.grad(settings.tv * (across + down).sum() / unit**2, leaf)
     return gradient
 
 
 class Trial:
-    """The attack on one photo: where it is, and the best that it has found."""
+    """One photo of a batch: where its attack is, and the best that it has found.
 
-    def __init__(
-        self,
-        photo: torch.Tensor,
-        goal: Goal,
-        settings: Settings,
-        mask: torch.Tensor | None = None,
-        epsilon: Callable[[], float] | None = None,
-    ) -> None:
+    Attributes:
+        photo: the photo, (1, 3, H, W) in [0, 1].
+        picture: what the photo has been changed to.
+        direction: what momentum has gathered.
+        step: how many steps were made from the latest beginning; None before the next one.
+        shown: the picture that the network has looked at last.
+        logits: what it said of that, (1, classes).
+        loss: the goal's, in nats.
+        steps_done: how many steps were made in all.
+        success: whether the best picture is seen as wanted.
+        is_done: whether nothing more is tried.
+    """
+
+    def __init__(self, photo: torch.Tensor, goal: Goal, settings: Settings) -> None:
         """See `attack_all`."""
-        self.photo = photo
-        self.goal = goal
-        self.settings = settings
-        self._mask = None if mask is None else mask.to(photo.device)
-        self.shown = photo
-        self.look: Look | None = None
-        self.steps_done = 0
-        self.success = False
-        self.finished = False
-        self._best, self._lowest = photo, float("inf")
-        self._epsilon = epsilon
-        self._looking = descend(self)
-        self.question = next(self._looking)
+        self.photo = self.picture = self.shown = self._best = photo
+        self.direction = torch.zeros_like(photo)
+        self.goal, self.settings = goal, settings
+        self.logits: torch.Tensor | None = None
+        self.loss = self._lowest = float("inf")
+        self.step: int | None = None
+        self.steps_done = self._begun = 0
+        self.reached = self.success = self.is_done = False
+        self._generator = torch.Generator().manual_seed(settings.seed)
 
-    def answer(self, look: Look) -> None:
-        """Tell it what the network says of its question, and take its next one."""
-        try:
-            self.question = self._looking.send(look)
-        except StopIteration:
-            self.finished = True
+    def begin(self, mask: torch.Tensor | None) -> None:
+        """Go to the photo, or to a random place within ε of it."""
+        self.picture, self.direction = self.photo, torch.zeros_like(self.photo)
+        if self.settings.random_start:
+            noise = NORMS[self.settings.norm].anywhere(self.photo.shape, self._generator)
+            noise = _masked(noise.to(self.photo.device), mask)
+            self.picture = (self.photo + self.settings.radius * noise).clamp(0, 1)
+        self.step = 0
+        self._begun += 1
 
-    def note(self, picture: torch.Tensor, look: Look) -> None:
-        """Remember a picture that the network has looked at, if it is the best so far."""
-        self.shown, self.look = picture, look
-        better = (not look.reached, look.loss) < (not self.success, self._lowest)
+    def note(self, logits: torch.Tensor, loss: float) -> None:
+        """Remember the picture that the network has looked at, if it is the best so far."""
+        self.shown, self.logits, self.loss = self.picture, logits, loss
+        self.reached = bool(self.goal.reached(logits))
+        better = (not self.reached, loss) < (not self.success, self._lowest)
         if better or self.settings.keep == "last":
-            self._best, self._lowest, self.success = picture, look.loss, look.reached
+            self._best, self._lowest, self.success = self.shown, loss, self.reached
+        self.steps_done += bool(self.step)
+        if self.step == self.settings.steps:
+            self.step = None
+            self.is_done = self.success or self._begun == self.settings.restarts
 
-    def masked(self, change: torch.Tensor) -> torch.Tensor:
-        """Give a change of the picture, where it may be changed."""
-        return change if self._mask is None else change * self._mask
+    def finish(self, picture: torch.Tensor) -> None:
+        """Make a picture the result, whatever was better."""
+        self._best, self.success, self.is_done = picture, True, True
 
-    def turned(self) -> Settings:
-        """Give the settings that hold now; ε may have been turned since the last step.
+    def turn(self, epsilon: float) -> None:
+        """Go on within another ε.
 
-        What was best within another ε counts no more: it may lie outside of this one.
+        What was best within the former one counts no more: it may lie outside of this one.
         """
-        if self._epsilon is None or (epsilon := self._epsilon()) == self.settings.epsilon:
-            return self.settings
         here = replace(self.attempt(), adversarial=self.shown).within(epsilon)
         self.settings = here.settings
         self._best = self.shown = here.adversarial
         self._lowest, self.success = float("inf"), False
-        return self.settings
-
-    def take(self, picture: torch.Tensor) -> None:
-        """Make a picture the result, whatever was better."""
-        self._best, self.success = picture, True
 
     def attempt(self) -> Attempt:
-        """Give the result so far."""
+        """Return the result so far."""
         return Attempt(
             self.photo, self._best, self.goal, self.settings, self.steps_done, self.success
         )
@@ -327,7 +275,118 @@ class Trial:
     def planned(self) -> int:
         """How many steps it will have made at most."""
         most = self.settings.steps * self.settings.restarts
-        return self.steps_done if self.finished else most
+        return self.steps_done if self.is_done else most
+
+
+class Batch:
+    """Photos that are attacked together; one that is done makes room for the next.
+
+    Attributes:
+        settings: how they are attacked, as it holds now.
+        trials: all photos, in their order.
+        active: those that the network looks at together.
+    """
+
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        settings: Settings,
+        *,
+        most: int,
+        mask: torch.Tensor | None = None,
+        epsilon: Callable[[], float] | None = None,
+    ) -> None:
+        """See `attack_all`."""
+        self.settings = settings
+        self.trials = tuple(trials)
+        self.active: list[Trial] = []
+        self._waiting = deque(trials)
+        self._most, self._mask, self._epsilon = most, mask, epsilon
+
+    def refill(self) -> bool:
+        """Let photos in for those that are done, begin where it is due, and tell if any is left."""
+        self.active = [trial for trial in self.active if not trial.is_done]
+        while self._waiting and len(self.active) < self._most:
+            self.active.append(self._waiting.popleft())
+        for trial in self.active:
+            if trial.step is None:
+                trial.begin(self._mask)
+        return bool(self.active)
+
+    @property
+    def photos(self) -> torch.Tensor:
+        """The photos at work, (N, 3, H, W) in [0, 1]."""
+        return torch.cat([trial.photo for trial in self.active])
+
+    @property
+    def pictures(self) -> torch.Tensor:
+        """What they have been changed to, likewise; setting it is a step."""
+        return torch.cat([trial.picture for trial in self.active])
+
+    @pictures.setter
+    def pictures(self, changed: torch.Tensor) -> None:
+        for trial, picture in zip(self.active, changed.split(1), strict=True):
+            if trial.step is not None:
+                trial.picture, trial.step = picture, trial.step + 1
+
+    @property
+    def has_next_step(self) -> bool:
+        """Whether any of them will make a step from where it is."""
+        return any(
+            not trial.is_done and trial.step is not None and trial.step < self.settings.steps
+            for trial in self.active
+        )
+
+    def loss(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the loss of each picture's goal, (N,), in nats."""
+        rows = zip(self.active, logits.split(1), strict=True)
+        return torch.cat([trial.goal.loss(row) for trial, row in rows])
+
+    def note(self, logits: torch.Tensor, loss: torch.Tensor) -> None:
+        """Remember the pictures that are the best so far."""
+        rows = zip(self.active, logits.split(1), loss.tolist(), strict=True)
+        for trial, row, value in rows:
+            trial.note(row, value)
+
+    def stop_early(self, network: Network) -> None:
+        """Finish those that the network sees as wanted when they are saved in 8 bits, if asked to."""
+        reached = [t for t in self.active if t.reached and t.step is not None]
+        if not (self.settings.stop_early and reached):
+            return
+        saved = torch.cat([trial.shown for trial in reached]).mul(255).round().div(255)
+        with torch.no_grad():
+            answers = network(saved).split(1)
+        for trial, logits in zip(reached, answers, strict=True):
+            if trial.goal.reached(logits):
+                trial.finish(trial.shown)
+
+    def turned(self) -> Settings:
+        """Return the settings that hold from now on: ε may have been turned since the last step."""
+        if self._epsilon and (epsilon := self._epsilon()) != self.settings.epsilon:
+            self.settings = replace(self.settings, epsilon=epsilon)
+            for trial in (*self.active, *self._waiting):
+                trial.turn(epsilon)
+        return self.settings
+
+    def masked(self, changes: torch.Tensor) -> torch.Tensor:
+        """Return changes of the pictures, where those may be changed."""
+        return _masked(changes, self._mask)
+
+    def momentum(self, gradient: torch.Tensor) -> torch.Tensor:
+        """Return the direction of a step, with what momentum keeps of the ones before."""
+        if not self.settings.momentum:
+            return gradient
+        # Gradients of different steps are made comparable before they are added (Dong, eq. 6).
+        scaled = gradient / gradient.abs().sum((1, 2, 3), keepdim=True).clamp_min(1e-12)
+        before = torch.cat([trial.direction for trial in self.active])
+        direction = self.settings.momentum * before + scaled
+        for trial, row in zip(self.active, direction.split(1), strict=True):
+            trial.direction = row
+        return direction
+
+
+def _masked(change: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    return change if mask is None else change * mask
 
 
 def attack_all(
@@ -340,7 +399,7 @@ def attack_all(
     batch: int = BATCH,
     epsilon: Callable[[], float] | None = None,
 ) -> Steps[tuple[Attempt, ...]]:
-    """Attack several photos, a few at a time; a photo that is done makes room for the next.
+    """Attack several photos, a few at a time; for the idea, see `descend`.
 
     Args:
         network: what to fool; it is not changed.
@@ -362,21 +421,16 @@ def attack_all(
     if len(photos) != len(goals):
         raise ValueError(f"{len(goals)} goals for {len(photos)} photos")
     trials = [
-        Trial(photo[None], goal, settings, mask, epsilon)
+        Trial(photo[None], goal, settings)
         for photo, goal in zip(photos.to(network.device), goals, strict=True)
     ]
-    waiting, active = deque(trials), list[Trial]()
+    mask = None if mask is None else mask.to(network.device)
+    together = Batch(trials, settings, most=batch, mask=mask, epsilon=epsilon)
     told = 0
-    while waiting or active:
-        while waiting and len(active) < batch:
-            active.append(waiting.popleft())
-        shown = active[0]
-        for trial, look in zip(active, _look(network, active), strict=True):
-            trial.answer(look)
-        active = [trial for trial in active if not trial.finished]
+    for _ in descend(network, together):
         done = sum(trial.steps_done for trial in trials)
-        if done > told or not (waiting or active):
-            told = done
+        if done > told or all(trial.is_done for trial in trials):
+            told, shown = done, together.active[0]
             yield Step(
                 done,
                 max(1, sum(trial.planned for trial in trials)),
@@ -395,43 +449,19 @@ def attack(
     mask: torch.Tensor | None = None,
     epsilon: Callable[[], float] | None = None,
 ) -> Steps[Attempt]:
-    """Attack one photo, (1, 3, H, W) in [0, 1]; see `attack_all` and, for the idea, `descend`."""
+    """Attack one photo, (1, 3, H, W) in [0, 1]; see `attack_all`."""
     for step in attack_all(network, photo, [goal], settings, mask=mask, epsilon=epsilon):
         result = step.result[0] if step.result else None
         yield Step(step.index, step.total, step.scalars, picture=step.picture, result=result)
 
 
 def _scalars(trial: Trial) -> dict[str, float]:
-    look = trial.look
-    assert look is not None
+    assert trial.logits is not None
     scalars: dict[str, float] = {
-        N_("probability"): trial.goal.wanted(look.logits).item(),
-        N_("attack loss"): look.loss,
+        N_("probability"): trial.goal.wanted(trial.logits).item(),
+        N_("attack loss"): trial.loss,
     }
     if trial.goal.true_id is not None:
-        probabilities = look.logits.softmax(-1)[0]
+        probabilities = trial.logits.softmax(-1)[0]
         scalars[N_("probability of the true class")] = probabilities[trial.goal.true_id].item()
     return scalars
-
-
-def _look(network: Network, trials: Sequence[Trial]) -> list[Look]:
-    """Show the network the pictures of several photos at once."""
-    with_gradient = any(trial.question.gradient for trial in trials)
-    pictures = torch.cat([trial.question.picture for trial in trials]).detach()
-    pictures.requires_grad_(with_gradient)
-    with torch.set_grad_enabled(with_gradient):
-        logits = network(pictures)
-        losses = torch.cat(
-            [trial.goal.loss(row[None]) for trial, row in zip(trials, logits, strict=True)]
-        )
-        gradients = torch.autograd.grad(losses.sum(), pictures)[0] if with_gradient else None
-    logits = logits.detach()
-    return [
-        Look(
-            logits[i : i + 1],
-            losses[i].item(),
-            bool(trial.goal.reached(logits[i : i + 1])),
-            None if gradients is None else gradients[i : i + 1],
-        )
-        for i, trial in enumerate(trials)
-    ]
