@@ -66,7 +66,7 @@ with controls[1]:
     possible = anything or kit.aiming(method, classifier, chosen, seen_as)
 epsilon_place, steps_place = controls[2].container(), controls[3].container()
 buttons = st.container()
-with st.expander(t("More dials"), icon=":material/tune:"):
+with st.expander(t("More settings"), icon=":material/tune:"):
     dials = kit.more_dials(method, classifier)
 from_foolbox = foolbox_adapter.METHODS.get(method)  # type: ignore[call-overload]
 with epsilon_place:
@@ -452,8 +452,7 @@ with in_ledger:
 with in_needed:
     st.markdown(
         t(
-            "The attack is repeated with an ε that is doubled until it succeeds and then halved in "
-            "between, until it is known how much it takes: for this photo and this target."
+            "The attack is repeated: ε is doubled until it succeeds, and then the gap is halved again and again. So it is found how much it takes, for this photo and this target."
         )
     )
     name = None if anything else classifier.labels[chosen]
@@ -510,10 +509,7 @@ with in_needed:
 with in_helps:
     st.markdown(
         t(
-            "Something is done to every picture before the network sees it. Against an attacker "
-            "who does not know, that helps. One who does attacks **through** it: past what has no "
-            "gradient (BPDA), and on average over the dice (EOT). What is then left of the gain is "
-            "what the defence is worth."
+            "Something is done to every picture before the network sees it. Against an attacker who does not know, that helps. One who does attacks **through** it: around what has no gradient (BPDA), and averaged over what is random (EOT). What is then left of the gain is what the defence is worth."
         )
     )
     switches = st.columns(len(defences.DEFENCES))
@@ -558,10 +554,7 @@ with in_helps:
     layout.label(t("Adversarial training"))
     st.markdown(
         t(
-            "Each photo is attacked before the network learns from it (FGSM; Madry et al., 2018). "
-            "What is gained has to be learned, so it takes your own network: the same photos are "
-            "learned from twice, with it and without, and both networks are attacked on the "
-            "photos that they did not learn from."
+            "Each photo is attacked before the network learns from it (FGSM; Madry et al., 2018). This has to be learned, so it takes a network of your own: the same photos are learned from twice, with it and without, and both networks are attacked on the photos that they did not learn from."
         )
     )
     if own := session.training():
@@ -588,8 +581,7 @@ with in_helps:
 with in_sticker:
     st.markdown(
         t(
-            "A sticker has no photo in mind: it is made to win wherever it lies, however large and "
-            "however turned (Brown et al., 2017). Print it and hold it before the camera."
+            "A sticker is not made for one photo: it is made to win wherever it lies, however large and however turned (Brown et al., 2017). Print it and hold it before the camera."
         )
     )
     wanted = pickers.class_id(t("A sticker for"), classifier.labels, "attack_sticker", STICKERS)

@@ -211,7 +211,7 @@ def show_star(training: Training) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(
             t(
-                "**★** is another network now, **{title}**. What stands here is of the one trained here.",
+                "**★** is another network now, **{title}**. The results on this page belong to the network trained here.",
                 title=plain(star.title),
             ),
             icon=":material/star:",

@@ -35,7 +35,7 @@ CHAPTERS = (
         "ideal.webp",
         N_("3 · The ideal cat"),
         N_(
-            "Ask not “what is this?” but “what would be most a cat to you?” – and let the network draw it out of noise."
+            "Ask not “what is this?” but “what would look most like a cat to you?” – and let the network draw it out of noise."
         ),
     ),
     (

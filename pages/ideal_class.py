@@ -52,7 +52,7 @@ with place.below:
         help=t("For the eye only: the lesson's pictures are nearly flat at their true scale."),
     )
 results = st.container(key="results")
-with st.expander(t("More dials"), icon=":material/tune:"):
+with st.expander(t("More settings"), icon=":material/tune:"):
     preset_name = kit.preset_choice()
     columns = st.columns([1, 1, 2])
     steps = columns[0].number_input(
@@ -164,7 +164,9 @@ with place.buttons:
         drawing = sitting.drawing
         begun = replace(drawing.settings, turns=(), tv=tv, learning_rate=settings.learning_rate)
         if begun != settings or objective != drawing.objective:
-            st.info(t("The dials you have changed are for the next run."), icon=":material/info:")
+            st.info(
+                t("The settings you have changed are for the next run."), icon=":material/info:"
+            )
             st.button(
                 t("Start again with them"),
                 icon=":material/restart_alt:",
@@ -261,11 +263,11 @@ def show_gallery() -> None:
                     on_click="ignore",
                 )
                 st.button(
-                    t("Dials"),
+                    t("Settings"),
                     on_click=kit.restore,
                     args=(kept.png, kept.file_name),
                     key=f"ideal_dials_{i}",
-                    help=t("Set all dials as for this picture."),
+                    help=t("Set all settings as for this picture."),
                 )
 
 
@@ -301,7 +303,7 @@ with st.expander(t("Draw a saved picture again"), icon=":material/receipt_long:"
         changed=kit.receive_recipe,
         type="png",
         max_upload_size=photos.MAX_BYTES // 10**6,
-        help=t("Its recipe is in the file: network, class, all dials and the seed."),
+        help=t("Its recipe is in the file: network, class, all settings and the seed."),
     )
     kit.upload_notice()
 

@@ -130,7 +130,7 @@ def test_defences_are_measured_with_the_attack_that_goes_through(lab):
     (found,) = tables(lab)
     assert found["Defence"].tolist() == ["None", "Blur"]
     assert found["Without attack"].tolist() == ["right", "right"]  # of one photo no percentages
-    assert found["Attacked through it"].tolist() == ["fooled", "fooled"]
+    assert found["Attacker knows it"].tolist() == ["fooled", "fooled"]
 
 
 def test_a_result_is_gone_or_marked_once_another_photo_is_chosen(lab):

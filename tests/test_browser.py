@@ -110,7 +110,7 @@ def test_a_dropped_in_picture_draws_itself_again(browse, tmp_path):
     inputs.set_input_files(str(picture))
     another.get_by_text("Identical, pixel for pixel").wait_for()
     expect(another.get_by_label("Steps", exact=True)).to_have_value("10")
-    another.get_by_text("All dials have been set as for it").wait_for()
+    another.get_by_text("All settings are now as for that picture").wait_for()
 
 
 def test_the_lesson_shows_noise_and_shapes_side_by_side(browse):
@@ -206,7 +206,7 @@ def test_a_translated_choice_survives_a_change_of_language(browse):
     from playwright.sync_api import expect
 
     page = browse("ideal_class")
-    page.get_by_text("More dials").click()
+    page.get_by_text("More settings").click()
     page.get_by_role("radio", name="As in the lesson").click()
     page.get_by_text("2,000", exact=True).first.wait_for()
     page.get_by_text("PT", exact=True).click()

@@ -45,7 +45,7 @@ def test_two_classes_of_files_become_a_network_that_goes_home_comes_back_and_is_
         files.get_by_text(re.compile(f"{sample}-\\d+.jpg")).first.wait_for()
     page.locator(".st-key-train_start button:enabled").first.click()
     expect(page.get_by_text(re.compile(r"It learned from 6 photos and gets"))).to_be_visible()
-    expect(page.get_by_text("What was taken for what").first).to_be_visible()
+    expect(page.get_by_text("Confusion matrix").first).to_be_visible()
 
     page.get_by_role("tab", name="Take it home").click()
     with page.expect_download() as download:

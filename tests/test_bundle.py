@@ -158,7 +158,7 @@ def test_the_model_card_tells_scores_origin_and_limits(training, archive):
     assert f"| Photos learned from | {training.n_train} |" in card
     assert r"| Data | red \| blue |" in card
     assert "| red | 4 | 4 | 4 |" in card
-    assert "| Grown out of | ImageNet, efficientnet-lite0-57934424.pth |" in card
+    assert "| Based on | ImageNet, efficientnet-lite0-57934424.pth |" in card
     assert "| Licence of these | Apache-2.0 |" in card
     assert "| head: epochs | 5 |" in card
     assert "It must call everything one of its classes" in card
@@ -514,7 +514,7 @@ def test_long_and_odd_names_are_cut_to_what_can_be_shown(good):
 def test_a_network_that_the_app_does_not_have_is_named(good, network):
     card = {**json.loads(good[bundle.CARD_FILE]), "network": network}
     said = refused(zipped({**good, bundle.CARD_FILE: json.dumps(card).encode()}))
-    assert f"grew out of a network called {network}" in said
+    assert f"is based on a network called {network}" in said
 
 
 def test_a_network_whose_weights_are_not_here_says_what_is_missing(good):

@@ -490,7 +490,7 @@ def test_the_evidence_is_shown_and_names_are_only_names(shown):
     assert not shown.exception
     text = words(shown)
     assert "in several classes at once: 1" in text
-    assert "Kept out of the examination" in text
+    assert "Left out of validation" in text
     assert r"\<b\>dog\</b\>" in text
     assert "<b>dog</b>" not in text
     assert "&lt;b&gt;dog&lt;/b&gt;" in text
@@ -501,7 +501,7 @@ def test_the_evidence_is_shown_and_names_are_only_names(shown):
 def test_the_photos_behind_a_cell_are_shown(shown):
     cell = shown.selectbox(key="test_cell")
     assert cell.value == (1, 0)  # the most frequent mistake comes first
-    assert cell.options[0] == "<b>dog</b>, taken for cat *1* (2)"
+    assert cell.options[0] == "actual <b>dog</b>, predicted cat *1* (2)"
     galleries = [e.proto.body for e in shown.get("html") if "photo-grid" in e.proto.body]
     assert galleries[0].count("<figure>") == 2
     cell.set_value((0, 0)).run()

@@ -332,7 +332,7 @@ def test_a_dropped_in_picture_is_drawn_at_once_and_says_so(visit, lite0):
     app.file_uploader(key="ideal_recipe_file").set_value(("mine.png", png, "image/png")).run()
     assert not app.exception
     assert "Identical, pixel for pixel" in all_text(app)
-    assert "All dials have been set as for it" in all_text(app)
+    assert "All settings are now as for that picture" in all_text(app)
     assert app.number_input(key="ideal_seed").value == 5
     before = scheduler().get(app.session_state["owner"], "ideal")
     app.run()

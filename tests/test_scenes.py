@@ -322,7 +322,7 @@ def test_presenter_mode_comes_with_the_address_and_stays(follow):
     app = follow(registry.IDEAL, {"present": "1"})
     assert not app.exception
     assert app.toggle(key="present").value
-    assert "Dials" in [expander.label for expander in app.expander]
+    assert "Settings" in [expander.label for expander in app.expander]
     app.switch_page(registry.ATTACK.file).run()
     assert app.toggle(key="present").value
-    assert "Dials" in [expander.label for expander in app.expander]
+    assert "Settings" in [expander.label for expander in app.expander]

@@ -337,7 +337,7 @@ def test_5000_photos_are_learned_from_and_one_more_is_refused(tiny):
 def test_identical_photos_are_answered_with_a_sentence(tiny, of_b):
     files = {"a": [(f"{i}.png", red(0)) for i in range(6)]}
     files["b"] = [(f"{i}.png", of_b) for i in range(6)]
-    with pytest.raises(Problem, match=r"is also one to learn from, byte for byte\. Add photos"):
+    with pytest.raises(Problem, match=r"is also a training photo, byte for byte\. Add photos"):
         finish(train(tiny, from_files(files), Settings(), EmbeddingCache()))
 
 
@@ -437,7 +437,7 @@ def test_identical_photos_are_never_learned_from_and_examined_on(seed):
 
 def test_one_photo_a_class_is_too_few():
     dataset = from_files({"cat": [("1.png", png(1))], "dog": [("1.png", png(2))]})
-    with pytest.raises(Problem, match="not enough photos"):
+    with pytest.raises(Problem, match="too few photos"):
         split(dataset, per_class=None, validation_per_class=None, seed=0)
 
 
@@ -734,7 +734,7 @@ def test_a_class_of_which_nothing_can_be_read_is_named(tiny):
 def test_no_readable_photo_to_be_examined_on_is_answered_with_a_sentence(tiny):
     rows = [Photo(f"{i}", i % 2, red(i), is_validation=False) for i in range(6)]
     rows += [Photo(f"v{i}", i % 2, b"no picture %d" % i, is_validation=True) for i in range(2)]
-    with pytest.raises(Problem, match="No photo is left to be examined on"):
+    with pytest.raises(Problem, match="No photo is left for validation"):
         finish(train(tiny, Dataset(("a", "b"), tuple(rows)), Settings(), EmbeddingCache()))
 
 

@@ -136,7 +136,7 @@ PARTS = (
         Scene("adversarial_attack", photo="dalmatian", question="dog"),
         N_("Press “Attack”. Then open “How much is needed” and find the smallest ε."),
         N_(
-            "The network is to take the dalmatian for a tabby. How far must pixels be allowed to change for that, on a scale from 0 to 255?"
+            "The network is to take the dalmatian for a tabby. By how much must each pixel be allowed to change for that, on a scale from 0 to 255?"
         ),
         (N_("By about 1"), N_("By about 16"), N_("By more than 100")),
         0,
@@ -156,12 +156,12 @@ PARTS = (
         ),
         N_("In “What helps”, press “Measure”."),
         N_(
-            "Five defences change the picture before the network sees it. An attacker who knows of them attacks through each. How many still keep the tabby away?"
+            "Five defences change the picture before the network sees it. An attacker who knows of them attacks through each. How many still stop the network from seeing a tabby?"
         ),
         (N_("All five"), N_("Three of them"), N_("None")),
         2,
         N_(
-            "What has no gradient is passed by, and over dice one takes the average. Against an attacker who does not know of them, four of the five keep the tabby away, and most of these bring the dalmatian back."
+            "The attacker gets around what has no gradient, and averages over what is random. Against an attacker who does not know of them, four of the five stop it from seeing a tabby, and most of these bring the dalmatian back."
         ),
     ),
 )

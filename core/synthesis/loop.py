@@ -114,7 +114,7 @@ class Settings:
         check_range(N_("blur weight"), self.blur, *WEIGHTS)
         check_range(N_("batch-norm weight"), self.batch_norm, *WEIGHTS)
         check_seed(self.seed)
-        check_range(N_("number of turned dials"), len(self.turns), 0, MOST_TURNS)
+        check_range(N_("number of changed settings"), len(self.turns), 0, MOST_TURNS)
         for turn in self.turns:
             check_range(N_("TV weight"), turn.tv, *WEIGHTS)
             check_range(N_("learning rate"), turn.learning_rate, *LEARNING_RATES)

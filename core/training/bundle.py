@@ -393,7 +393,7 @@ def _network(card: Mapping[str, Any], name: str) -> str:
         if entry.name == card["network"]:
             return entry.name
     raise Problem(
-        N_("{file} grew out of a network called {network}, which is not one of this app's."),
+        N_("{file} is based on a network called {network}, which is not one of this app's."),
         file=name,
         network=str(card["network"]).encode(errors="replace").decode()[:_LONGEST_TEXT],
     )

@@ -319,14 +319,14 @@ def split(
     if validation and not apart:
         raise Problem(
             N_(
-                "Every photo to be examined on is also one to learn from, byte for byte. Add photos that differ."
+                "Every validation photo is also a training photo, byte for byte. Add photos that differ."
             )
         )
     validation = apart
     if not train or not validation:
         raise Problem(
             N_(
-                "There are not enough photos to learn from some and be examined on others. Add photos, at least two per class."
+                "There are too few photos to train on some and validate on others. Add photos, at least two per class."
             )
         )
     return Split(tuple(train), tuple(validation))

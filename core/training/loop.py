@@ -244,7 +244,7 @@ def _check_readable(dataset: Dataset, parts: Split, embedded: Embedded) -> None:
                 name=name,
             )
     if not any(id(photo) in readable for photo in parts.validation):
-        raise Problem(N_("No photo is left to be examined on. Add photos, at least two per class."))
+        raise Problem(N_("No photo is left for validation. Add photos, at least two per class."))
 
 
 def _with_head(base: Classifier, dataset: Dataset, trained: TrainedHead) -> Classifier:

@@ -23,7 +23,7 @@ _WAYS: dict[Way, str] = {
     "scratch": N_("everything, from random weights"),
 }
 _ABOUT = N_(
-    "A network that tells {count} classes of photos apart. It was trained with Ideal Cat on {date}, and examined on photos that it had not learned from: it gets **{accuracy}** of {n_val} right (95 % interval: {low} to {high})."
+    "A network that tells {count} classes of photos apart. It was trained with Ideal Cat on {date}, and evaluated on photos that it had not learned from: it gets **{accuracy}** of {n_val} right (95 % interval: {low} to {high})."
 )
 _WITHOUT_ONNX = N_(
     "Ideal Cat opens this zip. `labels.txt` has the classes, a line each, in the order of the logits. `head.safetensors` is the last layer{body}. The network as ONNX is too large to be in here. `python -m core train … --export network.zip --whole` puts it in."
@@ -43,7 +43,7 @@ _LIMITS = (
         "**It must call everything one of its classes.** It has no word for anything else: a photo of something it has never seen gets one of these {count} names too, often with a high probability."
     ),
     N_(
-        "The scores hold for photos like those it was examined on. Other cameras, backgrounds or places can do worse."
+        "The scores hold for photos like its validation photos. Other cameras, backgrounds or places can do worse."
     ),
     N_("It looks at the middle square of a photo only."),
     N_(
@@ -106,7 +106,7 @@ def model_card(
     data = {
         **about,
         say(N_("Photos learned from")): str(training.n_train),
-        say(N_("Photos examined on")): str(training.n_val),
+        say(N_("Validation photos")): str(training.n_val),
         say(N_("Files left out")): str(len(training.skipped)),
         **_settings(training.settings, say),
     }
@@ -202,9 +202,7 @@ def _origin(training: Training, say: Callable[[str], str]) -> dict[str, str]:
         say(N_("Weights")): origin.weights,
     }
     if training.settings.way != "scratch":
-        rows[say(N_("Grown out of"))] = (
-            f"ImageNet, {known.weights_file}" if known else origin.network
-        )
+        rows[say(N_("Based on"))] = f"ImageNet, {known.weights_file}" if known else origin.network
         rows[say(N_("Licence of these"))] = origin.licence
     return {**rows, "PyTorch": str(torch.__version__)}
 

@@ -128,8 +128,7 @@ SOURCES = (
         name="cats-dogs",
         title=N_("Cats and dogs"),
         description=N_(
-            "3,000 photos, the part of the large set that the TensorFlow tutorials use; 1,000 of "
-            "them are kept apart to be examined on."
+            "3,000 photos, the part of the large set that the TensorFlow tutorials use; 1,000 of them are kept apart for validation."
         ),
         kind="zip",
         classes=2,
@@ -181,8 +180,7 @@ SOURCES = (
         name="pets",
         title=N_("37 breeds of cats and dogs"),
         description=N_(
-            "The Oxford-IIIT pets, about 200 photos of each breed, half of them to be examined on. "
-            "Many breeds are ImageNet's own classes too. A sample of them is read."
+            "The Oxford-IIIT pets, about 200 photos of each breed, half of them for validation. Many breeds are ImageNet's own classes too. A sample of them is read."
         ),
         kind="pets",
         classes=37,

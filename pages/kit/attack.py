@@ -638,7 +638,7 @@ def _answer(name: str, probability: float) -> str:
 def transfer_lines(row: ledger.Row) -> None:
     """Say what other networks make of the changed photo."""
     if not row.transfer:
-        st.caption(t("No other network was asked; choose some under “More dials”."))
+        st.caption(t("No other network was asked; choose some under “More settings”."))
     for other in row.transfer:
         st.markdown(f"- {_transfer_told(other, row.target)}")
 

@@ -24,7 +24,7 @@ from pages.kit.language import class_name, number, percent, plain, remember_choi
 KINDS = {
     "networks": N_("networks"),
     "photos": N_("photos"),
-    "own": N_("your network and the one it grew out of"),
+    "own": N_("your network and the one it is based on"),
 }
 _MOST_NETWORKS = 3
 _SHOWN = 24
@@ -178,7 +178,7 @@ def _own(photo: Image.Image, layer: str) -> None:
             pictures.append(_maps(maps, channels, beside))
     st.caption(
         t(
-            "The maps that changed most come first, in the same colours on both sides. Channel {channel} changed by {most} times what a channel of this layer is strong on average, all {count} channels by {mean} times.",
+            "The maps that changed most come first, in the same colours on both sides. Channel {channel} changed by {most} times the average strength of a channel in this layer, all {count} channels by {mean} times.",
             channel=channels[0],
             most=number(float(changed[channels[0]]), 1),
             count=len(changed),

@@ -124,16 +124,14 @@ def _copies(seen: Overview, withheld: int) -> list[str]:
     if seen.leaks:
         sentences.append(
             t(
-                "Photos that stand both among those to learn from and among those to be examined "
-                "on: **{count}**.",
+                "Photos that are both training and validation photos: **{count}**.",
                 count=number(len(seen.leaks)),
             )
         )
     if withheld:
         sentences.append(
             t(
-                "Kept out of the examination, since a copy is learned from: **{count}**. To "
-                "recognise those would be memory, not understanding.",
+                "Left out of validation, since a copy is learned from: **{count}**. To recognise those would be memory, not understanding.",
                 count=number(withheld),
             )
         )
@@ -168,18 +166,13 @@ def takes(classes: Sequence[str], counts: Sequence[int]) -> None:
         return
     st.markdown(
         t(
-            "The photos of one take, taken while the button was held once, hardly differ. So they "
-            "stay together: what the network is examined on comes from takes that it has not "
-            "learned from."
+            "The photos of one take, taken while the button was held once, hardly differ. So they stay together: the validation photos come from takes that it has not learned from."
         )
     )
     if single := [name for name, count in zip(classes, counts, strict=True) if count == 1]:
         st.warning(
             t(
-                "There is only one take of: {names}. The network learns from the first seven tenths "
-                "of it and is examined on the rest, which looks nearly the same: its accuracy will "
-                "look better than it is. Record a second take, from another side or in other "
-                "light.",
+                "There is only one take of: {names}. The network learns from the first seven tenths of it and is validated on the rest, which looks nearly the same: its accuracy will look better than it is. Record a second take, from another side or in other light.",
                 names=", ".join(map(plain, single)),
             ),
             icon=":material/videocam:",

@@ -179,10 +179,7 @@ COMPARISONS = {
         ),
         ":material/shield:",
         N_(
-            "Both began with the same seed. A network that cannot be fooled by tiny changes has "
-            "to go by what is large and whole, and so its picture shows fewer and larger things, "
-            "as far as it still knows the class: training against attacks costs accuracy, which "
-            "stands above each."
+            "Both began with the same seed. A network that cannot be fooled by tiny changes has to go by what is large and whole, and so its picture shows fewer and larger things, if it still knows the class well: training against attacks costs accuracy, which stands above each."
         ),
         lesson.by_both,
         (hardening.PLAIN, hardening.HARDENED),
@@ -340,9 +337,7 @@ def tv_weight(preset: str) -> float:
         on_change=turn_dials,
         persist_state="session",
         help=t(
-            "Total variation is how much neighbouring pixels differ. Without it there is a fine "
-            "grain; the more of it, the smoother, and too much leaves a pale sheet. You can turn "
-            "it while the picture grows."
+            "Total variation is how much neighbouring pixels differ. Without it there is a fine grain; the more of it, the smoother, and too much leaves a pale sheet. You can change it while the picture grows."
         ),
     )
     return float(weight)
@@ -352,7 +347,7 @@ def preset_choice() -> str:
     """Ask for a set of dials to begin with."""
     chosen = str(
         st.segmented_control(
-            t("Begin with the dials"),
+            t("Start from these settings"),
             list(PRESET_NAMES),
             format_func=lambda name: t(PRESET_NAMES[name]),
             default="best",
@@ -395,7 +390,7 @@ def more_dials(preset: str, classifier: Classifier) -> dict[str, Any]:
             preset,
             OBJECTIVE_NAMES,
             PRESETS[preset].objective_name,
-            t("What is climbed"),
+            t("Objective"),
         )
         st.caption(
             t(
@@ -425,7 +420,7 @@ def more_dials(preset: str, classifier: Classifier) -> dict[str, Any]:
             on_change=turn_dials,
             persist_state="session",
         )
-        st.caption(t("How far each step goes. You can turn it while the picture grows."))
+        st.caption(t("How far each step goes. You can change it while the picture grows."))
         values["view"] = _view(preset, start.view)
         st.caption(
             t(
@@ -439,14 +434,13 @@ def more_dials(preset: str, classifier: Classifier) -> dict[str, Any]:
                 "batch_norm",
                 t("Weight of the batch-norm prior"),
                 t(
-                    "Draws the layers' means and spreads to those of real photos: natural colours "
-                    "and contrast (DeepInversion)."
+                    "Pulls the layers' means and standard deviations towards those of real photos: natural colours and contrast (DeepInversion)."
                 ),
             ),
             (
                 "l2",
                 t("Weight of L2"),
-                t("Draws pixels to mid-grey, so that only what the class needs stands out."),
+                t("Pulls pixels towards mid-grey, so that only what the class needs stands out."),
             ),
             (
                 "blur",
@@ -682,8 +676,7 @@ def upload_notice() -> None:
     elif st.session_state.get("ideal_expected"):
         st.caption(
             t(
-                "All dials have been set as for it, and it is drawn at the top of the page. If you "
-                "remove it, the dials stay as they are."
+                "All settings are now as for that picture, and it is drawn at the top of the page. If you remove it, the settings stay as they are."
             )
         )
 
@@ -794,7 +787,7 @@ def notices(shown: Sequence[Verdict]) -> None:
         )
     elif not shown:
         st.info(
-            t("The dials stand as for your picture. Press “Draw” to see it grow again.")
+            t("The settings are as for your picture. Press “Draw” to see it grow again.")
             + (
                 ""
                 if found.same_versions

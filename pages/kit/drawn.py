@@ -200,9 +200,7 @@ def meaning(place: DeltaGenerator, verdict: Verdict) -> None:
         return
     place.caption(
         t(
-            "Of the networks that never saw this run, the honest score: {score}. A network "
-            "recognises it if it is surer of it than of all else together. The network that drew "
-            "it is sure of whatever was made for it.",
+            "The honest score, from the networks that never saw this run: {score}. A network recognises it if it is surer of it than of all else together. The network that drew it is sure of whatever was made for it.",
             score=drawing.score(verdict.others),
         )
     )
@@ -221,10 +219,7 @@ def _mixture_told(verdict: Verdict) -> str:
         return ""
     first, second = (plain(class_name(opinion.target)) for opinion in verdict.own)
     return t(
-        "Asked for were {asked_first} {first} and {asked_second} {second}; it answers {first} "
-        "with {share_first} and {second} with {share_second}. The share says how much each class "
-        "counts in the loss. In the answer both compete (softmax): who is a little ahead takes "
-        "nearly everything.",
+        "Asked for were {asked_first} {first} and {asked_second} {second}; it answers {first} with {share_first} and {second} with {share_second}. The share says how much each class counts in the loss. In the answer both compete (softmax): the class that is a little ahead gets nearly everything.",
         asked_first=percent(wanted[0]),
         asked_second=percent(wanted[1]),
         first=first,

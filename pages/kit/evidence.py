@@ -72,7 +72,7 @@ def score_list(scores: Sequence[Score], *, has_total: bool = False) -> None:
 def _score_row(score: Score, is_total: bool) -> str:
     low, high = score.interval
     if score.accuracy is None:
-        value, bar = t("no photo to be examined on"), ""
+        value, bar = t("no validation photo"), ""
     else:
         value = t(
             "{share} of {count} ({low} to {high})",
@@ -108,7 +108,7 @@ def confusion(answers: Answers, key: str) -> None:
     choice_key = remember_choice(f"{key}_cell")
     if st.session_state.get(choice_key) not in cells:  # left over from another training
         st.session_state[choice_key] = cells[0]
-    title = t("What was taken for what")
+    title = t("Confusion matrix")
     shown = [html.escape(name, quote=False) for name in names]  # Plotly knows some HTML
 
     def clicked() -> None:
@@ -142,7 +142,7 @@ def _cell_name(cell: tuple[int, int], names: Sequence[str], count: int) -> str:
     if true == predicted:
         return t("{name}, recognised ({count})", name=names[true], count=count)
     return t(
-        "{name}, taken for {other} ({count})",
+        "actual {name}, predicted {other} ({count})",
         name=names[true],
         other=names[predicted],
         count=count,

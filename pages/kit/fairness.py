@@ -30,7 +30,7 @@ def is_it_fair(familiar: Sequence[Familiarity], comparison: Sequence[Score] = ()
             t("Answers one of these"): percent(one.share_by_name)
             if one.by_name and one.total
             else "–",
-            t("Most often taken for"): _taken_for(one),
+            t("Most often mistaken for"): _taken_for(one),
             t("How sure it was"): percent(one.confidence) if one.total else "–",
         }
         for one in familiar
@@ -38,9 +38,7 @@ def is_it_fair(familiar: Sequence[Familiarity], comparison: Sequence[Score] = ()
     st.dataframe(rows, hide_index=True, width="stretch")
     st.caption(
         t(
-            "The network has learned ImageNet's 1,000 classes from 1.3 million photos. Here it "
-            "answers with these, not with yours. Where its answers for a class are of one kind, "
-            "it already knew how to see it, and your photos had only to give it your name."
+            "The network has learned ImageNet's 1,000 classes from 1.3 million photos. Here it answers with these, not with yours. Where it gives similar answers for all photos of a class, it already knew how to see it, and your photos had only to give it your name."
         )
     )
     if comparison:

@@ -52,7 +52,7 @@ def feature_map(
     kept = _spread_out(len(shown))
     shown = [shown[i] for i in kept]
     method = st.segmented_control(
-        t("Map of the features"),
+        t("Photos by similarity"),
         ["pca", "tsne"],
         format_func=lambda name: {"pca": t("PCA (at once)"), "tsne": t("t-SNE (takes seconds)")}[
             name
@@ -127,9 +127,9 @@ def _draw_map(
                 "id": identity,
                 "sprite": sprite(sheet, shown, 64, columns),
                 "columns": columns,
-                "label": t("Map of the features"),
+                "label": t("Photos by similarity"),
                 "hint": t("Point at a photo, or go through them with the arrow keys."),
-                "wrongWord": t("taken for another class"),
+                "wrongWord": t("predicted as another class"),
             },
             on_photo_change=_rerun_only,
         )
@@ -162,7 +162,7 @@ def _point_title(
     name = class_names[photo.label]
     if predicted is None or predicted[place] == photo.label:
         return name
-    return t("{name}, taken for {other}", name=name, other=class_names[predicted[place]])
+    return t("actual {name}, predicted {other}", name=name, other=class_names[predicted[place]])
 
 
 def _rerun_only() -> None:

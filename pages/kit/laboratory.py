@@ -45,7 +45,7 @@ CURVE = loop.Settings(steps=10)
 """How networks are attacked for the curves of their accuracy."""
 _ORIGINS = {
     "samples": N_("20 samples"),
-    "training": N_("What your network was examined on"),
+    "training": N_("Your network's validation photos"),
     "uploads": N_("Your photos"),
 }
 
@@ -180,10 +180,7 @@ def needed_chart(found: Mapping[str, robustness.Needed]) -> None:
     if norm == "linf" and any(f.epsilon and f.epsilon < 1 for f in found.values()):
         st.caption(
             t(
-                "A saved picture has 8 bits: each value is a whole number of 1/255. A change of "
-                "less than half of that vanishes, a greater one becomes a whole 1/255. So "
-                "ε = 0.5/255 is the floor for every network, and just above it much is possible at "
-                "once. What is needed before rounding tells networks apart that end there."
+                "A saved picture has 8 bits: each value is a whole number of 1/255. A change of less than half of that vanishes, a greater one becomes a whole 1/255. So ε = 0.5/255 is the floor for every network, and just above it much is possible at once. Where several networks end at that floor, compare what they need before rounding."
             )
         )
 
@@ -285,8 +282,8 @@ def _what_happens(found: Sequence[defences.Finding]) -> list[dict[str, str]]:
     return [
         {
             t("Defence"): _defence_title(finding),
-            t("Attacker unaware"): seen(finding.attacked, finding.fooled),
-            t("Attacked through it"): seen(finding.adaptive, finding.fooled_adaptive),
+            t("Attacker does not know it"): seen(finding.attacked, finding.fooled),
+            t("Attacker knows it"): seen(finding.adaptive, finding.fooled_adaptive),
             t("Without attack"): seen(finding.clean),  # last, as a phone has no room for it
         }
         for finding in found
@@ -300,11 +297,11 @@ def _shares(found: Sequence[defences.Finding]) -> list[dict[str, str]]:
             t("Defence"): _defence_title(finding),
             t("Right without attack"): percent(finding.clean),
             t("Cost"): percent(finding.clean - first.clean),
-            t("Right, attacker unaware"): percent(finding.attacked),
+            t("Right, attacker does not know it"): percent(finding.attacked),
             t("Gain"): percent(finding.attacked - first.attacked),
-            t("Right, attacked through it"): percent(finding.adaptive),
-            t("Fooled, attacker unaware"): percent(finding.fooled),
-            t("Fooled, attacked through it"): percent(finding.fooled_adaptive),
+            t("Right, attacker knows it"): percent(finding.adaptive),
+            t("Fooled, attacker does not know it"): percent(finding.fooled),
+            t("Fooled, attacker knows it"): percent(finding.fooled_adaptive),
         }
         for finding in found
     ]

@@ -50,7 +50,7 @@ def present_switch() -> None:
         t("Presenter"),
         key=PRESENT,
         persist_state="session",
-        help=t("Large type and high contrast for a projector; dials are folded away."),
+        help=t("Large type and high contrast for a projector; settings are folded away."),
     )
 
 
@@ -69,7 +69,7 @@ def style() -> None:
 def dials(*, folded: bool = False) -> DeltaGenerator:
     """Give the place for a page's dials: folded away in presenter mode, and where that is wanted."""
     if presenting() or folded:
-        return st.expander(t("Dials"), icon=":material/tune:")
+        return st.expander(t("Settings"), icon=":material/tune:")
     return st.container()
 
 
@@ -108,7 +108,7 @@ def workbench(*, wide: bool = False, folded: bool = False) -> Workbench:
     if wide:
         with several:
             return Workbench(
-                st.expander(t("Dials"), icon=":material/tune:"),
+                st.expander(t("Settings"), icon=":material/tune:"),
                 st.container(horizontal=True),
                 st.container(),
                 st.container(),

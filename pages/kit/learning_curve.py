@@ -137,10 +137,7 @@ def learning_curve_words(curve: LearningCurve) -> None:
         st.markdown(_what_it_is_worth(curve, last, ends["pixels"][-1]))
     st.caption(
         t(
-            "Each point is the mean of {seeds} choices of photos, the shade reaches from the worst "
-            "to the best; all are examined on the same {count} photos. The same layer is trained "
-            "each time; only what it is fed differs. What lies between the lines is what the "
-            "network had learned before it saw your photos.",
+            "Each point is the mean of {seeds} choices of photos, the shade reaches from the worst to the best; all are evaluated on the same {count} photos. The same layer is trained each time; only what it is fed differs. What lies between the lines is what the network had learned before it saw your photos.",
             seeds=curve.seeds,
             count=number(curve.n_val),
         )

@@ -197,7 +197,7 @@ def link(page: PageInfo) -> None:
         key="scene_link",
         on_click=_show_link,
         args=(page.address,),
-        help=t("A link that opens this page with its photo, network and dials as they are now."),
+        help=t("A link that opens this page with its photo, network and settings as they are now."),
     )
     if st.session_state.get(_LINK_SHOWN) == page.address:
         st.dialog(t("Link"), width="large", on_dismiss=lambda: _show_link(None))(_link)(page)
@@ -221,7 +221,7 @@ def _link(page: PageInfo) -> None:
     if urlsplit(found).hostname in _OF_THIS_COMPUTER:
         st.caption(
             t(
-                "This address is known to this computer only. For a class, open the app by the address it has in the network."
+                "This address is known to this computer only. For a class, open the app by its address in the local network."
             )
         )
     with st.container(key="scene_qr"):

@@ -347,7 +347,7 @@ def _division(wanted: Wanted | None) -> tuple[int, bool]:
         key="train_per_class",
         persist_state="session",
         help=t(
-            "Up to {count} more are kept apart to examine the network on.",
+            "Up to {count} more are kept apart for validation.",
             count=VALIDATION_PER_CLASS,
         ),
     )
@@ -434,7 +434,7 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, f
             persist_state="session",
         )
         st.caption(
-            t("How a step follows from the slope. Adam gives each weight a pace of its own.")
+            t("How each step follows from the gradient. Adam gives each weight a pace of its own.")
         )
         schedule = st.selectbox(
             t("Learning rate over time"),
@@ -453,13 +453,13 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, f
             key="train_rate",
             persist_state="session",
             placeholder=short(head.LEARNING_RATES[optimiser]),
-            help=t("Empty takes what suits the optimiser: the number that is shown there in grey."),
+            help=t("Left empty, it takes what suits the optimiser: the number shown in grey."),
         )
     with second:
         decay = st.number_input(
             t("Weight decay"), 0.0, 100.0, 0.5, key="train_decay", persist_state="session"
         )
-        st.caption(t("Draws weights towards zero, as strongly as so many photos would."))
+        st.caption(t("Pulls weights towards zero, as strongly as this number of photos would."))
         dropout = st.slider(
             t("Dropout"),
             0.0,
@@ -490,7 +490,7 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, f
         patience = st.number_input(
             t("Early stopping after"), 0, 100, 0, key="train_patience", persist_state="session"
         )
-        st.caption(t("So many epochs without progress end the training. 0 switches it off."))
+        st.caption(t("Training ends after this many epochs without progress. 0 switches it off."))
         augmentation = st.toggle(
             t("Augmentation"),
             True,
