@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -539,3 +540,26 @@ def test_a_number_that_is_neither_a_name_nor_a_class_is_refused(said):
 def test_names_that_are_numbers_are_listed_without_others_beside_them():
     with pytest.raises(Problem, match=r"The nearest are: 1; 2; 3\."):
         Labels(["1", "2", "3"]).find("7")
+
+
+def test_networks_compute_on_while_another_is_traced():
+    """Tracing has every call of any module in the process come to it, those of other threads too."""
+    other = nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.ReLU()) for _ in range(20)))
+    picture, expected = torch.ones(1, 4), other(torch.ones(1, 4))
+    ends = threading.Event()
+
+    def compute() -> int:
+        times = 0
+        while not ends.is_set():
+            assert torch.equal(other(picture), expected)
+            times += 1
+        return times
+
+    with ThreadPoolExecutor(3) as pool:
+        computing = pool.submit(compute)
+        networks = [nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(30))) for _ in range(40)]
+        traced = list(pool.map(trace, networks))
+        ends.set()
+        assert computing.result() > 0
+    assert all(len(body.graph.nodes) == 32 for body in traced)
+    assert torch.equal(networks[0](torch.ones(1, 3, 1, 1)), traced[0](torch.ones(1, 3, 1, 1)))

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -61,8 +63,36 @@ class NormStatistics:
     std: torch.Tensor
 
 
+_one_at_a_time = threading.Lock()
+"""Two tracings at once would put back each other's ways of calling a module."""
+
+
 class _LeafTracer(fx.Tracer):
-    """Keeps layers whole whose Python code cannot be traced: timm's norms and "same" padding."""
+    """Keeps layers whole whose Python code cannot be traced: timm's norms and "same" padding.
+
+    While PyTorch traces, it has every call of any module in the process come here. So what other
+    threads compute with other networks at that moment is let through.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def call_module(
+        self,
+        m: nn.Module,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def is_leaf_module(self, module: nn.Module, qualified_name: str) -> bool:
         childless = next(module.children(), None) is None
@@ -77,7 +107,8 @@ def trace(network: nn.Module) -> fx.GraphModule:
     for module in network.modules():
         if hasattr(module, "inplace"):
             setattr(module, "inplace", False)  # noqa: B010 - not every module declares it
-    return fx.GraphModule(network, _LeafTracer().trace(network))
+    with _one_at_a_time:
+        return fx.GraphModule(network, _LeafTracer().trace(network))
 
 
 def fold_batch_norms(body: fx.GraphModule) -> tuple[NormStatistics, ...]:
