@@ -38,6 +38,7 @@ entry.only_through_app()
 JOB = "attack"
 FAVOURITES = ("tabby", "Siamese cat", "zebra")
 STICKERS = ("toaster", "tabby", "zebra")
+_TO_NEEDED = "attack_to_needed_clicks"
 
 layout.heading(t(ATTACK.title), t(ATTACK.promise))
 classifier = session.classifier()
@@ -304,6 +305,12 @@ def _script(outcome: kit.Outcome, found: Report) -> str:
     )
 
 
+def _to_needed() -> None:
+    """Open the part of the laboratory that finds the smallest ε, and bring it into sight."""
+    st.session_state["attack_part"] = "needed"
+    layout.count(_TO_NEEDED)
+
+
 def show_verdict(found: Report, *, bounded: bool) -> None:
     """Say in one sentence what came of it, and what else can be tried.
 
@@ -329,7 +336,15 @@ def show_verdict(found: Report, *, bounded: bool) -> None:
                 **told,
             )
         )
-        st.success(sentence, icon=":material/check_circle:")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.success(sentence, icon=":material/check_circle:", width="stretch")
+            st.button(
+                t("How much is needed"),
+                icon=":material/arrow_downward:",
+                on_click=_to_needed,
+                key="attack_to_needed",
+                help=t("Opens, further down, the search for the smallest ε."),
+            )
     elif not bounded:
         name = plain(class_name(classifier.labels[goal.class_id]))
         sentence = (
@@ -377,7 +392,8 @@ with st.container():  # so that what follows stays where it is
 part = st.session_state.get("attack_part", "ledger")
 with st.container(key="attack_laboratory"):
     is_asked_for = part != "ledger" and not questions.awaits_prediction(ATTACK)
-    layout.in_sight(scenes.opened() if is_asked_for else "", "attack_laboratory")
+    opening = f"{scenes.opened()} {layout.counted(_TO_NEEDED)}".strip()
+    layout.in_sight(opening if is_asked_for else "", "attack_laboratory")
     files = laboratory.photo_files()
     # A scene is opened at the part that it speaks of: for another part they are other tabs.
     in_ledger, in_needed, in_helps, in_sticker = st.tabs(

@@ -50,7 +50,7 @@ def predict(arrive) -> Callable[[str], AppTest]:
 
 
 def press(app: AppTest, key: str) -> None:
-    app.button(key=key).click().run()
+    app.button(key=key).click().run(timeout=600)  # three drawings, on a machine that has other work
     assert not app.exception
 
 
@@ -61,8 +61,7 @@ def revealed(app: AppTest, name: str) -> Iterator[str]:
     for shown, locale in LOCALES.items():
         app.segmented_control(key=language.KEY).set_value(shown).run()
         assert not app.exception
-        question, why = translated(part.question, locale), translated(part.why, locale)
-        assert f"{question} {why}" in [markdown.value for markdown in app.markdown]
+        assert translated(part.why, locale) in [markdown.value for markdown in app.markdown]
         yield locale
 
 
@@ -196,4 +195,4 @@ def test_no_defence_helps_against_who_knows_of_it(predict):
         fooled, right = translated("fooled", locale), translated("right", locale)
         assert through == [fooled] * 5
         assert unaware.count(fooled) == 1  # four of the five keep the tabby away …
-        assert unaware.count(right) in (3, 4)  # … and most of these bring the dalmatian back
+        assert unaware.count(right) >= 3  # … and at least three bring the dalmatian back

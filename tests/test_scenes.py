@@ -245,7 +245,7 @@ def test_the_question_folds_to_a_line_and_a_prediction_is_locked_once_it_is_reve
     assert not folded(app)
     app.radio(key="lesson_choice_zebra").set_value(2).run()
     app.radio(key="lesson_choice_zebra").set_value(1).run()  # one may think again
-    assert folded(app).startswith("You predict: **Each something else**. Press “Draw”")
+    assert folded(app).startswith("You predict: **Each something else**. The zebra is chosen")
     app.button(key="lesson_reveal_zebra").click().run()
     assert not app.exception
     assert "You predicted: Each something else." in folded(app)

@@ -9,7 +9,7 @@ from core.classroom import lesson
 from core.classroom.answer import Answer
 from core.classroom.lesson import Part
 from core.classroom.scene import Scene
-from pages.kit import scenes, session
+from pages.kit import layout, scenes, session
 from pages.kit.language import plain, remember_choice, t
 from pages.kit.registry import HAND_IN, LESSON, PAGES, PageInfo
 
@@ -32,6 +32,7 @@ def strip(page: PageInfo) -> DeltaGenerator:
             vertical_alignment="center",
             key="page_tools",
         )
+    layout.in_sight(scenes.opened(), "lesson_strip")
     with (
         st.container(key="scene_is_answered" if _is_answered(part) else "scene_asks"),
         st.container(border=True, gap="xxsmall", key="lesson_strip"),
@@ -119,9 +120,8 @@ def ask(part: Part, task: str) -> None:
     given, predicted = session.answers().get(part.id), _prediction(part)
     if given:
         with _folded(part, told(given), ":material/check:" if given.is_right else _SURPRISE):
-            st.markdown(f"{t(part.question)} {t(part.why)}")
-            if task:
-                st.caption(task)
+            # On its page it must leave room for what it speaks of.
+            st.markdown(t(part.why) if task else f"{t(part.question)} {t(part.why)}")
     elif predicted is not None:
         label = t("You predict: **{option}**.", option=t(part.options[predicted]))
         with _folded(part, f"{label} {task}".strip(), ":material/edit:"):
@@ -132,6 +132,8 @@ def ask(part: Part, task: str) -> None:
 
 def told(given: Answer) -> str:
     """Say in one line what was predicted and what holds."""
+    if given.is_right:
+        return t("You predicted: **{option}**. That is right.", option=plain(given.predicted))
     predicted = t("You predicted: {option}.", option=plain(given.predicted))
     expected = t("It is: **{option}**.", option=plain(given.expected))
     return f"{predicted} {expected}"

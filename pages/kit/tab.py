@@ -17,7 +17,7 @@ from core.jobs import scheduler
 from pages.kit import language, session, streamlit_internals
 
 _JS = Path(__file__).parents[2] / "assets" / "components" / "tab.js"
-_KEY = "tab"
+_KEY = "unseen_tab"
 _GONE = "tab_gone"
 _PLAIN = (str, int, float, bool, type(None))
 
