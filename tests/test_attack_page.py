@@ -128,7 +128,7 @@ def test_defences_are_measured_with_the_attack_that_goes_through(lab):
     lab.button(key="attack_defences_start").click().run()
     assert not lab.exception
     (found,) = tables(lab)
-    assert found["Defence"].tolist() == ["None", "Blur"]
+    assert found["Defence"].tolist() == ["No defence", "Blur"]
     assert found["Without attack"].tolist() == ["right", "right"]  # of one photo no percentages
     assert found["Attacker knows it"].tolist() == ["fooled", "fooled"]
 

@@ -1,6 +1,6 @@
 // Brings what a run shows into sight when the run begins: whoever presses a button sees what it does.
 const shown = new Set();
-const TOOLBAR = 64; // pixels at the top that Streamlit's own bar covers
+const TOOLBAR = 64; // pixels at the top that Streamlit's own bar covers, at least
 const ENOUGH = 0.7; // of a window: as much of it has to be in sight
 const PART = 0.3; // of a window: as much is enough to see what has changed
 const SETTLED = 900; // milliseconds until what belonged to the run before has gone
@@ -8,7 +8,9 @@ const SETTLED = 900; // milliseconds until what belonged to the run before has g
 const covered = () => {
   const question = document.querySelector(".st-key-scene_is_answered")?.parentElement;
   const { position, top } = question ? getComputedStyle(question) : {};
-  return position === "sticky" ? parseFloat(top) + question.offsetHeight : TOOLBAR;
+  if (position === "sticky") return parseFloat(top) + question.offsetHeight;
+  const bar = document.querySelector('[data-testid="stHeader"]')?.getBoundingClientRect();
+  return Math.max(TOOLBAR, bar?.bottom ?? 0); // it is higher on a projector
 };
 
 const is_seen = (element) => {

@@ -170,8 +170,8 @@ def needed_chart(found: Mapping[str, robustness.Needed]) -> None:
     figure.add_bar(x=before, text=told, name=t("unrounded"), **bar)
     figure.update_layout(
         title=title,
-        height=120 + 70 * len(names),
-        margin={"l": 10, "r": 10, "t": 70, "b": 10},
+        height=140 + 70 * len(names),
+        margin={"l": 10, "r": 10, "t": 90, "b": 10},  # on a phone title and legend have a line each
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
         xaxis={"title": "ε", "rangemode": "tozero"},
         yaxis={"autorange": "reversed"},
@@ -308,7 +308,7 @@ def _shares(found: Sequence[defences.Finding]) -> list[dict[str, str]]:
 
 
 def _defence_title(finding: defences.Finding) -> str:
-    title = t(defences.DEFENCES[finding.defence].title) if finding.defence else t("none")
+    title = t(defences.DEFENCES[finding.defence].title) if finding.defence else t("no defence")
     return sentence(title)
 
 
