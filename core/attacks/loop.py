@@ -181,7 +181,7 @@ def descend(network: Network, batch: Batch) -> Iterator[None]:
             pictures = pictures.detach()
             settings = batch.turned()
             gradient = gradient + variation_gradient(pictures - photos, settings)
-            direction = batch.momentum(batch.masked(gradient))
+            direction = batch.momentum(gradient * batch.mask)
             pictures = pictures - settings.step_length * norm.steepest(direction)
             pictures = photos + norm.project(pictures - photos, settings.radius)
             batch.pictures = pictures.clamp(0, 1)
@@ -229,12 +229,12 @@ class Trial:
         self.reached = self.success = self.is_done = False
         self._generator = torch.Generator().manual_seed(settings.seed)
 
-    def begin(self, mask: torch.Tensor | None) -> None:
+    def begin(self, mask: torch.Tensor) -> None:
         """Go to the photo, or to a random place within ε of it."""
         self.picture, self.direction = self.photo, torch.zeros_like(self.photo)
         if self.settings.random_start:
             noise = NORMS[self.settings.norm].anywhere(self.photo.shape, self._generator)
-            noise = _masked(noise.to(self.photo.device), mask)
+            noise = noise.to(self.photo.device) * mask
             self.picture = (self.photo + self.settings.radius * noise).clamp(0, 1)
         self.step = 0
         self._begun += 1
@@ -251,9 +251,9 @@ class Trial:
             self.step = None
             self.is_done = self.success or self._begun == self.settings.restarts
 
-    def finish(self, picture: torch.Tensor) -> None:
-        """Make a picture the result, whatever was better."""
-        self._best, self.success, self.is_done = picture, True, True
+    def finish(self) -> None:
+        """Make the picture that the network has looked at last the result."""
+        self._best, self.success, self.is_done = self.shown, True, True
 
     def turn(self, epsilon: float) -> None:
         """Go on within another ε.
@@ -283,8 +283,8 @@ class Batch:
 
     Attributes:
         settings: how they are attacked, as it holds now.
-        trials: all photos, in their order.
-        active: those that the network looks at together.
+        mask: (1, 1 or 3, H, W) or a one for all: where photos may be changed.
+        active: the photos that the network looks at together.
     """
 
     def __init__(
@@ -293,15 +293,14 @@ class Batch:
         settings: Settings,
         *,
         most: int,
-        mask: torch.Tensor | None = None,
-        epsilon: Callable[[], float] | None = None,
+        mask: torch.Tensor,
+        epsilon: Callable[[], float] | None,
     ) -> None:
         """See `attack_all`."""
         self.settings = settings
-        self.trials = tuple(trials)
         self.active: list[Trial] = []
         self._waiting = deque(trials)
-        self._most, self._mask, self._epsilon = most, mask, epsilon
+        self._most, self.mask, self._epsilon = most, mask, epsilon
 
     def refill(self) -> bool:
         """Let photos in for those that are done, begin where it is due, and tell if any is left."""
@@ -310,7 +309,7 @@ class Batch:
             self.active.append(self._waiting.popleft())
         for trial in self.active:
             if trial.step is None:
-                trial.begin(self._mask)
+                trial.begin(self.mask)
         return bool(self.active)
 
     @property
@@ -358,7 +357,7 @@ class Batch:
             answers = network(saved).split(1)
         for trial, logits in zip(reached, answers, strict=True):
             if trial.goal.reached(logits):
-                trial.finish(trial.shown)
+                trial.finish()
 
     def turned(self) -> Settings:
         """Return the settings that hold from now on: ε may have been turned since the last step."""
@@ -367,10 +366,6 @@ class Batch:
             for trial in (*self.active, *self._waiting):
                 trial.turn(epsilon)
         return self.settings
-
-    def masked(self, changes: torch.Tensor) -> torch.Tensor:
-        """Return changes of the pictures, where those may be changed."""
-        return _masked(changes, self._mask)
 
     def momentum(self, gradient: torch.Tensor) -> torch.Tensor:
         """Return the direction of a step, with what momentum keeps of the ones before."""
@@ -383,10 +378,6 @@ class Batch:
         for trial, row in zip(self.active, direction.split(1), strict=True):
             trial.direction = row
         return direction
-
-
-def _masked(change: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    return change if mask is None else change * mask
 
 
 def attack_all(
@@ -424,7 +415,7 @@ def attack_all(
         Trial(photo[None], goal, settings)
         for photo, goal in zip(photos.to(network.device), goals, strict=True)
     ]
-    mask = None if mask is None else mask.to(network.device)
+    mask = (torch.ones(1, 1, 1, 1) if mask is None else mask).to(network.device)
     together = Batch(trials, settings, most=batch, mask=mask, epsilon=epsilon)
     told = 0
     for _ in descend(network, together):

@@ -83,7 +83,7 @@ def lasting_state() -> dict[str, Any]:
         }
     except (ImportError, AttributeError):
         _warn(
-            "Streamlit keeps what widgets are set to otherwise than before: whoever reloads the page finds pictures and predictions again, but network and dials as they were at first"
+            "Streamlit keeps what widgets are set to otherwise than before: whoever reloads the page finds pictures and predictions again, but network and settings as they were at first"
         )
         return {}
 

@@ -52,7 +52,8 @@ def arrive() -> None:
     To be called before any widget is made. The first run after a reload does not know yet: the tab
     answers, and what follows runs again.
     """
-    visit = _visit_of(session.owner())
+    owner = session.owner()
+    visit = _visit_of(owner)
     visit.session_id = streamlit_internals.session_id()
     visit.choices = {
         key: value
@@ -61,7 +62,7 @@ def arrive() -> None:
     }
     _tab(
         key=_KEY,
-        data={"visitor": session.owner(), "gone": st.session_state.get(_GONE)},
+        data={"visitor": owner, "gone": st.session_state.get(_GONE)},
         on_before_change=_come_back,
     )
 
@@ -77,14 +78,13 @@ def _come_back() -> None:
     before = st.session_state[_KEY].get("before")
     if not before:
         return
-    owner, here = str(before), streamlit_internals.session_id()
-    if not scheduler().knows(owner) or streamlit_internals.is_connected(
-        (visit := _visit_of(owner)).session_id
-    ):
+    owner = str(before)
+    visit = _visit_of(owner) if scheduler().knows(owner) else None
+    if visit is None or streamlit_internals.is_connected(visit.session_id):
         st.session_state[_GONE] = owner  # a copied tab names a visitor who is still there
         return
     scheduler().release(session.owner())
-    streamlit_internals.move_uploads(visit.session_id, here)
+    streamlit_internals.move_uploads(visit.session_id, streamlit_internals.session_id())
     st.session_state[session.OWNER] = owner
     for key, value in visit.choices.items():
         st.session_state[key] = value
