@@ -14,9 +14,10 @@ import json
 import numpy as np
 
 from core import photos
-from core.features.saliency import area_under, deletion_curve, grad_cam
+from core.grad_cam import grad_cam
 from core.predictions import top
 from core.zoo import loading
+from tests.helpers.deletion import area_under, deletion_curve
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
     for sample in photos.SAMPLES:
         photo = photos.read_sample(sample.id)
         class_id = top(network, photo)[0].class_id
-        heat = grad_cam(network, photos.prepare(photo, network.input_size), class_id)
+        heat = grad_cam(network, photos.prepare(photo, network.input_size), class_id).numpy()
         pointed = area_under(deletion_curve(network, photo, class_id, heat))
         random = np.random.default_rng(0)
         guessed = [

@@ -3,7 +3,8 @@
 import streamlit as st
 from PIL import Image
 
-from core.features import maps, mosaic, saliency
+from core.features import maps, mosaic
+from core.grad_cam import grad_cam
 from core.problem import N_
 from core.zoo.classifier import Classifier
 from pages.kit import compare, diagram, entry, filters, layout, questions, session, tour, where
@@ -71,5 +72,5 @@ layout.why(
         "learning."
     ),
     r"a_{c}(x, y) = \sum_{c'} \sum_{i,j} w_{c,c'}(i, j)\; a_{c'}(x+i,\, y+j) + b_c",
-    [maps.observe, mosaic.mosaic, saliency.grad_cam],
+    [maps.observe, mosaic.mosaic, grad_cam],
 )

@@ -1,20 +1,20 @@
-"""Where a photo may be changed: everywhere, only around the thing, or only in a patch."""
+"""Where a photo may be changed: everywhere, only around the object, or only in a patch."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 
+from core.grad_cam import grad_cam
 from core.problem import N_, check_range
 from core.zoo.classifier import Classifier
 
 MaskName = Literal["everywhere", "background", "frame", "patch"]
-_THING = 0.3
-"""Share of the greatest evidence from which a place counts as part of the thing."""
+_OBJECT = 0.3
+"""Fraction of the greatest attribution from which a pixel counts as part of the object."""
 FRAME = 0.12
-"""Width of the frame, as a share of the photo's side."""
+"""Width of the frame, as a fraction of the photo's side."""
 
 
 def mask_for(
@@ -25,14 +25,14 @@ def mask_for(
     place: tuple[float, float] = (0.1, 0.1),
     side: float = 0.25,
 ) -> torch.Tensor | None:
-    """Give a mask for a photo.
+    """Return a mask for a photo.
 
     Args:
         name: which; "frame" is a border of an eighth of the side.
-        classifier: the network; for "background" it is asked where it sees its answer.
+        classifier: the network; for "background", the attribution of its answer counts.
         photo: (1, 3, H, W) in [0, 1].
-        place: of the patch's upper left corner, as shares of width and height.
-        side: of the patch, as a share of the photo's.
+        place: of the patch's upper left corner, as fractions of width and height.
+        side: of the patch, as a fraction of the photo's.
 
     Returns:
         (1, 1, H, W) of zeros and ones, or None for "everywhere".
@@ -65,32 +65,21 @@ def check_patch(place: tuple[float, float], side: float) -> None:
     Raises:
         Problem: place or side are out of their range.
     """
-    for share in place:
-        check_range(N_("place of the patch"), share, 0, 1)
+    for fraction in place:
+        check_range(N_("place of the patch"), fraction, 0, 1)
     check_range(N_("side of the patch"), side, 0, 1)
 
 
 def background(classifier: Classifier, photo: torch.Tensor) -> torch.Tensor:
-    """Mark what the network's answer does not rest on (Grad-CAM; Selvaraju et al., 2017).
+    """Return a mask of what the network's answer does not rest on; see `grad_cam`.
 
     Args:
         classifier: the network.
         photo: (1, 3, H, W) in [0, 1].
 
     Returns:
-        (1, 1, H, W): 0 on the thing, 1 around it.
+        (1, 1, H, W): 0 on the object, 1 around it.
     """
-    layers = [layer.name for layer in classifier.layers]
-    name = layers[-1]
-    picture = photo.to(classifier.device).detach().requires_grad_()
-    seen = classifier.look(layers=[name])(picture)
-    maps = seen.maps[name]
-    (gradient,) = torch.autograd.grad(seen.logits.amax(dim=-1).sum(), maps)
-    weights = gradient.mean(dim=(-2, -1), keepdim=True)
-    evidence = (weights * maps.detach()).sum(dim=1, keepdim=True).clamp_min(0)
-    size = (int(photo.shape[-2]), int(photo.shape[-1]))
-    evidence = F.interpolate(evidence, size=size, mode="bilinear", align_corners=False)
-    greatest = evidence.amax()
-    if greatest <= 0:
-        return torch.ones_like(evidence)
-    return (evidence < _THING * greatest).float()
+    photo = photo.to(classifier.device)
+    heat = grad_cam(classifier, photo, int(classifier.probabilities(photo).argmax()))
+    return (heat <= _OBJECT * heat.max()).float()[None, None]

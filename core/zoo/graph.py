@@ -258,31 +258,6 @@ def before_activation(body: fx.GraphModule, node: str) -> str:
     return node
 
 
-def with_spot(body: fx.GraphModule, node: str) -> tuple[fx.GraphModule, nn.Module]:
-    """Give a copy of a network, on the same weights, with a module of its own behind a node.
-
-    Libraries that explain networks hang their hooks on a module. On this one they can: it passes
-    the node's output on unchanged, and no other copy of the network runs through it.
-
-    Raises:
-        KeyError: the node is unknown.
-    """
-    graph = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    outputs = graph.graph_copy(body.graph, copies)
-    graph.output(outputs)
-    copy = {original.name: copied for original, copied in copies.items()}[node]
-    copied = fx.GraphModule(body, graph)
-    spot = nn.Identity()
-    copied.add_submodule("spot", spot)
-    copy = next(n for n in copied.graph.nodes if n.name == copy.name)
-    with copied.graph.inserting_after(copy):
-        call = copied.graph.call_module("spot", (copy,))
-    copy.replace_all_uses_with(call, delete_user_cb=lambda user: user is not call)
-    copied.recompile()
-    return copied, spot
-
-
 @dataclass(frozen=True)
 class _Geometry:
     """Receptive field, stride and the middle of the first field, in pixels of the photo."""

@@ -1,0 +1,37 @@
+"""Grad-CAM: which parts of a photo speak for a class."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from core.zoo.classifier import Classifier
+
+
+@torch.enable_grad()
+def grad_cam(classifier: Classifier, picture: torch.Tensor, class_id: int) -> torch.Tensor:
+    """Return how much each pixel speaks for a class: the last feature maps, weighted and added up.
+
+    Selvaraju et al., "Grad-CAM", ICCV 2017. With the feature maps Aᵏ of the last layer and the
+    logit yᶜ of the class c:
+
+        αₖ = mean over all places of ∂yᶜ/∂Aᵏ    (equation 1)
+        L = ReLU(Σₖ αₖ Aᵏ)                      (equation 2)
+
+    Args:
+        classifier: the network; it is not changed.
+        picture: (1, 3, H, W) in [0, 1], on the network's device.
+        class_id: the class c.
+
+    Returns:
+        (H, W), at least 0: L, enlarged to the size of the picture.
+    """
+    last = classifier.layers[-1].name
+    # The weights are frozen: without this, PyTorch would keep nothing to compute gradients with.
+    picture = picture.detach().requires_grad_()
+    seen = classifier.look(layers=[last])(picture)  # logits (1, classes) and maps (1, K, h, w)
+    logit, maps = seen.logits[0, class_id], seen.maps[last]
+    (gradient,) = torch.autograd.grad(logit, maps)
+    weights = gradient.mean(dim=(2, 3), keepdim=True)
+    heat = (weights * maps.detach()).sum(dim=1, keepdim=True).relu()
+    return F.interpolate(heat, picture.shape[-2:], mode="bilinear", align_corners=False)[0, 0]
