@@ -6,6 +6,7 @@ Pictures are floats in [0, 1] from decode to encode. What is shown, saved and cl
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import io
 import json
@@ -158,7 +159,7 @@ def _most_pixels(format: str) -> int:
 
 
 def too_many_bytes(name: str, size: int) -> Problem:
-    """What to say of a photo beyond `MAX_BYTES`."""
+    """Return the problem of a photo beyond `MAX_BYTES`."""
     return Problem(
         N_("{file} has {megabytes} MB; at most {limit} MB fit. Choose a smaller photo."),
         file=name,
@@ -229,7 +230,7 @@ def _to_rgb(opened: ImageFile.ImageFile, parts: anatomy.Parts) -> Image.Image:
     turn = _TURNS.get(max(parts.orientation, anatomy.orientation(opened.info.get("exif") or b"")))
     if turn is not None:
         picture = picture.transpose(turn)
-    # A fresh picture carries no metadata: where a photo was taken is nobody's business.
+    # A fresh picture carries no metadata: it may tell where a photo was taken.
     return Image.fromarray(np.asarray(picture.convert("RGB")))
 
 
@@ -332,7 +333,7 @@ def to_tensor(photo: Image.Image) -> torch.Tensor:
 
 
 def prepare(photo: Image.Image, size: int) -> torch.Tensor:
-    """Make a photo what a network of input size `size` sees.
+    """Return a photo as a network of input size `size` sees it.
 
     Returns:
         A float tensor (1, 3, size, size) in [0, 1]; see `centre_square`.
@@ -360,6 +361,21 @@ def to_pixels(picture: torch.Tensor) -> Pixels:
 def from_pixels(pixels: Pixels) -> torch.Tensor:
     """Turn an 8-bit picture (H, W, 3) into a float tensor (1, 3, H, W) in [0, 1]."""
     return to_tensor(Image.fromarray(pixels))
+
+
+def quantised(pictures: torch.Tensor, levels: int = 256) -> torch.Tensor:
+    """Return pictures rounded to so many levels; to 256, as they are once saved and read again.
+
+    A file holds one of 256 levels for each value. A change of less than half of 1/255 vanishes in
+    it, so an attack or a measurement counts only if it holds for these pictures. The same as
+    `from_pixels(to_pixels(...))`, for several pictures at once and where they are.
+
+    Args:
+        pictures: (..., H, W) in [0, 1]; values outside are clamped.
+        levels: how many values there are, evenly spread from 0 to 1.
+    """
+    most = levels - 1
+    return pictures.mul(most).round().clamp(0, most).div(most)
 
 
 RECIPE_KEY = "idealcat"
@@ -416,6 +432,16 @@ def encode_jpeg(pixels: Pixels, quality: int = 85) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
+
+
+def data_uri(data: bytes, kind: str = "jpeg") -> str:
+    """Return the address that carries an encoded picture: no file on the server, no request.
+
+    Args:
+        data: the picture.
+        kind: how it is encoded, as in its media type: "jpeg", "png", "webp" or "svg+xml".
+    """
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def encode_film(frames: Sequence[Pixels], seconds: float) -> bytes:

@@ -1,11 +1,11 @@
 """The start page: the lesson in four pictures, each leading into its page."""
 
-import base64
 from functools import cache
 from pathlib import Path
 
 import streamlit as st
 
+from core.photos import data_uri
 from core.problem import N_
 from pages.kit import entry, layout, registry
 from pages.kit.language import t
@@ -52,7 +52,7 @@ CHAPTERS = (
 @cache
 def picture_uri(file: str) -> str:
     """Return an address that carries a picture; a path, Streamlit would make a large PNG of."""
-    return "data:image/webp;base64," + base64.b64encode((PICTURES / file).read_bytes()).decode()
+    return data_uri((PICTURES / file).read_bytes(), "webp")
 
 
 layout.heading("Ideal Cat", t(registry.HOME.promise))

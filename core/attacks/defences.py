@@ -2,9 +2,9 @@
 
 Each defence changes the picture before the network sees it. Cheap ones seem to work as long as
 the attacker does not know of them. One who does takes the gradient through the defence: as it is
-where it has one, past it where it has none (BPDA), and averaged over its dice where it rolls some
-(EOT; all from Athalye, Carlini and Wagner, "Obfuscated gradients give a false sense of security",
-2018).
+where it has one, past it where it has none (BPDA), and averaged over random draws where it is
+randomised (EOT; all from Athalye, Carlini and Wagner, "Obfuscated gradients give a false sense of
+security", 2018).
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from core import photos
 from core.attacks.goal import Goal
 from core.attacks.loop import Network, Settings, attack_all
 from core.problem import N_, Text
 from core.steps import Step, Steps
 
 DRAWS = 8
-"""How often a defence that rolls dice is asked when its answers are averaged."""
+"""How many answers of a randomised defence are averaged."""
 EOT_DRAWS = 4
 
 
@@ -34,17 +35,17 @@ class Defence(Protocol):
 
     @property
     def title(self) -> Text:
-        """Its name, translatable."""
+        """The name, translatable."""
 
     @property
     def random(self) -> bool:
-        """Whether it rolls dice."""
+        """Whether it is randomised."""
 
     def apply(self, pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Change pictures, (N, 3, H, W) in [0, 1], keeping their size; gradients flow back."""
 
 
-class _PastIt(torch.autograd.Function):
+class _StraightThrough(torch.autograd.Function):
     """Forward through a function without a gradient, backward past it (BPDA, section 4.1)."""
 
     @staticmethod
@@ -53,17 +54,19 @@ class _PastIt(torch.autograd.Function):
         pictures: torch.Tensor,
         change: Callable[[torch.Tensor], torch.Tensor],
     ) -> torch.Tensor:
-        """Give the changed pictures."""
+        """Return the changed pictures."""
         return change(pictures)
 
     @staticmethod
     def backward(context: object, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
-        """Take the change for none."""
+        """Pass the gradient on as if nothing had been changed."""
         return gradients[0], None
 
 
-def _past(pictures: torch.Tensor, change: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-    changed: torch.Tensor = _PastIt.apply(pictures, change)
+def _straight_through(
+    pictures: torch.Tensor, change: Callable[[torch.Tensor], torch.Tensor]
+) -> torch.Tensor:
+    changed: torch.Tensor = _StraightThrough.apply(pictures, change)
     return changed
 
 
@@ -77,17 +80,12 @@ class Jpeg:
 
     def apply(self, pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """See `Defence`."""
-        return _past(pictures, self._saved)
+        return _straight_through(pictures, self._saved)
 
     def _saved(self, pictures: torch.Tensor) -> torch.Tensor:
-        return torch.stack([self._one(picture) for picture in pictures])
-
-    def _one(self, picture: torch.Tensor) -> torch.Tensor:
-        pixels = picture.detach().mul(255).round().clamp(0, 255).byte().permute(1, 2, 0).cpu()
-        buffer = io.BytesIO()
-        Image.fromarray(pixels.numpy()).save(buffer, "JPEG", quality=self.quality)
-        read = np.array(Image.open(buffer))
-        return torch.from_numpy(read).permute(2, 0, 1).to(picture).div(255)
+        files = [photos.encode_jpeg(photos.to_pixels(one), self.quality) for one in pictures]
+        read = [photos.to_tensor(Image.open(io.BytesIO(file))) for file in files]
+        return torch.cat(read).to(pictures)
 
 
 @dataclass(frozen=True)
@@ -119,13 +117,12 @@ class BitDepth:
 
     def apply(self, pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """See `Defence`."""
-        most = 2**self.bits - 1
-        return _past(pictures, lambda p: p.mul(most).round().div(most))
+        return _straight_through(pictures, lambda p: photos.quantised(p, 2**self.bits))
 
 
 @dataclass(frozen=True)
 class ResizeAndPad:
-    """Made a little smaller and laid anywhere on grey (Xie et al., 2018); rolls dice."""
+    """Made a little smaller and laid anywhere on grey (Xie et al., 2018); randomised."""
 
     least: float = 0.85
     title: ClassVar[Text] = N_("resize and pad")
@@ -134,7 +131,7 @@ class ResizeAndPad:
     def apply(self, pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """See `Defence`."""
         height, width = pictures.shape[-2:]
-        scale, *place = _dice(3, generator)
+        scale, *place = _uniform(3, generator)
         scale = self.least + (1 - self.least) * scale
         rows, columns = max(1, round(scale * height)), max(1, round(scale * width))
         smaller = F.interpolate(
@@ -147,7 +144,7 @@ class ResizeAndPad:
 
 @dataclass(frozen=True)
 class RandomCrop:
-    """A random cut-out, made as large as the photo (Guo et al., 2018); rolls dice."""
+    """A random cut-out, made as large as the photo (Guo et al., 2018); randomised."""
 
     share: float = 0.85
     title: ClassVar[Text] = N_("random crops")
@@ -157,15 +154,15 @@ class RandomCrop:
         """See `Defence`."""
         height, width = pictures.shape[-2:]
         rows, columns = max(1, round(self.share * height)), max(1, round(self.share * width))
-        down, right = _dice(2, generator)
+        down, right = _uniform(2, generator)
         top, left = round(down * (height - rows)), round(right * (width - columns))
         cut = pictures[..., top : top + rows, left : left + columns]
         return F.interpolate(cut, size=(height, width), mode="bilinear", align_corners=False)
 
 
-def _dice(count: int, generator: torch.Generator) -> list[float]:
-    rolled: list[float] = torch.rand(count, generator=generator).tolist()
-    return rolled
+def _uniform(count: int, generator: torch.Generator) -> list[float]:
+    drawn: list[float] = torch.rand(count, generator=generator).tolist()
+    return drawn
 
 
 DEFENCES: Mapping[str, Defence] = {
@@ -180,7 +177,7 @@ DEFENCES: Mapping[str, Defence] = {
 class Defended:
     """A network behind a defence; it can be asked, and attacked through the defence.
 
-    Where the defence rolls dice, probabilities are averaged over several draws, which is both
+    Where the defence is randomised, probabilities are averaged over several draws, which is both
     what the defender does and the attacker's expectation over transformations (EOT).
     """
 
@@ -192,8 +189,8 @@ class Defended:
         Args:
             network: it is not changed.
             defence: what every picture goes through.
-            draws: how many answers are averaged; one is enough for defences without dice.
-            seed: of the dice.
+            draws: how many answers are averaged; one is enough where nothing is random.
+            seed: of the draws.
         """
         self._network = network
         self._defence = defence
@@ -206,7 +203,7 @@ class Defended:
         return self._network.device
 
     def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Give log-probabilities, (N, classes), which serve as logits, of pictures in [0, 1]."""
+        """Return log-probabilities, (N, classes), which serve as logits, of pictures in [0, 1]."""
         drawn = [
             self._network(self._defence.apply(pictures, self._generator)).log_softmax(dim=-1)
             for _ in range(self._draws)
@@ -218,15 +215,15 @@ class Defended:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a defence is worth, as shares of the photos in [0, 1].
+    """What a defence is worth, as fractions of the photos in [0, 1].
 
     Attributes:
         defence: its name in `DEFENCES`; empty for none.
-        clean: seen rightly, without an attack.
-        attacked: seen rightly, attacked by one who does not know of the defence.
-        adaptive: seen rightly, attacked through the defence. For no defence the same as
+        clean: classified correctly, without an attack.
+        attacked: classified correctly, attacked by one who does not know of the defence.
+        adaptive: classified correctly, attacked through the defence. For no defence the same as
             `attacked`.
-        fooled, fooled_adaptive: seen as the attackers wanted, by the two attacks.
+        fooled, fooled_adaptive: classified as the attackers wanted, by the two attacks.
         photos: on how many it was measured.
     """
 
@@ -250,14 +247,15 @@ def compare(
 ) -> Steps[tuple[Finding, ...]]:
     """Measure defences: their cost on clean photos, their gain, and what is left of it.
 
-    All is measured on pictures rounded to 8 bits. The judge rolls other dice than the attacker.
+    All is measured on pictures rounded to 8 bits. The evaluation draws other random numbers than
+    the attack.
 
     Args:
         network: what is defended.
         pictures: (N, 3, H, W) in [0, 1].
         classes: what they really show.
-        settings: of the attacks. "Stop at first success" is left out: an attack on dice must
-            not stop at a lucky roll.
+        settings: of the attacks. "Stop at first success" is left out: an attack on a
+            randomised defence must not stop at a lucky draw.
         names: of the defences.
         goals: what the attackers want, one for each photo; None: anything but the true class.
 
@@ -272,11 +270,11 @@ def compare(
     unaware = pictures
     for number, name in enumerate(runs):
         attacked: Network = network
-        judge: Network = network
+        evaluated: Network = network
         if name:
             defence = DEFENCES[name]
             attacked = Defended(network, defence, draws=EOT_DRAWS, seed=settings.seed)
-            judge = Defended(network, defence, seed=settings.seed + 1)
+            evaluated = Defended(network, defence, seed=settings.seed + 1)
         found = pictures
         for step in attack_all(attacked, pictures, wanted, settings):
             if step.result:
@@ -289,12 +287,12 @@ def compare(
                 picture=step.picture,
                 result=tuple(findings) or None,
             )
-        found = found.mul(255).round().div(255)
+        found = photos.quantised(found)
         if not name:
             unaware = found
-        clean, _ = _seen(judge, pictures, classes, wanted)
-        attacked_right, fooled = _seen(judge, unaware, classes, wanted)
-        adaptive_right, fooled_adaptive = _seen(judge, found, classes, wanted)
+        clean, _ = _seen(evaluated, pictures, classes, wanted)
+        attacked_right, fooled = _seen(evaluated, unaware, classes, wanted)
+        adaptive_right, fooled_adaptive = _seen(evaluated, found, classes, wanted)
         findings.append(
             Finding(
                 name,
@@ -311,10 +309,10 @@ def compare(
 
 @torch.no_grad()
 def _seen(
-    judge: Network, pictures: torch.Tensor, classes: Sequence[int], goals: Sequence[Goal]
+    network: Network, pictures: torch.Tensor, classes: Sequence[int], goals: Sequence[Goal]
 ) -> tuple[float, float]:
-    """Give the shares of pictures that are seen rightly, and as the attacker wants."""
-    logits = torch.cat([judge(picture[None].to(judge.device)) for picture in pictures])
+    """Return the fractions of pictures classified correctly, and as the attacker wants."""
+    logits = torch.cat([network(picture[None].to(network.device)) for picture in pictures])
     right = (logits.argmax(-1).cpu() == torch.tensor(list(classes))).float().mean()
     rows = zip(goals, logits, strict=True)
     fooled = [bool(goal.reached(row[None]).item()) for goal, row in rows]

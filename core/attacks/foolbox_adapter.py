@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from core import cores, effort
 from core.attacks.goal import Goal
 from core.attacks.loop import Attempt, Settings
-from core.photos import to_pixels
+from core.photos import quantised, to_pixels
 from core.problem import N_, Problem, Text, check_range
 from core.steps import Step, Steps
 from core.zoo.classifier import Classifier
@@ -320,7 +320,7 @@ def _survives_rounding(
 ) -> torch.Tensor:
     """Draw a change out until the rounded picture is seen as wanted, but no further."""
     for push in _PUSHES:
-        drawn = (photo + push * (found - photo)).clamp(0, 1).mul(255).round().div(255)
+        drawn = quantised(photo + push * (found - photo))
         if goal.reached(classifier(drawn)).item():
             return drawn
     return found

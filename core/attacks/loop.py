@@ -18,7 +18,7 @@ import torch
 from core.attacks.goal import Goal
 from core.attacks.norm import NORMS
 from core.limits import LIMITS
-from core.photos import to_pixels
+from core.photos import quantised, to_pixels
 from core.problem import N_, Problem, check_range, check_seed
 from core.steps import Step, Steps
 
@@ -352,7 +352,7 @@ class Batch:
         reached = [t for t in self.active if t.reached and t.step is not None]
         if not (self.settings.stop_early and reached):
             return
-        saved = torch.cat([trial.shown for trial in reached]).mul(255).round().div(255)
+        saved = quantised(torch.cat([trial.shown for trial in reached]))
         with torch.no_grad():
             answers = network(saved).split(1)
         for trial, logits in zip(reached, answers, strict=True):

@@ -1,8 +1,8 @@
 """How much is needed: the smallest ε for one photo, and accuracy under attack over many.
 
 The curve is the usual one (Madry et al., 2018; Carlini et al., "On evaluating adversarial
-robustness", 2019): the share of photos that are still seen rightly when each was attacked within
-ε. A photo that is seen wrongly without any attack counts as wrong at every ε.
+robustness", 2019): the fraction of photos that are still classified correctly when each was
+attacked within ε. A photo that is misclassified without any attack counts as wrong at every ε.
 """
 
 from __future__ import annotations
@@ -49,20 +49,16 @@ class Needed:
 
     @property
     def linf(self) -> int:
-        """The greatest change of a saved value, in 1/255; rounding may go beyond ε by a half."""
-        change = self.attempt.adversarial - self.attempt.original.mul(255).round().div(255)
+        """Greatest change of a saved value, in 1/255; rounding may go beyond ε by a half."""
+        change = self.attempt.adversarial - photos.quantised(self.attempt.original)
         return round(255 * change.abs().max().item())
 
 
 def holds_when_saved(network: Network, attempt: Attempt) -> bool:
-    """Say whether the network says what was wanted of the picture rounded to 8 bits."""
+    """Return whether the goal is reached for the picture rounded to 8 bits."""
     with torch.no_grad():
-        logits = network(_saved(attempt.adversarial).to(network.device))
+        logits = network(photos.quantised(attempt.adversarial).to(network.device))
     return bool(attempt.goal.reached(logits).item())
-
-
-def _saved(pictures: torch.Tensor) -> torch.Tensor:
-    return pictures.mul(255).round().clamp(0, 255).div(255)
 
 
 @dataclass
@@ -71,7 +67,7 @@ class _Bracket:
 
     Attributes:
         most: the greatest that is tried.
-        precision: how small the gap shall become, as a share of ε.
+        precision: how small the gap shall become, as a fraction of ε.
         least: below which nobody looks any closer.
         low: the greatest that did not do.
         high: the smallest that did; None as long as none has.
@@ -124,7 +120,7 @@ def smallest_epsilon(
         goal: what it shall say.
         settings: of the attack; its ε does not matter.
         mask: see `attack_all`.
-        precision: how small the gap shall become, as a share of ε.
+        precision: how small the gap shall become, as a fraction of ε.
         most: the greatest ε to try, in the norm's unit; None: 64/255, or 32 for "l2".
 
     Yields:
@@ -155,7 +151,9 @@ def smallest_epsilon(
             holds = holds_when_saved(network, attempt)
             saved.note(tried, holds)
             if holds:
-                best = replace(attempt, adversarial=_saved(attempt.adversarial), success=True)
+                best = replace(
+                    attempt, adversarial=photos.quantised(attempt.adversarial), success=True
+                )
         over = saved.is_narrow and unrounded.is_narrow
         yield Step(
             made,
@@ -174,7 +172,7 @@ class Point:
 
     Attributes:
         epsilon: in the norm's unit.
-        accuracy: share of photos seen rightly although attacked, on unrounded pictures.
+        accuracy: fraction of photos classified correctly although attacked, on unrounded pictures.
         accuracy_saved: the same for pictures saved in 8 bits, for which changes of less than
             half of 1/255 vanish.
     """
@@ -191,7 +189,7 @@ def accuracy_under_attack(
     settings: Settings,
     epsilons: Sequence[float] = EPSILONS,
 ) -> Steps[tuple[Point, ...]]:
-    """Attack many photos with growing ε and count those that are still seen rightly.
+    """Attack many photos with growing ε and count those that are still classified correctly.
 
     Args:
         network: what to fool.
@@ -239,7 +237,7 @@ def accuracy_under_attack(
 
 
 def _wrong(network: Network, pictures: torch.Tensor, classes: Sequence[int]) -> torch.Tensor:
-    """Say, (N,) booleans, which pictures are not seen as what they are."""
+    """Return, (N,) booleans, which pictures are misclassified."""
     with torch.no_grad():
         answers = torch.cat([network(p[None].to(network.device)).argmax(-1) for p in pictures])
     return answers.cpu() != torch.tensor(list(classes))
@@ -252,7 +250,7 @@ def accuracy_by_network(
     settings: Settings,
     epsilons: Sequence[float] = EPSILONS,
 ) -> Steps[Mapping[str, tuple[Point, ...]]]:
-    """Draw the curve of several networks on the same photos, each attacked by itself.
+    """Compute the curve of several networks on the same photos, each attacked by itself.
 
     Args:
         networks: by name, all for pictures of this size and these classes.

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from core.photos import to_pixels
+from core.photos import from_pixels, quantised, to_pixels
 from core.problem import N_, check_range, check_seed
 from core.steps import Pixels, Step, Steps
 from core.zoo.classifier import Classifier
@@ -24,8 +24,8 @@ from core.zoo.classifier import Classifier
 SIDE = 128
 _DPI = 300
 _CM_PER_INCH = 2.54
-_JUDGED_EVERY = 20
-_JUDGED = 16
+_EVALUATED_EVERY = 20
+_EVALUATED = 16
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Placement:
     """Where a sticker lies on a photo.
 
     Attributes:
-        x, y: of its middle, as shares of width and height.
-        size: its diameter, as a share of the photo's side.
+        x, y: of its middle, as fractions of width and height.
+        size: its diameter, as a fraction of the photo's side.
         degrees: by how much it is turned.
     """
 
@@ -52,7 +52,7 @@ class Settings:
         steps: how many.
         batch: how many photos are looked at in one step.
         learning_rate: of Adam.
-        sizes: least and greatest diameter, as shares of the photo's side.
+        sizes: least and greatest diameter, as fractions of the photo's side.
         degrees: by how much it may be turned, either way.
         seed: of places and photos.
     """
@@ -89,8 +89,8 @@ class Sticker:
         class_name: what the network calls that.
         settings: how it was made.
         steps_done: how many steps were made.
-        success: share of photos with it, at places it was not made for, that are seen as the
-            class; None before it was first judged.
+        success: fraction of photos with it, at places it was not trained for, that are classified
+            as the class; None before the first evaluation.
         example: one of these photos, 8-bit.
     """
 
@@ -104,7 +104,7 @@ class Sticker:
 
 
 def circle(side: int) -> torch.Tensor:
-    """Give a disc, (1, 1, side, side), of ones in zeros."""
+    """Return a disc, (1, 1, side, side), of ones in zeros."""
     places = (torch.arange(side) + 0.5) / side * 2 - 1  # the middles of the pixels
     return ((places[:, None] ** 2 + places[None, :] ** 2) <= 1).float()[None, None]
 
@@ -133,7 +133,7 @@ def lay(
 
 
 def _affine(placement: Placement) -> torch.Tensor:
-    """Give the map, (2, 3), from places in the photo to places in the sticker, both in [-1, 1]."""
+    """Return the map, (2, 3), from places in the photo to places in the sticker, both in [-1, 1]."""
     angle = math.radians(placement.degrees)
     cosine, sine = math.cos(angle) / placement.size, math.sin(angle) / placement.size
     x, y = 2 * placement.x - 1, 2 * placement.y - 1
@@ -186,8 +186,10 @@ def make(
         optimiser.step()
         with torch.no_grad():
             sticker.clamp_(0, 1)
-        if made % _JUDGED_EVERY == 0 or made == settings.steps:
-            success, example = judge(classifier, to_pixels(sticker), pictures, class_id, settings)
+        if made % _EVALUATED_EVERY == 0 or made == settings.steps:
+            success, example = evaluate(
+                classifier, to_pixels(sticker), pictures, class_id, settings
+            )
         name = classifier.labels[class_id]
         result = Sticker(to_pixels(sticker), class_id, name, settings, made, success, example)
         scalars: dict[str, float] = {N_("probability"): log_probability.exp().item()}
@@ -197,28 +199,26 @@ def make(
 
 
 @torch.no_grad()
-def judge(
+def evaluate(
     classifier: Classifier,
     sticker: Pixels,
     pictures: torch.Tensor,
     class_id: int,
     settings: Settings,
 ) -> tuple[float, Pixels]:
-    """Give the share of photos that an 8-bit sticker wins, at new places, and one of them."""
+    """Return the fraction of photos that an 8-bit sticker wins, at new places, and one of them."""
     generator = torch.Generator().manual_seed(settings.seed + 1)
-    printed = torch.from_numpy(sticker.copy()).permute(2, 0, 1)[None].float().div(255)
-    printed = printed.to(classifier.device)
+    printed = from_pixels(sticker).to(classifier.device)
     won, example = 0, None
-    for number in range(_JUDGED):
+    for number in range(_EVALUATED):
         picture = pictures[number % len(pictures)][None]
         laid = lay(printed, picture, [_somewhere(settings, generator)])
-        seen = torch.from_numpy(to_pixels(laid)).permute(2, 0, 1)[None].float().div(255)
-        wins = int(classifier(seen.to(classifier.device)).argmax()) == class_id
+        wins = int(classifier(quantised(laid)).argmax()) == class_id
         won += wins
         if example is None or (wins and won == 1):
             example = to_pixels(laid)
     assert example is not None
-    return won / _JUDGED, example
+    return won / _EVALUATED, example
 
 
 def check_diameter(centimetres: float) -> None:
@@ -231,7 +231,7 @@ def check_diameter(centimetres: float) -> None:
 
 
 def printable(sticker: Pixels, centimetres: float = 8.0) -> bytes:
-    """Give a PNG to print: 300 dots per inch, transparent around the disc.
+    """Return a PNG to print: 300 dots per inch, transparent around the disc.
 
     Args:
         sticker: 8-bit, (side, side, 3).

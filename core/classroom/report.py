@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from core.photos import data_uri
+
 LONGEST_AUTHOR = 60
 _LONGEST_FILE_NAME = 40
 _KINDS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg"}
@@ -184,9 +186,8 @@ def _figure(figure: Figure) -> str:
     kind = next((k for start, k in _KINDS.items() if figure.data.startswith(start)), None)
     if kind is None:
         raise ValueError("a figure is PNG or JPEG")
-    data = base64.b64encode(figure.data).decode()
     return (
-        f'<figure><img src="data:image/{kind};base64,{data}" alt="{_text(figure.alt)}">'
+        f'<figure><img src="{data_uri(figure.data, kind)}" alt="{_text(figure.alt)}">'
         f"<figcaption>{_text(figure.caption)}</figcaption></figure>"
     )
 

@@ -6,7 +6,6 @@ second until the run ends or the visitor does something else; the run itself doe
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable
 
@@ -14,9 +13,8 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core import cluster
+from core import cluster, photos
 from core.jobs import Job, Snapshot, State
-from core.photos import encode_film, encode_jpeg
 from core.problem import N_
 from core.steps import Pixels
 from pages.kit.language import number, say, sentence, t
@@ -73,8 +71,8 @@ def run_number(*jobs: Job | None) -> str:
 
 
 def data_uri(pixels: Pixels, quality: int = 88) -> str:
-    """A picture as an address that carries it: no file on the server, no request."""
-    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(pixels, quality)).decode()
+    """Return the address that carries an 8-bit picture (H, W, 3); see `photos.data_uri`."""
+    return photos.data_uri(photos.encode_jpeg(pixels, quality))
 
 
 class Reel:
@@ -104,10 +102,10 @@ class Reel:
         seconds = time.monotonic() - self._began
         if not self._frames or seconds < self._length:
             return None
-        film = encode_film(self._frames, seconds)
+        film = photos.encode_film(self._frames, seconds)
         self._began, self._frames = time.monotonic(), []
         self._length = min(self._seconds, max(_SECONDS_OF_THE_FIRST, 2 * self._length))
-        return "data:image/webp;base64," + base64.b64encode(film).decode()
+        return photos.data_uri(film, "webp")
 
 
 def watch(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 from PIL import Image
 
@@ -16,7 +15,7 @@ from core import photos
 from core.problem import Problem
 from core.zoo import catalogue, weights
 from core.zoo.labels import Labels
-from pages.kit import files, layout, session, tab, uploads
+from pages.kit import files, layout, live, session, tab, uploads
 from pages.kit.language import (
     LOCALES,
     class_name,
@@ -167,9 +166,7 @@ def _thumbnail(sample_id: str) -> str:
 
 
 def _data_uri(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    photos.centre_square(image, _THUMBNAIL).save(buffer, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return live.data_uri(np.asarray(photos.centre_square(image, _THUMBNAIL)), quality=80)
 
 
 def class_id(

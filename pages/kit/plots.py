@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.photos import data_uri
 from pages.kit.language import separators, t
 
 _HEIGHT = 280
@@ -64,8 +64,7 @@ def _sparkline(number: LiveNumber) -> str:
         'vector-effect="non-scaling-stroke"/></svg>'
     )
     # As an image: Streamlit takes SVG out of HTML that it is given.
-    address = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-    return f'<img src="{address}" alt="">'
+    return f'<img src="{data_uri(svg.encode(), "svg+xml")}" alt="">'
 
 
 def curves(
