@@ -125,6 +125,8 @@ ENTRIES = (
 )
 
 DEFAULT = ENTRIES[0].name
+TITLES = {entry.name: entry.title for entry in ENTRIES}
+"""What people call the networks, by name."""
 BUILT_IN = tuple(entry.name for entry in ENTRIES if entry.source == "package")
 
 

@@ -674,8 +674,7 @@ def network_title(name: str) -> str:
     """Give a network's name for people."""
     if name in (session.OWN, OWN_NETWORK):
         return t("★ Your network")
-    titles = {entry.name: entry.title for entry in catalogue.ENTRIES}
-    return titles.get(name, name)
+    return catalogue.TITLES.get(name, name)
 
 
 def probability_chart(history: Mapping[str, Sequence[float]], names: Mapping[str, str]) -> None:

@@ -58,7 +58,7 @@ def _networks(classifier: Classifier, photo: Image.Image, layer: str) -> None:
         t("Beside {network}", network=plain(classifier.title)),
         here,
         default=here[:1],
-        format_func=lambda name: catalogue.entry(name).title,
+        format_func=catalogue.TITLES.__getitem__,
         max_selections=_MOST_NETWORKS,
         key=f"maps_compare_networks_{classifier.name}",
         help=t("Networks whose weights are here. Choose another in the side bar to fetch it."),

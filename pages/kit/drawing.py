@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 from collections import Counter
@@ -578,7 +577,7 @@ def time_lapse(record: Record, contrasted: Callable[[Pixels], Pixels]) -> None:
         pixels = np.asarray(Image.open(io.BytesIO(frame.jpeg)).convert("RGB"))
         shown = contrasted(pixels)
         if shown is pixels:
-            return "data:image/jpeg;base64," + base64.b64encode(frame.jpeg).decode()
+            return photos.data_uri(frame.jpeg)
         return live.data_uri(shown)
 
     *before, last = record.frames
@@ -618,8 +617,7 @@ def tell_of(verdict: Verdict, objective: Objective, classifier: Classifier) -> N
         if isinstance(drawn, ChannelActivation)
         else classes_of(drawn) == classes_of(objective)
     )
-    known = {entry.name: entry.title for entry in catalogue.ENTRIES}
-    network = known.get(synthesis.model, t("★ Your network"))
+    network = catalogue.TITLES.get(synthesis.model, t("★ Your network"))
     name = " + ".join(map(class_name, subject(verdict)))
     made.tell_of(f"{name} · {network}", is_of_now=is_same and synthesis.model == classifier.name)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 
 import streamlit as st
@@ -96,8 +95,7 @@ def told(hung: Hung) -> tuple[str, str]:
     title = " + ".join(names) or hung.channel or t("a class of one's own")
     if hung.kind == "attack":
         title = t("{photo}, seen as {name}", photo=photo, name=title)
-    titles = {entry.name: entry.title for entry in catalogue.ENTRIES}
-    network = titles.get(hung.network, t("Own network"))
+    network = catalogue.TITLES.get(hung.network, t("Own network"))
     return sentence(title), " · ".join(filter(None, (network, hung.nickname)))
 
 
@@ -139,8 +137,7 @@ def pictures() -> None:
 
 def _picture(hung: Hung) -> None:
     title, below = told(hung)
-    source = "data:image/jpeg;base64," + base64.b64encode(hung.jpeg).decode()
-    st.image(source, width="stretch", alt=title)
+    st.image(photos.data_uri(hung.jpeg), width="stretch", alt=title)
     st.markdown(f"**{plain(title)}**  \n{plain(below)}")
     if is_teacher():
         st.button(
