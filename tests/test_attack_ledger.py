@@ -15,12 +15,18 @@ from core import photos
 from core.attacks import ledger
 from core.attacks.goal import Goal, goal_for
 from core.attacks.loop import Attempt, Settings, attack
+from core.attacks.report import report
 from core.steps import finish
 from core.zoo import loading
+from core.zoo.classifier import Classifier
 from core.zoo.labels import Labels, imagenet
 from tests.helpers.files import ODD_PICTURES
 
 TABBY = 281
+
+
+def row_of(network: Classifier, attempt: Attempt, **known) -> ledger.Row:
+    return ledger.enter_report(network, report(network, attempt), **known)
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +35,7 @@ def found(lite0, dalmatian) -> tuple[Attempt, ledger.Row]:
     goal = Goal(TABBY, targeted=True, true_id=251)
     attempt = finish(attack(lite0, prepared, goal, Settings(epsilon=4, steps=10)))
     others = [loading.shared("efficientnet_lite1")]
-    row = ledger.enter(
-        lite0, attempt, photo="dalmatian", attack="ifgsm", seconds=1.5, others=others
-    )
+    row = row_of(lite0, attempt, photo="dalmatian", attack="ifgsm", seconds=1.5, others=others)
     return attempt, row
 
 
@@ -60,7 +64,7 @@ def test_similarity_follows_its_definition(found):
 def test_nothing_changed_is_written_as_such(lite0, found):
     attempt, _ = found
     unchanged = replace(attempt.within(0), success=False)
-    row = ledger.enter(lite0, unchanged, photo="x", attack="pgd", seconds=0)
+    row = row_of(lite0, unchanged, photo="x", attack="pgd", seconds=0)
     assert (row.linf, row.l2, row.changed, row.ssim) == (0, 0, 0, 1)
     assert math.isinf(row.psnr)
     assert not row.success
@@ -125,7 +129,7 @@ def test_odd_pictures_get_a_sensible_row(tiny, kind):
     goal = goal_for(tiny, photo, None)
     prepared = photos.prepare(photo, tiny.input_size)
     attempt = finish(attack(tiny, prepared, goal, Settings(epsilon=8, steps=3)))
-    row = ledger.enter(tiny, attempt, photo=kind, attack="ifgsm", seconds=0)
+    row = row_of(tiny, attempt, photo=kind, attack="ifgsm", seconds=0)
     assert row.linf <= 8
     assert row.before[0].class_id == goal.class_id
     assert row.success == (row.after[0].class_id != goal.class_id)
@@ -137,7 +141,7 @@ def test_a_photo_that_is_wrong_already_counts_as_fooled_without_a_change(lite0, 
     attempt = finish(
         attack(lite0, prepared, Goal(TABBY, targeted=False), Settings(steps=3, stop_early=True))
     )
-    row = ledger.enter(lite0, attempt, photo="x", attack="ifgsm", seconds=0)
+    row = row_of(lite0, attempt, photo="x", attack="ifgsm", seconds=0)
     assert row.success
     assert (row.steps, row.linf, row.changed) == (0, 0, 0)
 
@@ -146,7 +150,7 @@ def test_no_room_to_change_anything_fools_nobody(lite0, dalmatian):
     goal = goal_for(lite0, dalmatian, None)
     prepared = photos.prepare(dalmatian, 224)
     attempt = finish(attack(lite0, prepared, goal, Settings(epsilon=0, steps=2)))
-    row = ledger.enter(lite0, attempt, photo="x", attack="ifgsm", seconds=0)
+    row = row_of(lite0, attempt, photo="x", attack="ifgsm", seconds=0)
     assert not row.success
     assert row.linf == 0
 

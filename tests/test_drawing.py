@@ -124,7 +124,7 @@ def test_looking_sees_the_same_as_the_network_and_its_maps(lite0, dalmatian):
     with torch.no_grad():
         seen = lite0.look(["blocks.2.1"])(picture)
         assert torch.allclose(seen.logits, lite0(picture), atol=1e-3)
-        alone = lite0.activations(picture, ["blocks.2.1"])["blocks.2.1"]
+        alone = lite0.look(["blocks.2.1"], answer=False)(picture).maps["blocks.2.1"]
         assert torch.allclose(seen.maps["blocks.2.1"], alone, atol=1e-3)
 
 

@@ -251,7 +251,7 @@ def test_making_a_random_network_changes_neither_the_original_nor_the_global_num
 def test_the_signal_survives_all_layers_of_a_random_network(lite0):
     other = random_body(lite0, 0)
     seen = torch.cat([photos.prepare(photos.read_sample(name), 224) for name in ("cat", "car")])
-    outputs = other.activations(seen, [layer.name for layer in other.layers])
+    outputs = other.look([layer.name for layer in other.layers], answer=False)(seen).maps
     for name, maps in outputs.items():
         assert torch.isfinite(maps).all(), name
         assert 0.05 < maps.std() < 20, name

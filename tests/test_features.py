@@ -14,9 +14,9 @@ from PIL import Image
 
 from core import photos
 from core.features.compare import changes, layer_changes
-from core.features.diagram import at_depth, blocks, depth_of, first_filters, rest
+from core.features.diagram import at_depth, blocks, depth_of, first_filters
 from core.features.exciting import excitement
-from core.features.maps import FeatureMaps, feature_maps, find_layer, observe, ranked, spot
+from core.features.maps import FeatureMaps, find_layer, observe, ranked, spot
 from core.features.mosaic import grid, marked, mosaic, overlay, patches, sheet, spotlight, strip
 from core.features.tour import stops
 from core.problem import Problem
@@ -60,11 +60,12 @@ def test_the_built_in_networks_maps_are_timms(lite0, dalmatian):
     # The file names the same tensors in the same order, as its package's own code does.
     plain.load_state_dict(dict(zip(plain.state_dict(), stored.values(), strict=True)))
     normalised = (photos.prepare(dalmatian, 224) - 0.5) / 0.5
+    seen = observe(lite0, dalmatian).maps
     for layer in lite0.layers:
         theirs = hooked(
             plain, layer.name.replace("conv_stem", "bn1").replace("conv_head", "bn2"), normalised
         )
-        ours = feature_maps(lite0, dalmatian, layer).maps
+        ours = seen[layer.name].maps
         assert ours.shape == (layer.channels, layer.size, layer.size)
         assert np.abs(ours - theirs.numpy()).max() < 1e-2, layer.name  # of 0 to 6
 
@@ -90,19 +91,20 @@ def test_a_torchvision_networks_maps_are_torchvisions(name, module_paths, dalmat
     for layer_name, module_path in module_paths.items():
         # One run a hook: torchvision's activations work in place and would change what was heard.
         theirs = hooked(plain, module_path, normalised).numpy()
-        ours = feature_maps(network, dalmatian, network.layer(layer_name)).maps
+        ours = observe(network, dalmatian).maps[layer_name].maps
         assert theirs.std() > 0
         assert np.abs(ours - theirs).max() < 1e-3 * np.abs(theirs).max()
 
 
 def test_any_photo_is_seen_in_its_middle_square(lite0):
-    layer = lite0.layers[0]
+    name = lite0.layers[0].name
     wide = Image.new("RGB", (900, 300), "black")
     wide.paste("white", (300, 0, 600, 300))
-    white = feature_maps(lite0, Image.new("RGB", (50, 50), "white"), layer).maps
+    white = observe(lite0, Image.new("RGB", (50, 50), "white")).maps[name].maps
     # The stem sees three pixels: only the outermost feel where the square was cut.
     inside = (slice(None), slice(3, -3), slice(3, -3))
-    assert np.allclose(feature_maps(lite0, wide, layer).maps[inside], white[inside], atol=1e-3)
+    seen = observe(lite0, wide).maps[name].maps
+    assert np.allclose(seen[inside], white[inside], atol=1e-3)
 
 
 def test_a_layer_is_found_by_name_and_the_default_is_an_early_one(lite0):
@@ -118,9 +120,6 @@ def test_an_unknown_layer_lists_those_that_exist(lite0):
 def test_one_pass_sees_all_layers_and_leaves_the_network_alone(lite0, dalmatian):
     seen = observe(lite0, dalmatian).maps
     assert list(seen) == [layer.name for layer in lite0.layers]
-    for name in ("conv_stem", "blocks.2.1", "conv_head"):
-        alone = feature_maps(lite0, dalmatian, lite0.layer(name)).maps
-        assert np.allclose(seen[name].maps, alone, atol=1e-3)
     assert not any(parameter.requires_grad for parameter in lite0.body.parameters())
     assert not any(module._forward_hooks for module in lite0.modules())
 
@@ -317,7 +316,7 @@ def test_a_spots_box_is_what_the_gradient_reaches(lite0):
         layer = lite0.layer(name)
         middle = layer.size // 2
         picture = photo.clone().requires_grad_()
-        maps = lite0.activations(picture, [name])[name]
+        maps = lite0.look([name], answer=False)(picture).maps[name]
         (gradient,) = torch.autograd.grad(maps[0, :, middle, middle].sum(), picture)
         rows, columns = gradient[0].abs().sum(dim=0).nonzero().unbind(dim=1)
         values = np.zeros((1, layer.size, layer.size), np.float32)
@@ -345,10 +344,10 @@ def test_the_spot_is_marked_on_the_photo():
 
 
 def test_the_diagrams_parameters_add_up_to_the_networks(lite0):
-    assert sum(block.parameters for block in blocks(lite0)) + rest(lite0) == sum(
+    head = 1280 * 1000 + 1000
+    assert sum(block.parameters for block in blocks(lite0)) + head == sum(
         parameter.numel() for parameter in lite0.parameters()
     )
-    assert rest(lite0) == 1280 * 1000 + 1000
     assert blocks(lite0)[0].parameters == 32 * 3 * 9 + 32
 
 
@@ -408,9 +407,11 @@ def test_an_ideal_picture_excites_its_channel_more_than_any_photo(lite0, dalmati
     place = ("blocks.2.1", 4)
     drawn = finish(thumbnails(lite0, [place]))[place]
     assert drawn.shape == (SIDE, SIDE, 3)
-    layer = lite0.layer(place[0])
-    own = feature_maps(lite0, Image.fromarray(drawn), layer).maps[4].mean()
-    assert own > 2 * feature_maps(lite0, dalmatian, layer).maps[4].mean()
+    own, photo = (
+        observe(lite0, seen).maps[place[0]].maps[place[1]].mean()
+        for seen in (Image.fromarray(drawn), dalmatian)
+    )
+    assert own > 2 * photo
     assert not any(module._forward_hooks for module in lite0.modules())
 
 
@@ -430,7 +431,7 @@ def test_a_silent_channel_can_be_drawn_too(tiny, make_tiny):
     (name,) = {layer.name for layer in network.layers} - {"0"} or {"0"}
     small = network.for_drawing(16)
     picture = torch.full((1, 3, 16, 16), 0.5).requires_grad_()
-    seen = small.activations(picture, [name])[name]
+    seen = small.look([name], answer=False)(picture).maps[name]
     (gradient,) = torch.autograd.grad(seen[:, 0].mean(), picture)
     assert gradient.abs().max() > 0
 

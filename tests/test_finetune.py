@@ -187,7 +187,7 @@ def test_fine_tuning_changes_the_last_blocks_only_and_not_the_shared_network(tun
     assert shared is lite0
     picture = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     names = [layer.name for layer in shared.layers]
-    ours, theirs = (c.activations(picture, names) for c in (own, shared))
+    ours, theirs = (c.look(names, answer=False)(picture).maps for c in (own, shared))
     changed = [n for n in names if not torch.allclose(ours[n], theirs[n], atol=1e-3)]
     assert changed == names[-1:]
 

@@ -242,7 +242,7 @@ def test_a_script_looks_at_the_channel_that_the_app_looks_at(lite0, at_home, lay
     place = ChannelActivation(layer, 3)
     names = at_home(of(lite0, Settings(canvas="pixel", size=64, steps=1, view=View()), place))
     picture = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    seen = lite0.for_drawing(224).activations(picture, [layer])[layer]
+    seen = lite0.for_drawing(224).look([layer], answer=False)(picture).maps[layer]
     names["loss"](picture.to(names["mean"].device))
     map = names["seen"]["map"].cpu()
     assert map.shape == seen.shape

@@ -181,7 +181,7 @@ def test_probabilities_add_up_to_one_for_any_size_and_number_of_pictures(lite0):
 def test_layers_have_the_shapes_they_say(lite0):
     names = [layer.name for layer in lite0.layers]
     with torch.no_grad():
-        activations = lite0.activations(noise(), names)
+        activations = lite0.look(names, answer=False)(noise()).maps
     for layer in lite0.layers:
         assert activations[layer.name].shape == (1, layer.channels, layer.size, layer.size)
         assert layer.size == 224 / layer.stride
@@ -191,7 +191,7 @@ def test_layers_have_the_shapes_they_say(lite0):
 def seen_by_one_value(classifier, layer_name: str, size: int) -> tuple[int, int]:
     """Width and height of the part of a photo that the middle value of a layer depends on."""
     photo = noise(size=size).requires_grad_()
-    maps = classifier.activations(photo, [layer_name])[layer_name]
+    maps = classifier.look([layer_name], answer=False)(photo).maps[layer_name]
     middle = maps.shape[-1] // 2
     (gradient,) = torch.autograd.grad(maps[0, :, middle, middle].sum(), photo)
     rows, columns = gradient[0].abs().sum(dim=0).nonzero().unbind(dim=1)
@@ -251,7 +251,7 @@ def test_looking_at_a_layer_computes_no_further(tiny):
             calls[name] += 1
 
         tiny.body.get_submodule(name).register_forward_hook(count)
-    tiny.activations(noise(size=16), ["0"])
+    tiny.look(["0"], answer=False)(noise(size=16))
     assert calls == {"0": 1, "2": 0}
     tiny(noise(size=16))
     assert calls == {"0": 2, "2": 1}
@@ -262,8 +262,8 @@ def test_looking_leaves_nothing_behind_on_the_shared_network(lite0):
     names = [layer.name for layer in lite0.layers]
     with torch.no_grad():
         expected = lite0(noise())
-        lite0.activations(noise(), names[:3])
-        lite0.activations(noise(), names)
+        lite0.look(names[:3], answer=False)(noise())
+        lite0.look(names, answer=False)(noise())
         assert torch.equal(lite0(noise()), expected)
     assert [node.format_node() for node in lite0.body.graph.nodes] == before
     assert not any(module._forward_hooks for module in lite0.modules())
@@ -271,7 +271,7 @@ def test_looking_leaves_nothing_behind_on_the_shared_network(lite0):
 
 def test_an_unknown_layer_is_a_key_error(tiny):
     with pytest.raises(KeyError, match="unicorn"):
-        tiny.activations(noise(size=16), ["unicorn"])
+        tiny.look(["unicorn"], answer=False)(noise(size=16))
 
 
 def test_a_network_without_a_linear_end_is_refused():
@@ -338,7 +338,7 @@ def test_a_torchvision_network_says_and_shows_what_torchvision_does(name, narrow
     with torch.no_grad():
         normalised = normalize(noise(), transforms.mean, transforms.std)
         assert_close(network(noise()), plain(normalised))
-        activations = network.activations(noise(), names)
+        activations = network.look(names, answer=False)(noise()).maps
         theirs = create_feature_extractor(plain, names)(normalised)
     for layer in network.layers:
         shape = (1, layer.channels, layer.size, layer.size)

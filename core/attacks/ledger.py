@@ -18,8 +18,7 @@ from PIL import Image
 
 from core import photos
 from core.attacks.goal import Goal
-from core.attacks.loop import Attempt
-from core.attacks.report import Report, report
+from core.attacks.report import Report
 from core.predictions import Prediction, top
 from core.problem import N_
 from core.steps import Pixels
@@ -91,7 +90,7 @@ class Row:
         before, after: the network's five most probable classes.
         linf: greatest change of a value, in 1/255.
         l2: length of the change, in pixels of [0, 1].
-        changed: share of the pixels that differ at all, in [0, 1].
+        changed: fraction of the pixels that differ at all, in [0, 1].
         psnr: peak signal-to-noise ratio, dB; infinite if nothing changed.
         ssim: structural similarity (Wang et al., 2004), at most 1; NaN for pictures under 7 pixels.
         steps: how many were made.
@@ -121,38 +120,6 @@ class Row:
     transfer: tuple[Transfer, ...]
 
 
-def enter(
-    classifier: Classifier,
-    attempt: Attempt,
-    *,
-    photo: str,
-    attack: str,
-    seconds: float,
-    bounded: bool = True,
-    others: Sequence[Classifier] = (),
-) -> Row:
-    """Measure an attempt and give its row.
-
-    Args:
-        classifier: the network that was attacked.
-        attempt: what was found.
-        photo: what to call the photo.
-        attack: name of the method.
-        seconds: how long it took.
-        bounded: whether the method was given a bound.
-        others: networks to show the result to; see `askable`.
-    """
-    return enter_report(
-        classifier,
-        report(classifier, attempt),
-        photo=photo,
-        attack=attack,
-        seconds=seconds,
-        bounded=bounded,
-        others=others,
-    )
-
-
 def enter_report(
     classifier: Classifier,
     found: Report,
@@ -163,7 +130,17 @@ def enter_report(
     bounded: bool = True,
     others: Sequence[Classifier] = (),
 ) -> Row:
-    """Give the row of an attempt that has been reported on; see `enter`."""
+    """Return the row of an attempt that was reported on.
+
+    Args:
+        classifier: the network that was attacked.
+        found: the report.
+        photo: what to call the photo.
+        attack: name of the method.
+        seconds: how long it took.
+        bounded: whether the method was given a bound.
+        others: networks to show the result to; see `askable`.
+    """
     attempt, goal = found.attempt, found.attempt.goal
     return Row(
         photo=photo,
@@ -190,12 +167,12 @@ def enter_report(
 
 
 def changed(original: Pixels, adversarial: Pixels) -> float:
-    """Give the share of pixels of which a colour differs, in [0, 1]."""
+    """Return the fraction of pixels of which a value differs, in [0, 1]."""
     return float((original != adversarial).any(axis=-1).mean())
 
 
 def psnr(original: Pixels, adversarial: Pixels) -> float:
-    """Give the peak signal-to-noise ratio in dB; infinite for equal pictures."""
+    """Return the peak signal-to-noise ratio in dB; infinite for equal pictures."""
     from skimage.metrics import peak_signal_noise_ratio
 
     if np.array_equal(original, adversarial):
@@ -204,7 +181,7 @@ def psnr(original: Pixels, adversarial: Pixels) -> float:
 
 
 def ssim(original: Pixels, adversarial: Pixels) -> float:
-    """Give the structural similarity; NaN for pictures smaller than its window."""
+    """Return the structural similarity; NaN for pictures smaller than its window."""
     from skimage.metrics import structural_similarity
 
     if min(original.shape[:2]) < _SSIM_WINDOW:
@@ -287,7 +264,7 @@ COLUMNS = (
 
 
 def as_record(row: Row) -> dict[str, str | int | float | bool | None]:
-    """Give a row as plain values by the names of `COLUMNS`; infinite and unknown ones as None."""
+    """Return a row as plain values by the names of `COLUMNS`; infinite and unknown ones as None."""
     return {
         "photo": row.photo,
         "network": row.network,

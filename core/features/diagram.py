@@ -26,22 +26,7 @@ class Block:
 
 
 def blocks(classifier: Classifier) -> tuple[Block, ...]:
-    """Give the layers of a network with their parameters.
-
-    What follows the last of them is what `rest` counts.
-    """
-    counts = _parameters_up_to(classifier)
-    return tuple(Block(layer, counts[layer.node]) for layer in classifier.layers)
-
-
-def rest(classifier: Classifier) -> int:
-    """Count the parameters behind the last layer, the head included."""
-    everything = sum(p.numel() for p in classifier.parameters())
-    return everything - sum(_parameters_up_to(classifier).values())
-
-
-def _parameters_up_to(classifier: Classifier) -> dict[str, int]:
-    """By a layer's node, the parameters since the layer before."""
+    """Return the layers of a network with the parameters that each has behind the one before."""
     ends = {layer.node for layer in classifier.layers}
     counts: dict[str, int] = {}
     since = 0
@@ -51,17 +36,17 @@ def _parameters_up_to(classifier: Classifier) -> dict[str, int]:
             since += sum(p.numel() for p in module.parameters())
         if node.name in ends:
             counts[node.name], since = since, 0
-    return counts
+    return tuple(Block(layer, counts[layer.node]) for layer in classifier.layers)
 
 
 def at_depth(classifier: Classifier, depth: float) -> Layer:
-    """Give the layer at a relative depth, from 0 for the first to 1 for the last."""
+    """Return the layer at a relative depth, from 0 for the first to 1 for the last."""
     last = len(classifier.layers) - 1
     return classifier.layers[min(last, max(0, round(depth * last)))]
 
 
 def depth_of(classifier: Classifier, name: str) -> float:
-    """Give the relative depth in [0, 1] of a layer.
+    """Return the relative depth in [0, 1] of a layer.
 
     Raises:
         ValueError: the network has none of that name.
@@ -71,7 +56,7 @@ def depth_of(classifier: Classifier, name: str) -> float:
 
 
 def first_filters(classifier: Classifier) -> NDArray[np.float32]:
-    """Give what the first convolution multiplies RGB with, (N, 3, k, k).
+    """Return the weights of the first convolution, (N, 3, k, k).
 
     Its batch norm, if folded in, only scales each filter.
     """

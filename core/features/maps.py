@@ -59,17 +59,6 @@ def find_layer(classifier: Classifier, name: str | None) -> Layer:
     )
 
 
-@torch.no_grad()
-def feature_maps(classifier: Classifier, photo: Image.Image, layer: Layer) -> FeatureMaps:
-    """Give the feature maps of a layer for an RGB photo.
-
-    The network sees the photo's middle square at its own input size.
-    """
-    picture = photos.prepare(photo, classifier.input_size).to(classifier.device)
-    maps = classifier.activations(picture, [layer.name])[layer.name][0]
-    return FeatureMaps(layer, maps.contiguous().cpu().numpy())
-
-
 @dataclass(frozen=True)
 class Observation:
     """What a network makes of one photo, from the first layer to the answer.

@@ -123,23 +123,6 @@ class Classifier(nn.Module):
         """Give the probabilities (N, classes) of pictures (N, 3, H, W) in [0, 1]."""
         return self(pictures.to(self.device)).softmax(dim=-1)
 
-    def activations(self, pictures: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Give the feature maps of some layers, computing no further than the last of them.
-
-        Args:
-            pictures: (N, 3, H, W) in [0, 1].
-            names: names of layers.
-
-        Returns:
-            By layer name, (N, channels, h, w).
-
-        Raises:
-            KeyError: the network has no such layer.
-        """
-        nodes = {name: self.layer(name).node for name in names}
-        outputs = chained(tap(self.body, list(nodes.values())))(self.normalise(pictures))
-        return {name: outputs[node] for name, node in nodes.items()}
-
     def look(
         self, layers: Sequence[str] = (), norms: Sequence[str] = (), *, answer: bool = True
     ) -> Callable[[torch.Tensor], Seen]:
