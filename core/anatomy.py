@@ -103,7 +103,7 @@ def parts(data: bytes) -> Parts:
 
 
 def completed(pixels: bytes) -> bytes:
-    """Give a file that was cut off an end: decoders of WebP and AVIF do not begin without one."""
+    """Return a file that was cut off an end: decoders of WebP and AVIF do not begin without one."""
     if pixels.startswith(b"\xff\xd8"):
         return pixels + b"\xff\xd9"
     whole = bytearray(pixels) + bytes(len(pixels))

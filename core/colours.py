@@ -21,7 +21,7 @@ _NOT_SEEN = 2
 
 
 def is_deep(picture: Image.Image) -> bool:
-    """Tell whether a picture has more than 8 bits a value."""
+    """Return whether a picture has more than 8 bits a value."""
     return picture.mode in ("I", "F") or picture.mode.startswith("I;")
 
 
@@ -88,7 +88,7 @@ def _converted(picture: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image
 
 
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    """Tell by a few colours whether a profile is sRGB by any name."""
+    """Return whether a profile is sRGB by any name, judging by a few colours."""
     steps = np.linspace(0, 255, 5).astype(np.uint8)
     colours = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(5, 25, 3)
     seen = np.asarray(_converted(Image.fromarray(colours), profile), np.int16)

@@ -92,7 +92,7 @@ class Listing:
 
     Attributes:
         photos: those with a class, in the order in which they were found.
-        unlabelled: photos of which nothing tells the class.
+        unlabelled: photos whose class is not known.
         left_out: files that are no photos or cannot be read, and folders without a photo.
     """
 
@@ -124,7 +124,7 @@ class _Finds:
 
 
 def in_folder(folder: Path) -> Listing:
-    """List the photos of a folder; see `_labels` for how classes are told.
+    """List the photos of a folder; see `_labels` for the classes.
 
     Links are followed, except for those that lead back to a folder above them. What cannot be
     read is left out.
@@ -140,7 +140,7 @@ def in_folder(folder: Path) -> Listing:
 
 
 def in_zip(opened: zipfile.ZipFile) -> Listing:
-    """List the photos of an open zip; see `_labels` for how classes are told."""
+    """List the photos of an open zip; see `_labels` for the classes."""
     finds = _Finds()
     entries = opened.infolist()
     for info, name in zip(entries, archives.names(entries), strict=True):
@@ -217,7 +217,7 @@ def _unreadable(name: str, error: OSError) -> Problem:
 
 
 def _listing(finds: _Finds) -> Listing:
-    """Tell photos from other files, and sort them by class."""
+    """Separate photos from other files, and sort them by class."""
     found: list[PhotoFile] = []
     paths: list[tuple[str, ...]] = []
     left_out = finds.left_out
@@ -271,12 +271,12 @@ def _check_is_photo(file: _File, name: str) -> None:
 
 
 def _is_machine_made(parts: Sequence[str]) -> bool:
-    """Tell whether a program has put a file there by itself: thumbnails, a trash, hidden files."""
+    """Return whether a program has put a file there by itself: thumbnails, a trash, hidden files."""
     return any(part.startswith(".") or part.lower() in _MACHINE_MADE for part in parts)
 
 
 def _without_photos(finds: _Finds, paths: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
-    """Give the folders that hold no photo, but not those inside of such."""
+    """Return the folders that hold no photo, but not those inside of such."""
     known = {parts[:depth] for parts in paths for depth in range(len(parts))}
     folders = {*finds.folders, *(file.parts[:-1] for file in finds.files)}
     empty = {
@@ -295,7 +295,7 @@ def _without_photos(finds: _Finds, paths: Iterable[tuple[str, ...]]) -> Iterator
 
 @dataclass(frozen=True)
 class _Label:
-    """The class of a photo, which part it belongs to, and whether only its name tells so."""
+    """The class of a photo, which part it belongs to, and whether only its name says so."""
 
     class_name: str
     part: bool | None
@@ -315,7 +315,7 @@ class _Folder:
         yield from chain.from_iterable(map(_Folder.everything, self.folders.values()))
 
     def inside(self) -> set[str]:
-        """The keys of its folders, behind any that only wrap others."""
+        """Return the keys of its folders, behind any that only wrap others."""
         return set(_unwrapped(self).folders)
 
 
@@ -325,7 +325,7 @@ def class_key(name: str) -> str:
 
 
 def one_class_each(files: Sequence[PhotoFile]) -> list[PhotoFile]:
-    """Give classes whose names differ in case, outer spaces or composition one name: the commonest."""
+    """Unite classes whose names differ in case, outer spaces or composition under the commonest."""
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
     for file in files:
         name = unicodedata.normalize("NFC", file.class_name).strip()
@@ -335,7 +335,7 @@ def one_class_each(files: Sequence[PhotoFile]) -> list[PhotoFile]:
 
 
 def _labels(paths: Sequence[tuple[str, ...]]) -> dict[int, _Label]:
-    """Tell the classes of photos from the folders that they stand in.
+    """Find the classes of photos by the folders that they are in.
 
     1. A class is a folder, together with all folders in it (as in torchvision's `ImageFolder`):
        the first below the top folder. A folder that holds one folder and nothing else but loose
@@ -448,7 +448,7 @@ def _part(words: set[str]) -> bool | None:
 
 
 def _in_part(folder: _Folder, part: bool | None) -> bool | None:
-    """Return the part that a folder's name tells, or the one of the folders above."""
+    """Return the part that a folder's name means, or the one of the folders above."""
     words = _words(folder.name)
     return _part(words) if words and words <= _TRAIN | _VALIDATION and len(words) == 1 else part
 

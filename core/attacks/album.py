@@ -51,7 +51,7 @@ def reading(
     Args:
         classifier: gives the size, and is asked.
         files: the photos; some of them evenly spread if there are more than `most`. What a listing
-            has left out is told of.
+            has left out counts as skipped.
         most: how many are read.
 
     Yields:
@@ -102,7 +102,7 @@ def _spread(files: list[PhotoFile], most: int) -> list[PhotoFile]:
 def samples() -> list[PhotoFile]:
     """List the 20 ImageNet photos that foolbox brings along; the package is not imported.
 
-    Their file names tell what they show.
+    Their file names give their classes.
 
     Raises:
         Problem: foolbox is not installed.

@@ -25,16 +25,16 @@ class Norm(Protocol):
     unit_name: str
 
     def steepest(self, gradient: torch.Tensor) -> torch.Tensor:
-        """Give the step of length 1 that goes up fastest."""
+        """Return the step of length 1 that goes up fastest."""
 
     def project(self, perturbation: torch.Tensor, radius: float) -> torch.Tensor:
-        """Give the nearest perturbation of at most that length."""
+        """Return the nearest perturbation of at most that length."""
 
     def measure(self, perturbation: torch.Tensor) -> torch.Tensor:
-        """Give the lengths, (N,)."""
+        """Return the lengths, (N,)."""
 
     def anywhere(self, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
-        """Give a random perturbation, uniform among those of at most length 1."""
+        """Return a random perturbation, uniform among those of at most length 1."""
 
 
 class LInf:
@@ -44,19 +44,19 @@ class LInf:
     unit_name = "/255"
 
     def steepest(self, gradient: torch.Tensor) -> torch.Tensor:
-        """Every pixel moves by 1, up or down."""
+        """Return the sign: every pixel moves by 1, up or down."""
         return gradient.sign()
 
     def project(self, perturbation: torch.Tensor, radius: float) -> torch.Tensor:
-        """Cut every pixel's change off at the radius."""
+        """Clamp every pixel's change to the radius."""
         return perturbation.clamp(-radius, radius)
 
     def measure(self, perturbation: torch.Tensor) -> torch.Tensor:
-        """The greatest change of a pixel, (N,)."""
+        """Return the greatest change of a pixel, (N,)."""
         return perturbation.abs().flatten(1).amax(dim=1)
 
     def anywhere(self, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
-        """Every pixel by itself, uniform in [-1, 1]."""
+        """Draw every pixel by itself, uniform in [-1, 1]."""
         return torch.rand(shape, generator=generator) * 2 - 1
 
 
@@ -67,22 +67,22 @@ class L2:
     unit_name = ""
 
     def steepest(self, gradient: torch.Tensor) -> torch.Tensor:
-        """The gradient itself, brought to length 1."""
+        """Scale the gradient to length 1."""
         return gradient / _per_picture(self.measure(gradient)).clamp_min(_TINY)
 
     def project(self, perturbation: torch.Tensor, radius: float) -> torch.Tensor:
-        """Shorten what is too long."""
+        """Scale what is too long down to the radius."""
         length = _per_picture(self.measure(perturbation))
         return perturbation * (radius / length.clamp_min(_TINY)).clamp(max=1)
 
     def measure(self, perturbation: torch.Tensor) -> torch.Tensor:
-        """The Euclidean length, (N,)."""
+        """Return the Euclidean length, (N,)."""
         # In 32 bits, the sum of 150,000 squares is off by a millionth.
         lengths = torch.linalg.vector_norm(perturbation.flatten(1), dim=1, dtype=torch.float64)
         return lengths.to(perturbation.dtype)
 
     def anywhere(self, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
-        """A random direction; in so many dimensions nearly all of a ball lies at its surface."""
+        """Draw a direction and a length: with so many dimensions, mostly near the greatest one."""
         dimensions = shape[1:].numel()
         lengths = torch.rand(shape[0], generator=generator) ** (1 / dimensions)
         return self.steepest(torch.randn(shape, generator=generator)) * _per_picture(lengths)

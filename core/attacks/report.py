@@ -44,7 +44,7 @@ class Report:
 
 
 def report(classifier: Classifier, attempt: Attempt) -> Report:
-    """Measure an attempt on the very pixels that a person can download."""
+    """Measure an attempt on the 8-bit picture that can be saved."""
     original = photos.to_pixels(attempt.original)
     adversarial = photos.to_pixels(attempt.adversarial)
     saved = Image.open(io.BytesIO(photos.encode_png(adversarial)))

@@ -9,10 +9,10 @@ from core.features.maps import FeatureMaps, Observation
 
 
 def changes(before: FeatureMaps, after: FeatureMaps) -> NDArray[np.float32]:
-    """Give how much each channel's map changed, as a share of how strong it was: (channels,).
+    """Return how much each channel's map changed, relative to the layer: (channels,).
 
-    The mean absolute difference over the mean absolute activation of the layer, so that a
-    silent channel's flicker does not count as a great change.
+    The mean absolute difference over the mean absolute activation of the layer, so that small
+    changes of a silent channel do not count as great ones.
 
     Raises:
         ValueError: the maps are not of one shape.
@@ -21,12 +21,12 @@ def changes(before: FeatureMaps, after: FeatureMaps) -> NDArray[np.float32]:
         raise ValueError(f"maps of {before.maps.shape} and of {after.maps.shape}")
     difference = np.abs(after.maps - before.maps).mean(axis=(1, 2))
     strength = float(np.abs(before.maps).mean())
-    share: NDArray[np.float32] = difference / (strength or 1.0)
-    return share
+    relative: NDArray[np.float32] = difference / (strength or 1.0)
+    return relative
 
 
 def layer_changes(before: Observation, after: Observation) -> dict[str, float]:
-    """Give by layer how much its maps changed on average, as a share of how strong they were.
+    """Return by layer how much its maps changed on average; see `changes`.
 
     Raises:
         ValueError: the networks do not have the same layers.

@@ -27,7 +27,7 @@ class Excitement:
     maxima: Mapping[str, Mapping[str, NDArray[np.float32]]]
 
     def ranking(self, layer: str, channel: int) -> list[tuple[str, float]]:
-        """Give the photos with their maximum for a channel, the most exciting one first."""
+        """Return the photos with their maximum for a channel, the most exciting one first."""
         values = [(name, float(seen[layer][channel])) for name, seen in self.maxima.items()]
         return sorted(values, key=lambda pair: -pair[1])
 

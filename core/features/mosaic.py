@@ -68,7 +68,7 @@ def mosaic(
 
 
 def grid(count: int) -> tuple[int, int]:
-    """Give columns and rows of a mosaic: between square and three times as wide as high.
+    """Return the columns and rows of a mosaic: between square and three times as wide as high.
 
     The last row is as full as it can be; among equals, the shape nearest to 2:1 wins.
     """

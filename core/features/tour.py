@@ -26,7 +26,7 @@ class Stop:
 
 
 def stops(classifier: Classifier, observation: Observation) -> tuple[Stop, ...]:
-    """Give the stops of the tour for a photo, from the photo to the answer."""
+    """Return the stops of the tour for a photo, from the photo to the answer."""
     found = []
     for depth in DEPTHS:
         maps = observation.maps[at_depth(classifier, depth).name]
