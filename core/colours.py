@@ -50,8 +50,8 @@ def value_range(picture: Image.Image) -> tuple[float, float]:
 def eight_bits(picture: Image.Image, low: float, high: float) -> Image.Image:
     """Bring a picture of more than 8 bits to grey of 8; see `value_range`."""
     values = np.asarray(picture, np.float32)
-    share: NDArray[np.float32] = (values - np.float32(low)) / np.float32(max(high - low, 1e-30))
-    levels = np.rint(np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1) * 255)
+    scaled: NDArray[np.float32] = (values - np.float32(low)) / np.float32(max(high - low, 1e-30))
+    levels = np.rint(np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1) * 255)
     return Image.fromarray(levels.astype(np.uint8))
 
 

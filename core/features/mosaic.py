@@ -53,18 +53,15 @@ def mosaic(
     width_of_a_map = maps.shape[2]
     if beside is not None:  # stretched together, so that they have the same colours
         maps = np.concatenate([maps, beside.maps[channels]], axis=2)
-    columns, rows = grid(len(maps))
+    columns, _ = grid(len(maps))
     cell = max(8, (width - gap) // columns - gap)
-    picture = np.full((rows * (cell + gap) + gap, columns * (cell + gap) + gap, 3), 255, np.uint8)
     colours = _colours(_DIVERGING if features.signed else _VIRIDIS)
-    shares_of = _around_zero if features.signed else _stretched
-    for position, shares in enumerate(shares_of(maps, scale)[..., :width_of_a_map]):
-        row, column = divmod(position, columns)
-        top, left = row * (cell + gap) + gap, column * (cell + gap) + gap
-        tile = Image.fromarray((shares * 255).astype(np.uint8))
-        enlarged = np.asarray(tile.resize((cell, cell), Image.Resampling.NEAREST))
-        picture[top : top + cell, left : left + cell] = colours[enlarged]
-    return picture
+    scaled = (_around_zero if features.signed else _stretched)(maps, scale)
+    tiles = [
+        colours[_enlarged(values, (cell, cell), Image.Resampling.NEAREST)]
+        for values in scaled[..., :width_of_a_map]
+    ]
+    return _in_grid(tiles, gap)
 
 
 def grid(count: int) -> tuple[int, int]:
@@ -77,6 +74,12 @@ def grid(count: int) -> tuple[int, int]:
     return columns, math.ceil(count / columns)
 
 
+def _in_grid(tiles: Sequence[Pixels], gap: int) -> Pixels:
+    """Lay tiles (N, h, w, 3) out in a picture; see `grid`."""
+    columns, _ = grid(len(tiles))
+    return sheet([tiles[i : i + columns] for i in range(0, len(tiles), columns)], gap=gap)
+
+
 def _stretched(maps: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
     """Bring maps (N, h, w) to [0, 1], each by itself or all together; flat ones become 0."""
     axes = (1, 2) if scale == "own" else None
@@ -87,13 +90,20 @@ def _stretched(maps: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
 
 
 def _around_zero(maps: NDArray[np.float32], scale: Scale) -> NDArray[np.float32]:
-    """Bring maps (N, h, w) to [0, 1] with zero at one half."""
-    axes = (1, 2) if scale == "own" else None
-    reach = np.abs(maps).max(axis=axes, keepdims=True)
-    shares: NDArray[np.float32] = (0.5 + maps / np.where(reach > 0, 2 * reach, 1)).astype(
-        np.float32
-    )
-    return shares
+    """Bring maps (N, ..., h, w) to [0, 1] with zero at one half."""
+    axes = tuple(range(1, maps.ndim)) if scale == "own" else None
+    greatest = np.abs(maps).max(axis=axes, keepdims=True)
+    scaled = 0.5 + maps / np.where(greatest > 0, 2 * greatest, 1)
+    return scaled.astype(np.float32)
+
+
+def _enlarged(
+    values: NDArray[np.float32],
+    size: tuple[int, int],
+    resampling: Image.Resampling = Image.Resampling.BICUBIC,
+) -> Pixels:
+    """Turn a map (h, w) in [0, 1] into 8-bit grey of that width and height."""
+    return np.asarray(Image.fromarray((values * 255).astype(np.uint8)).resize(size, resampling))
 
 
 def overlay(features: FeatureMaps, channel: int, seen: Pixels) -> Pixels:
@@ -108,11 +118,9 @@ def overlay(features: FeatureMaps, channel: int, seen: Pixels) -> Pixels:
     """
     values = features.maps[channel]
     active = np.maximum(values, 0) if values.max() > 0 else values
-    shares = _stretched(active[None], "own")[0]
     height, width, _ = seen.shape
-    light = Image.fromarray((shares * 255).astype(np.uint8))
-    light = light.resize((width, height), Image.Resampling.BICUBIC)
-    return (seen * (0.3 + 0.7 * np.asarray(light)[..., None] / 255)).astype(np.uint8)
+    light = _enlarged(_stretched(active[None], "own")[0], (width, height))
+    return (seen * (0.3 + 0.7 * light[..., None] / 255)).astype(np.uint8)
 
 
 def spotlight(features: FeatureMaps, channel: int, seen: Pixels) -> Pixels:
@@ -125,11 +133,9 @@ def spotlight(features: FeatureMaps, channel: int, seen: Pixels) -> Pixels:
     """
     values = features.maps[channel]
     least, most = np.quantile(values, (0.75, 0.98))
-    shares = np.sqrt(((values - least) / max(most - least, _TINY)).clip(0, 1))
+    scaled = np.sqrt(((values - least) / max(most - least, _TINY)).clip(0, 1))
     height, width, _ = seen.shape
-    light = Image.fromarray((shares * 255).astype(np.uint8))
-    light = light.resize((width, height), Image.Resampling.BICUBIC)
-    lit = np.asarray(light)[..., None] / 255
+    lit = _enlarged(scaled, (width, height))[..., None] / 255
     grey = seen.mean(axis=-1, keepdims=True)
     return (_DARK * grey * (1 - lit) + seen * lit).astype(np.uint8)
 
@@ -177,8 +183,8 @@ def strip(features: FeatureMaps, *, cell: tuple[int, int] = (3, 3)) -> Pixels:
         An 8-bit picture, (h · w · height, channels · width, 3), on one common scale.
     """
     maps = features.maps
-    shares = (_around_zero if features.signed else _stretched)(maps, "common")
-    columns = (shares.reshape(len(maps), -1).T * 255).astype(np.uint8)
+    scaled = (_around_zero if features.signed else _stretched)(maps, "common")
+    columns = (scaled.reshape(len(maps), -1).T * 255).astype(np.uint8)
     colours = _colours(_DIVERGING if features.signed else _VIRIDIS)
     return colours[columns.repeat(cell[0], axis=0).repeat(cell[1], axis=1)]
 
@@ -194,36 +200,24 @@ def patches(filters: NDArray[np.float32], *, cell: int = 64, gap: int = 3) -> Pi
     Returns:
         An 8-bit picture, laid out as a mosaic is; each patch on a scale of its own.
     """
-    count, _, side, _ = filters.shape
-    reach = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
-    shares = 0.5 + filters / np.where(reach > 0, 2 * reach, 1)
-    enlarge = -(-cell // side)
-    tiles = (shares * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)
-    tiles = tiles.repeat(enlarge, axis=1).repeat(enlarge, axis=2)
-    cell = side * enlarge
-    columns, rows = grid(count)
-    picture = np.full((rows * (cell + gap) + gap, columns * (cell + gap) + gap, 3), 255, np.uint8)
-    for position, tile in enumerate(tiles):
-        row, column = divmod(position, columns)
-        top, left = row * (cell + gap) + gap, column * (cell + gap) + gap
-        picture[top : top + cell, left : left + cell] = tile
-    return picture
+    enlarge = -(-cell // filters.shape[-1])
+    tiles = (_around_zero(filters, "own") * 255).round().astype(np.uint8).transpose(0, 2, 3, 1)
+    return _in_grid(list(tiles.repeat(enlarge, axis=1).repeat(enlarge, axis=2)), gap)
 
 
-def heat(shares: NDArray[np.float32], seen: Pixels, reach: float | None = None) -> Pixels:
+def heat(values: NDArray[np.float32], seen: Pixels, reach: float | None = None) -> Pixels:
     """Lay a heat map over the photo, smoothly enlarged: dim where little, lit where much.
 
     Args:
-        shares: (h, w), at least 0, in any unit.
+        values: (h, w), at least 0, in any unit.
         seen: the photo as the network sees it, (H, W, 3).
-        reach: what is fully lit, at least the greatest of the shares; None for just that.
+        reach: what is fully lit, at least the greatest value; None for just that.
     """
     height, width, _ = seen.shape
-    stretched = shares / ((shares.max() if reach is None else reach) or 1)
-    light = Image.fromarray((stretched * 255).astype(np.uint8))
-    light = light.resize((width, height), Image.Resampling.BICUBIC)
-    colours = _colours(_VIRIDIS)[np.asarray(light)]
-    weight = 0.25 + 0.5 * np.asarray(light)[..., None] / 255
+    scaled = values / ((values.max() if reach is None else reach) or 1)
+    light = _enlarged(scaled, (width, height))
+    colours = _colours(_VIRIDIS)[light]
+    weight = 0.25 + 0.5 * light[..., None] / 255
     grey = seen.mean(axis=2, keepdims=True)
     return ((1 - weight) * (0.5 * seen + 0.5 * grey) + weight * colours).astype(np.uint8)
 
