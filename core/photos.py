@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 
-from core import anatomy, colours, signatures
+from core import colours, container, signatures
 from core.limits import LIMITS
 from core.problem import N_, Problem
 from core.steps import Pixels
@@ -119,7 +119,7 @@ def decode(data: bytes, name: str) -> Image.Image:
             file=name,
         )
     try:
-        parts = anatomy.parts(data)
+        parts = container.parts(data)
         # Pillow's warnings about odd files would end up in the server's log.
         with warnings.catch_warnings(action="ignore"):
             try:
@@ -130,7 +130,7 @@ def decode(data: bytes, name: str) -> Image.Image:
                 return _what_arrived(parts, kind.format, name)
     except Problem:
         raise
-    except anatomy.RawError:
+    except container.RawError:
         raise Problem(signatures.RAW.refusal, file=name) from None
     except Image.DecompressionBombError:
         raise _too_many_pixels(name, kind.format) from None
@@ -176,13 +176,13 @@ def _too_many_pixels(name: str, format: str) -> Problem:
     )
 
 
-def _whole(parts: anatomy.Parts, format: str, name: str) -> Image.Image:
+def _whole(parts: container.Parts, format: str, name: str) -> Image.Image:
     with _open(parts.pixels, format, name) as opened:
         opened.load()
         return _to_rgb(opened, parts)
 
 
-def _what_arrived(parts: anatomy.Parts, format: str, name: str) -> Image.Image:
+def _what_arrived(parts: container.Parts, format: str, name: str) -> Image.Image:
     """Read a picture that is damaged or cut off, as browsers do; what is missing stays flat.
 
     Pillow's switch for this holds for the whole process, and does not tell that it was needed.
@@ -190,7 +190,7 @@ def _what_arrived(parts: anatomy.Parts, format: str, name: str) -> Image.Image:
     Raises:
         Problem: less than half of its rows arrived.
     """
-    with _open(anatomy.completed(parts.pixels), format, name) as opened:
+    with _open(container.completed(parts.pixels), format, name) as opened:
         try:
             opened.load()
         except Exception:
@@ -212,14 +212,14 @@ def _what_arrived(parts: anatomy.Parts, format: str, name: str) -> Image.Image:
 
 
 def _open(pixels: bytes, format: str, name: str) -> ImageFile.ImageFile:
-    opened = Image.open(anatomy.Impatient(pixels), formats=(format,))
+    opened = Image.open(container.LimitedReads(pixels), formats=(format,))
     if opened.width * opened.height > _most_pixels(format):
         raise _too_many_pixels(name, format)
     opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
     return opened
 
 
-def _to_rgb(opened: ImageFile.ImageFile, parts: anatomy.Parts) -> Image.Image:
+def _to_rgb(opened: ImageFile.ImageFile, parts: container.Parts) -> Image.Image:
     # Shrink first, so that all that follows touches a megapixel rather than fifty.
     picture = _shrunk(opened)
     if picture.has_transparency_data:
@@ -227,7 +227,7 @@ def _to_rgb(opened: ImageFile.ImageFile, parts: anatomy.Parts) -> Image.Image:
         white = Image.new("RGBA", rgba.size, "white")
         picture = Image.alpha_composite(white, rgba).convert("RGB")
     picture = colours.to_srgb(picture, parts.profile or opened.info.get("icc_profile") or b"")
-    turn = _TURNS.get(max(parts.orientation, anatomy.orientation(opened.info.get("exif") or b"")))
+    turn = _TURNS.get(max(parts.orientation, container.orientation(opened.info.get("exif") or b"")))
     if turn is not None:
         picture = picture.transpose(turn)
     # A fresh picture carries no metadata: it may tell where a photo was taken.

@@ -421,7 +421,7 @@ def test_every_run_of_the_pages_can_travel(sent):
     app.segmented_control(key="maps_view").set_value("where").run()
     app.segmented_control(key="maps_view").set_value("tour").run()
     app.button(key="maps_tour_start").click().run()
-    assert set(sent[8:]) == {"excitement", "thumbnail", "explain", "thumbnails"}
+    assert set(sent[8:]) == {"max_activations", "thumbnail", "explain", "thumbnails"}
     count = len(sent)
 
     app.switch_page(registry.TRAINING.file).run()

@@ -15,8 +15,8 @@ from PIL import Image
 from core import photos
 from core.features.compare import changes, layer_changes
 from core.features.diagram import at_depth, blocks, depth_of, first_filters
-from core.features.exciting import excitement
 from core.features.maps import FeatureMaps, find_layer, observe, ranked, spot
+from core.features.max_activation import max_activations
 from core.features.mosaic import grid, marked, mosaic, overlay, patches, sheet, spotlight, strip
 from core.features.tour import stops
 from core.problem import Problem
@@ -396,7 +396,7 @@ def test_shapes_of_the_built_in_networks_are_timms_features_only(number):
 
 def test_the_photo_that_excites_a_channel_most_comes_first(lite0, dalmatian):
     black = Image.new("RGB", (224, 224))
-    found = finish(excitement(lite0, {"black": black, "dog": dalmatian}))
+    found = finish(max_activations(lite0, {"black": black, "dog": dalmatian}))
     maps = observe(lite0, dalmatian).maps["blocks.2.1"].maps
     ranking = dict(found.ranking("blocks.2.1", 4))
     assert ranking["dog"] == pytest.approx(float(maps[4].max()), rel=1e-3)

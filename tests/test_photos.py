@@ -692,6 +692,26 @@ def test_floats_are_rounded_to_the_nearest_byte_and_clamped():
     assert photos.to_pixels(values)[0, :, 0].tolist() == [0, 0, 0, 1, 255, 255]
 
 
+def test_a_quantised_picture_is_the_one_that_is_read_again():
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.rand(3, 3, 40, 40, generator=generator) * 1.2 - 0.1
+    quantised = photos.quantised(pictures)
+    for picture, expected in zip(quantised, pictures, strict=True):
+        saved = photos.encode_png(photos.to_pixels(expected))
+        assert torch.equal(picture[None], photos.to_tensor(photos.decode(saved, "x.png")))
+    assert torch.equal(photos.quantised(quantised), quantised)
+    assert photos.quantised(torch.tensor([0.0, 0.3, 0.6, 1.0]), levels=3).tolist() == [
+        0,
+        0.5,
+        0.5,
+        1,
+    ]
+
+
+def test_an_address_carries_its_picture():
+    assert photos.data_uri(b"abc", "webp") == "data:image/webp;base64,YWJj"
+
+
 def test_rounding_leaves_the_floats_alone():
     picture = torch.full((1, 3, 2, 2), 0.3333)
     photos.to_pixels(picture)

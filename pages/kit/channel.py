@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from core import photos
-from core.features.exciting import Excitement, excitement
+from core.features.max_activation import MaxActivations, max_activations
 from core.jobs import Job, Snapshot
 from core.steps import Pixels
 from core.synthesis.thumbnail import thumbnail
@@ -153,20 +153,20 @@ def _looking(classifier: Classifier) -> Job:
     if job is None or st.session_state.get("maps_album_of") != key:
         st.session_state["maps_album_of"] = key
         job = session.start_job(
-            "maps_album", partial(excitement, classifier, by_name), lambda step: step.result
+            "maps_album", partial(max_activations, classifier, by_name), lambda step: step.result
         )
     return job
 
 
 def _exciting(classifier: Classifier, layer: str, channel: int) -> None:
     def show(snapshot: Snapshot) -> None:
-        if snapshot.state.is_end and isinstance(snapshot.result, Excitement):
+        if snapshot.state.is_end and isinstance(snapshot.result, MaxActivations):
             _gallery(snapshot.result, layer, channel)
 
     follow(_looking(classifier), show)
 
 
-def _gallery(found: Excitement, layer: str, channel: int) -> None:
+def _gallery(found: MaxActivations, layer: str, channel: int) -> None:
     everything = _everything()
     ranking = [pair for pair in found.ranking(layer, channel) if pair[0] in everything]
     columns = st.container(key="maps_row_photos").columns(_PHOTOS_SHOWN, gap="small")

@@ -1,4 +1,4 @@
-"""Which of some photos excite a channel most."""
+"""Which of some photos activate a channel most."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from core.zoo.classifier import Classifier
 
 
 @dataclass(frozen=True)
-class Excitement:
-    """How active each channel is at its most active spot, in each of some photos.
+class MaxActivations:
+    """The greatest activation of each channel, in each of some photos.
 
     Attributes:
         maxima: by the photo's name and the layer's, (channels,).
@@ -27,12 +27,14 @@ class Excitement:
     maxima: Mapping[str, Mapping[str, NDArray[np.float32]]]
 
     def ranking(self, layer: str, channel: int) -> list[tuple[str, float]]:
-        """Return the photos with their maximum for a channel, the most exciting one first."""
+        """Return the photos with their maximum for a channel, the greatest first."""
         values = [(name, float(seen[layer][channel])) for name, seen in self.maxima.items()]
         return sorted(values, key=lambda pair: -pair[1])
 
 
-def excitement(classifier: Classifier, by_name: Mapping[str, Image.Image]) -> Steps[Excitement]:
+def max_activations(
+    classifier: Classifier, by_name: Mapping[str, Image.Image]
+) -> Steps[MaxActivations]:
     """Show photos to a network, one pass each, and keep each channel's maximum.
 
     Args:
@@ -55,5 +57,5 @@ def excitement(classifier: Classifier, by_name: Mapping[str, Image.Image]) -> St
             index,
             len(by_name),
             phase=N_("looking through the photos"),
-            result=Excitement(dict(maxima)),
+            result=MaxActivations(dict(maxima)),
         )

@@ -1,4 +1,4 @@
-"""How a picture's file is put together, looked at before it is decoded.
+"""The container of a picture: what a file says of itself, checked before it is decoded.
 
 A decoder does what a file says: go over fifty megapixels once for each of a million scans, or keep
 a list of seven million strips. No photo has that, so such files are refused. And a decoder gives up
@@ -41,11 +41,11 @@ _PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 class RawError(ValueError):
-    """The picture in a file is a mere thumbnail of what a camera's sensor saw."""
+    """The picture in a file is only the thumbnail of a camera's raw data."""
 
 
-class Impatient(io.BytesIO):
-    """A file in memory that does not let itself be read in millions of little pieces."""
+class LimitedReads(io.BytesIO):
+    """A file in memory that refuses to be read in millions of little pieces."""
 
     def __init__(self, data: bytes) -> None:
         """Hold the bytes."""
@@ -80,7 +80,7 @@ class Parts:
 
 
 def parts(data: bytes) -> Parts:
-    """Take a picture's file apart.
+    """Split a picture's file into pixels, orientation and colour profile.
 
     Only JPEG, PNG and TIFF are; of other formats the whole file counts as pixels.
 
@@ -103,7 +103,7 @@ def parts(data: bytes) -> Parts:
 
 
 def completed(pixels: bytes) -> bytes:
-    """Return a file that was cut off an end: decoders of WebP and AVIF do not begin without one."""
+    """Return a file that was cut off with an end: decoders of WebP and AVIF need one to begin."""
     if pixels.startswith(b"\xff\xd8"):
         return pixels + b"\xff\xd9"
     whole = bytearray(pixels) + bytes(len(pixels))
@@ -166,7 +166,7 @@ def _jpeg(data: bytes) -> Parts:
 
 
 def _is_of_pixels(marker: int, content: bytes) -> bool:
-    """Tell whether a JPEG's decoder needs a segment: tables do, most notes do not."""
+    """Return whether a JPEG's decoder needs a segment: tables it does, most notes not."""
     if marker == 0xE0:
         return content.startswith(b"JFIF\0") and len(content) >= 14
     if marker == 0xEE:  # says whether colours are RGB, YCbCr or CMYK
@@ -235,11 +235,11 @@ class _Directory:
         return kind, count, value
 
     def is_set(self, tag: int, wanted: int) -> bool:
-        """Tell whether a tag has this value."""
+        """Return whether a tag has this value."""
         return tag in self.entries and self.described(tag)[2] == wanted
 
     def orientation(self) -> int:
-        """Return which way is up, 1 if that is not told."""
+        """Return the orientation, 1 if there is none."""
         if _ORIENTATION not in self.entries:
             return 1
         kind, _count, value = self.described(_ORIENTATION)
