@@ -263,7 +263,7 @@ def _check_is_photo(file: _File, name: str) -> None:
     if name.rpartition(".")[2].lower() in photos.EXTENSIONS:
         return
     head = file.head()
-    if not photos.is_photo(name, head):
+    if not signatures.is_photo(name, head):
         kind = signatures.kind(head)
         raise Problem(
             kind.refusal if kind and kind.refusal else N_("{file} is no photo."), file=name

@@ -141,16 +141,6 @@ def decode(data: bytes, name: str) -> Image.Image:
         ) from error
 
 
-def is_photo(name: str, head: bytes) -> bool:
-    """Tell whether a file should be offered to `decode`; see `signatures.is_photo`.
-
-    Args:
-        name: the file's name or path; only what it ends in counts.
-        head: at least its first 64 bytes (`signatures.HEAD_BYTES`), or all where it has fewer.
-    """
-    return signatures.is_photo(name, head)
-
-
 def _most_pixels(format: str) -> int:
     if format == "JPEG":
         return MAX_PIXELS

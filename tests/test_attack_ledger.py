@@ -113,9 +113,9 @@ def test_a_network_is_asked_for_a_class_that_people_call_otherwise(lite0, tiny, 
 
 def test_a_shift_moves_the_picture_by_two_pixels(tiny, monkeypatch):
     shown = []
-    original = type(tiny).probabilities
+    original = type(tiny).forward
     monkeypatch.setattr(
-        type(tiny), "probabilities", lambda self, x: (shown.append(x), original(self, x))[1]
+        type(tiny), "forward", lambda self, x: (shown.append(x), original(self, x))[1]
     )
     pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
     ledger.survival(tiny, Goal(1, targeted=True), pixels)

@@ -15,7 +15,7 @@ from PIL import Image
 from core import photos
 from core.features.compare import changes, layer_changes
 from core.features.diagram import at_depth, blocks, depth_of, first_filters
-from core.features.maps import FeatureMaps, find_layer, observe, ranked, spot
+from core.features.maps import FeatureMaps, find_layer, observe, ranked, receptive_field
 from core.features.max_activation import max_activations
 from core.features.mosaic import grid, marked, mosaic, overlay, patches, sheet, spotlight, strip
 from core.features.tour import stops
@@ -260,8 +260,6 @@ def test_the_overlay_is_brightest_at_the_most_active_spot():
     for values in ([[-45.7, 0.0], [1.0, 4.3]], [[-9.0, -5.0], [-7.0, -2.0]]):
         features = maps_of(values)
         lit = overlay(features, 0, np.full((40, 40, 3), 200, np.uint8))[..., 0]
-        found = spot(features, 0, 16)
-        assert (found.row, found.column) == (1, 1)
         assert lit[30:, 30:].mean() == max(
             lit[top : top + 10, left : left + 10].mean() for top in (0, 30) for left in (0, 30)
         )
@@ -309,7 +307,7 @@ def test_the_first_filters_are_the_first_convolutions(lite0):
 # One channel
 
 
-def test_a_spots_box_is_what_the_gradient_reaches(lite0):
+def test_a_receptive_field_is_what_the_gradient_reaches(lite0):
     """The box of the receptive field, edge for edge, where it lies inside the photo."""
     photo = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     for name in ("conv_stem", "blocks.1.1", "blocks.2.1", "blocks.3.0"):
@@ -321,21 +319,20 @@ def test_a_spots_box_is_what_the_gradient_reaches(lite0):
         rows, columns = gradient[0].abs().sum(dim=0).nonzero().unbind(dim=1)
         values = np.zeros((1, layer.size, layer.size), np.float32)
         values[0, middle, middle] = 1
-        found = spot(FeatureMaps(layer, values), 0, 224)
-        assert (found.row, found.column, found.value) == (middle, middle, 1)
+        box = receptive_field(FeatureMaps(layer, values), 0, 224)
         seen = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-        assert found.box == tuple(int(edge) for edge in seen), name
+        assert box == tuple(int(edge) for edge in seen), name
 
 
 def test_a_box_ends_at_the_edge_of_the_photo(lite0, dalmatian):
-    left, top_, right, bottom = spot(observe(lite0, dalmatian).maps["conv_head"], 5, 224).box
-    assert (left, top_, right, bottom) == (0, 0, 224, 224)
+    maps = observe(lite0, dalmatian).maps["conv_head"]
+    assert receptive_field(maps, 5, 224) == (0, 0, 224, 224)
 
 
 def test_the_spot_is_marked_on_the_photo():
-    here = spot(maps_of(np.eye(8)[:1].repeat(8, 0).tolist()), 0, 16)
+    box = receptive_field(maps_of(np.eye(8)[:1].repeat(8, 0).tolist()), 0, 16)
     seen = np.full((16, 16, 3), 100, np.uint8)
-    picture = marked(seen, here)
+    picture = marked(seen, box)
     assert (picture == [213, 94, 0]).all(axis=2).any()
     assert picture[15, 15, 0] == 55
 

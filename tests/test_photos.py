@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from core import photos
+from core import photos, signatures
 from core.problem import Problem
 from core.training import predict
 
@@ -619,7 +619,7 @@ def test_a_profile_for_other_colours_than_the_photos_changes_nothing(mode, small
 )
 @pytest.mark.parametrize("name", ["cat.jpg", "cat", "cat.txt", "a/b.c/cat"])
 def test_whatever_can_be_read_is_a_photo_by_any_name(name, format):
-    assert photos.is_photo(name, encoded(four_corners(), format)[:64])
+    assert signatures.is_photo(name, encoded(four_corners(), format)[:64])
 
 
 @pytest.mark.parametrize(
@@ -647,7 +647,7 @@ def test_whatever_can_be_read_is_a_photo_by_any_name(name, format):
     ],
 )
 def test_what_people_call_a_photo_is_offered_and_nothing_else(name, head, expected):
-    assert photos.is_photo(name, head) == expected
+    assert signatures.is_photo(name, head) == expected
 
 
 # Samples

@@ -18,7 +18,7 @@ from PIL import Image
 
 from core import photos
 from core.attacks.goal import Goal
-from core.attacks.report import Report
+from core.attacks.report import Report, is_reached
 from core.predictions import Prediction, top
 from core.problem import N_
 from core.steps import Pixels
@@ -210,8 +210,7 @@ def survival(classifier: Classifier, goal: Goal, adversarial: Pixels) -> Surviva
 
 def _is_fooled(classifier: Classifier, goal: Goal, data: bytes) -> bool:
     with Image.open(io.BytesIO(data)) as saved:
-        probabilities = classifier.probabilities(photos.to_tensor(saved))
-    return bool(goal.reached(probabilities).item())
+        return is_reached(goal, classifier, photos.to_tensor(saved))
 
 
 def askable(classifier: Classifier) -> list[str]:

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from core import photos
-from core.attacks.loop import Attempt
+from core.attacks.goal import Goal
+from core.attacks.loop import Attempt, Network
 from core.predictions import Prediction, top
 from core.steps import Pixels
 from core.zoo.classifier import Classifier
@@ -48,7 +49,6 @@ def report(classifier: Classifier, attempt: Attempt) -> Report:
     original = photos.to_pixels(attempt.original)
     adversarial = photos.to_pixels(attempt.adversarial)
     saved = Image.open(io.BytesIO(photos.encode_png(adversarial)))
-    saved_logits = _logits(classifier, photos.to_tensor(saved))
     change = adversarial.astype(np.int16) - original
     return Report(
         attempt=attempt,
@@ -56,20 +56,17 @@ def report(classifier: Classifier, attempt: Attempt) -> Report:
         adversarial=adversarial,
         before=top(classifier, Image.fromarray(original)),
         after=top(classifier, saved),
-        success=_reached(attempt, _logits(classifier, attempt.adversarial)),
-        success_after_png=_reached(attempt, saved_logits),
+        success=is_reached(attempt.goal, classifier, attempt.adversarial),
+        success_after_png=is_reached(attempt.goal, classifier, photos.to_tensor(saved)),
         linf=int(np.abs(change).max()),
         l2=float(np.linalg.norm(change / 255)),
     )
 
 
 @torch.no_grad()
-def _logits(classifier: Classifier, picture: torch.Tensor) -> torch.Tensor:
-    return classifier(picture.to(classifier.device))
-
-
-def _reached(attempt: Attempt, logits: torch.Tensor) -> bool:
-    return bool(attempt.goal.reached(logits).item())
+def is_reached(goal: Goal, network: Network, picture: torch.Tensor) -> bool:
+    """Return whether a network says what was wanted of a picture, (1, 3, H, W) in [0, 1]."""
+    return bool(goal.reached(network(picture.to(network.device))).item())
 
 
 def amplify(original: Pixels, adversarial: Pixels) -> tuple[Pixels, int]:

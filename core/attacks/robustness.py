@@ -16,6 +16,7 @@ from PIL import Image
 from core import photos
 from core.attacks.goal import Goal
 from core.attacks.loop import MAX_EPSILON, Attempt, Network, Settings, attack, attack_all
+from core.attacks.report import is_reached
 from core.problem import N_, Problem, check_range
 from core.steps import Step, Steps
 from core.zoo.classifier import Classifier
@@ -56,9 +57,7 @@ class Needed:
 
 def holds_when_saved(network: Network, attempt: Attempt) -> bool:
     """Return whether the goal is reached for the picture rounded to 8 bits."""
-    with torch.no_grad():
-        logits = network(photos.quantised(attempt.adversarial).to(network.device))
-    return bool(attempt.goal.reached(logits).item())
+    return is_reached(attempt.goal, network, photos.quantised(attempt.adversarial))
 
 
 @dataclass

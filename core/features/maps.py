@@ -1,4 +1,4 @@
-"""What the layers of a network make of a photo: activations, evidence, ranking, most active spot."""
+"""What the layers of a network make of a photo: activations, evidence, ranking, receptive field."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from core.steps import Pixels
 from core.zoo.classifier import Classifier
 from core.zoo.graph import Layer
 
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in pixels of the picture that the network sees."""
 Order = Literal["network", "strength", "maximum", "variance", "evidence"]
 
 
@@ -129,39 +131,16 @@ def ranked(features: FeatureMaps, order: Order) -> list[int]:
     return [int(channel) for channel in np.argsort(-scores, kind="stable")]
 
 
-@dataclass(frozen=True)
-class Spot:
-    """Where a channel is most active.
-
-    Attributes:
-        row, column: of the greatest value in the map.
-        value: that value.
-        box: left, top, right and bottom of its receptive field, in pixels of the picture that the
-            network sees; cut off at the picture's edges.
-    """
-
-    row: int
-    column: int
-    value: float
-    box: tuple[float, float, float, float]
-
-
-def spot(features: FeatureMaps, channel: int, size: int) -> Spot:
-    """Find where a channel is most active, and what it sees from there.
+def receptive_field(features: FeatureMaps, channel: int, size: int) -> Box:
+    """Return the receptive field of a channel's greatest activation.
 
     Args:
         features: the maps.
         channel: which.
         size: side in pixels of the picture that the network saw.
     """
-    values = features.maps[channel]
-    row, column = (int(at) for at in np.unravel_index(values.argmax(), values.shape))
-    layer = features.layer
-    (left, right), (top, bottom) = (
-        (
-            max(0.0, middle - layer.receptive_field / 2),
-            min(size, middle + layer.receptive_field / 2),
-        )
-        for middle in (layer.start + at * layer.stride for at in (column, row))
-    )
-    return Spot(row, column, float(values[row, column]), (left, top, right, bottom))
+    values, layer = features.maps[channel], features.layer
+    row, column = np.unravel_index(values.argmax(), values.shape)
+    x, y = (layer.start + float(place) * layer.stride for place in (column, row))
+    reach = layer.receptive_field / 2
+    return max(0.0, x - reach), max(0.0, y - reach), min(size, x + reach), min(size, y + reach)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from core.features.maps import FeatureMaps, Spot
+from core.features.maps import Box, FeatureMaps
 from core.steps import Pixels
 
 Scale = Literal["own", "common"]
@@ -109,7 +109,7 @@ def _enlarged(
 def overlay(features: FeatureMaps, channel: int, seen: Pixels) -> Pixels:
     """Lay one map over the photo: bright where the channel is active, dim where it is not.
 
-    Brightest is its greatest value, as for `maps.spot`; less than nothing is as dim as nothing.
+    Brightest is its greatest value, as for `maps.receptive_field`; less than nothing is as dim as nothing.
 
     Args:
         features: the maps.
@@ -148,15 +148,15 @@ def _colours(map: str) -> Pixels:
     return np.stack(channels, axis=1).round().astype(np.uint8)
 
 
-def marked(seen: Pixels, spot: Spot) -> Pixels:
-    """Draw a spot's receptive field on the photo: a box, and the rest a little darker.
+def marked(seen: Pixels, box: Box) -> Pixels:
+    """Draw a receptive field on the photo: a box, and the rest a little darker.
 
     Args:
         seen: the photo as the network sees it, (H, W, 3).
-        spot: of one of its maps; see `maps.spot`.
+        box: see `maps.receptive_field`.
     """
     height, width, _ = seen.shape
-    left, top, right, bottom = (round(edge) for edge in spot.box)
+    left, top, right, bottom = (round(edge) for edge in box)
     dimmed = (seen * 0.55).astype(np.uint8)
     dimmed[top:bottom, left:right] = seen[top:bottom, left:right]
     picture = Image.fromarray(dimmed)

@@ -16,7 +16,7 @@ import streamlit as st
 from PIL import Image
 
 from core.features import mosaic as pictures
-from core.features.maps import FeatureMaps, Observation, Order, observe, ranked, spot
+from core.features.maps import FeatureMaps, Observation, Order, observe, ranked, receptive_field
 from core.features.mosaic import Scale
 from core.problem import N_
 from core.steps import Pixels
@@ -243,8 +243,8 @@ def _one_channel(maps: FeatureMaps, channel: int, seen: Pixels) -> None:
 
 def _over_and_boxed(maps: FeatureMaps, channel: int, seen: Pixels) -> tuple[Pixels, Pixels]:
     """The channel over the photo, and what its most active spot sees."""
-    place = spot(maps, channel, len(seen))
-    return pictures.overlay(maps, channel, seen), pictures.marked(seen, place)
+    box = receptive_field(maps, channel, len(seen))
+    return pictures.overlay(maps, channel, seen), pictures.marked(seen, box)
 
 
 def _numbers(maps: FeatureMaps, channel: int, title: str) -> None:
