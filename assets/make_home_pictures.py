@@ -19,7 +19,7 @@ from core import photos
 from core.attacks import loop as attack_loop
 from core.attacks.goal import goal_for
 from core.attacks.report import amplify, report
-from core.features.maps import feature_maps, ranked
+from core.features.maps import observe, ranked
 from core.features.mosaic import mosaic
 from core.steps import finish
 from core.synthesis.loop import synthesise
@@ -49,12 +49,12 @@ def maps(classifier: Classifier) -> Image.Image:
     """A photo, then the strongest maps of three depths."""
     sheet, side = Image.new("RGBA", SIZE, CLEAR), 228
     photo = photos.read_sample("cat")
+    observation = observe(classifier, photo)
     tiles = [photos.centre_square(photo, side)]
     for name in ("blocks.1.0", "blocks.2.1", "blocks.4.2"):
-        layer = classifier.layer(name)
-        found = feature_maps(classifier, photo, layer)
-        chosen = ranked(found, "strength")[:9]
-        tiles.append(Image.fromarray(mosaic(found, chosen, width=side * 2)))
+        layer = observation.maps[name]
+        chosen = ranked(layer, "strength")[:9]
+        tiles.append(Image.fromarray(mosaic(layer, chosen, width=side * 2)))
     for i, tile in enumerate(tiles):
         square = tile.resize((side, side), Image.Resampling.LANCZOS)
         sheet.paste(square, (i * (side + GAP + 4), (SIZE[1] - side) // 2))

@@ -134,7 +134,7 @@ def test_pieces_of_the_way_add_up_to_the_change_of_the_logit(tiny, dalmatian, mo
     monkeypatch.setattr(saliency, "_smoothed", lambda heat: sums.append(heat) or heat[0, 0].numpy())
     monkeypatch.setattr(torch.Tensor, "relu", lambda tensor: tensor)
     picture = photos.prepare(dalmatian, 16)
-    list(saliency._integrated_gradients(tiny, picture, 2))
+    list(saliency._integrated_gradients(tiny, picture, [2]))
     change = tiny(picture)[0, 2] - tiny(torch.full_like(picture, 0.5))[0, 2]
     assert float(sums[0].sum()) == pytest.approx(float(change), abs=1e-3)
 

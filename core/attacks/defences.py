@@ -275,10 +275,10 @@ def compare(
             defence = DEFENCES[name]
             attacked = Defended(network, defence, draws=EOT_DRAWS, seed=settings.seed)
             evaluated = Defended(network, defence, seed=settings.seed + 1)
-        found = pictures
+        adversarial = pictures
         for step in attack_all(attacked, pictures, wanted, settings):
             if step.result:
-                found = torch.cat([attempt.adversarial for attempt in step.result])
+                adversarial = torch.cat([attempt.adversarial for attempt in step.result])
             share = (number + step.index / step.total) / len(runs)
             yield Step(
                 round(1000 * share),
@@ -287,12 +287,12 @@ def compare(
                 picture=step.picture,
                 result=tuple(findings) or None,
             )
-        found = photos.quantised(found)
+        adversarial = photos.quantised(adversarial)
         if not name:
-            unaware = found
+            unaware = adversarial
         clean, _ = _seen(evaluated, pictures, classes, wanted)
         attacked_right, fooled = _seen(evaluated, unaware, classes, wanted)
-        adaptive_right, fooled_adaptive = _seen(evaluated, found, classes, wanted)
+        adaptive_right, fooled_adaptive = _seen(evaluated, adversarial, classes, wanted)
         findings.append(
             Finding(
                 name,

@@ -122,7 +122,7 @@ class Row:
 
 def enter_report(
     classifier: Classifier,
-    found: Report,
+    report: Report,
     *,
     photo: str,
     attack: str,
@@ -134,14 +134,14 @@ def enter_report(
 
     Args:
         classifier: the network that was attacked.
-        found: the report.
+        report: what was measured.
         photo: what to call the photo.
         attack: name of the method.
         seconds: how long it took.
         bounded: whether the method was given a bound.
         others: networks to show the result to; see `askable`.
     """
-    attempt, goal = found.attempt, found.attempt.goal
+    attempt, goal = report.attempt, report.attempt.goal
     return Row(
         photo=photo,
         network=classifier.name,
@@ -149,19 +149,20 @@ def enter_report(
         norm=attempt.settings.norm,
         epsilon=attempt.settings.epsilon if bounded else None,
         target=classifier.labels[goal.class_id] if goal.targeted else "",
-        before=found.before,
-        after=found.after,
-        linf=found.linf,
-        l2=found.l2,
-        changed=changed(found.original, found.adversarial),
-        psnr=psnr(found.original, found.adversarial),
-        ssim=ssim(found.original, found.adversarial),
+        before=report.before,
+        after=report.after,
+        linf=report.linf,
+        l2=report.l2,
+        changed=changed(report.original, report.adversarial),
+        psnr=psnr(report.original, report.adversarial),
+        ssim=ssim(report.original, report.adversarial),
         steps=attempt.steps_done,
         seconds=seconds,
-        success=found.success_after_png,
-        survives=survival(classifier, goal, found.adversarial),
+        success=report.success_after_png,
+        survives=survival(classifier, goal, report.adversarial),
         transfer=tuple(
-            transfer(other, classifier, goal, found.original, found.adversarial) for other in others
+            transfer(other, classifier, goal, report.original, report.adversarial)
+            for other in others
         ),
     )
 
@@ -276,8 +277,8 @@ def as_record(row: Row) -> dict[str, str | int | float | bool | None]:
         "before_probability": round(row.before[0].probability, 5),
         "after": row.after[0].class_name,
         "after_probability": round(row.after[0].probability, 5),
-        "before_top5": _shares(row.before),
-        "after_top5": _shares(row.after),
+        "before_top5": _as_probabilities(row.before),
+        "after_top5": _as_probabilities(row.after),
         "linf_255": row.linf,
         "l2": round(row.l2, 4),
         "changed_pixels": round(row.changed, 4),
@@ -289,18 +290,18 @@ def as_record(row: Row) -> dict[str, str | int | float | bool | None]:
         "survives_jpeg75": row.survives.jpeg,
         "survives_shift2": row.survives.shift,
         "survives_resize": row.survives.resize,
-        "transfer": "; ".join(_told(found) for found in row.transfer),
+        "transfer": "; ".join(_as_text(other) for other in row.transfer),
     }
 
 
-def _shares(predictions: Sequence[Prediction]) -> str:
+def _as_probabilities(predictions: Sequence[Prediction]) -> str:
     return "; ".join(f"{p.class_name} {p.probability:.4f}" for p in predictions)
 
 
-def _told(found: Transfer) -> str:
-    wanted = "" if found.wanted is None else f", wanted {found.wanted:.4f}"
-    answer = f"{found.after.class_name} {found.after.probability:.4f}"
-    return f"{found.network}: {'fooled' if found.fooled else 'not fooled'}, {answer}{wanted}"
+def _as_text(other: Transfer) -> str:
+    wanted = "" if other.wanted is None else f", wanted {other.wanted:.4f}"
+    answer = f"{other.after.class_name} {other.after.probability:.4f}"
+    return f"{other.network}: {'fooled' if other.fooled else 'not fooled'}, {answer}{wanted}"
 
 
 def to_csv(rows: Iterable[Row]) -> bytes:

@@ -261,14 +261,14 @@ def accuracy_by_network(
     Yields:
         The steps of all; the result has the points so far, by the networks' names.
     """
-    found: dict[str, tuple[Point, ...]] = {}
+    curves: dict[str, tuple[Point, ...]] = {}
     for number, (name, network) in enumerate(networks.items()):
         for step in accuracy_under_attack(network, pictures, classes, settings, epsilons):
             if step.result:
-                found[name] = step.result
+                curves[name] = step.result
             done = number * step.total + step.index
             total = step.total * len(networks)
-            yield Step(done, total, picture=step.picture, result=dict(found) or None)
+            yield Step(done, total, picture=step.picture, result=dict(curves) or None)
 
 
 def needed_by_network(
@@ -287,7 +287,7 @@ def needed_by_network(
     """
     goals = [(c, None if target is None else c.labels.called(target)) for c in classifiers]
     asked = [(c, class_id) for c, class_id in goals if target is None or class_id is not None]
-    found: dict[str, Needed] = {}
+    needed: dict[str, Needed] = {}
     for number, (classifier, class_id) in enumerate(asked):
         picture = photos.prepare(photo, classifier.input_size)
         if class_id is None:
@@ -297,8 +297,8 @@ def needed_by_network(
             goal = Goal(class_id, targeted=True)
         for step in smallest_epsilon(classifier, picture, goal, settings):
             if step.result:
-                found[classifier.name] = step.result
+                needed[classifier.name] = step.result
             share = (number + step.index / step.total) / len(asked)
             yield Step(
-                round(100 * share), 100, step.scalars, picture=step.picture, result=dict(found)
+                round(100 * share), 100, step.scalars, picture=step.picture, result=dict(needed)
             )

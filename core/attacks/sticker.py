@@ -145,7 +145,7 @@ def _affine(placement: Placement) -> torch.Tensor:
     )
 
 
-def _somewhere(settings: Settings, generator: torch.Generator) -> Placement:
+def _random_placement(settings: Settings, generator: torch.Generator) -> Placement:
     x, y, size, turn = torch.rand(4, generator=generator).tolist()
     least, most = settings.sizes
     diameter = least + size * (most - least)
@@ -179,7 +179,7 @@ def make(
     success, example = None, None
     for made in range(1, settings.steps + 1):
         chosen = torch.randint(len(pictures), (settings.batch,), generator=generator)
-        placements = [_somewhere(settings, generator) for _ in range(settings.batch)]
+        placements = [_random_placement(settings, generator) for _ in range(settings.batch)]
         laid = lay(sticker, pictures[chosen], placements)
         log_probability = classifier(laid).log_softmax(dim=-1)[:, class_id].mean()
         (sticker.grad,) = torch.autograd.grad(-log_probability, sticker)
@@ -212,7 +212,7 @@ def evaluate(
     won, example = 0, None
     for number in range(_EVALUATED):
         picture = pictures[number % len(pictures)][None]
-        laid = lay(printed, picture, [_somewhere(settings, generator)])
+        laid = lay(printed, picture, [_random_placement(settings, generator)])
         wins = int(classifier(quantised(laid)).argmax()) == class_id
         won += wins
         if example is None or (wins and won == 1):

@@ -90,17 +90,15 @@ def explain(classifier: Classifier, photo: Image.Image, class_id: int) -> Steps[
     total = 1 + _PIECES + len(_places(classifier.input_size))
     work: dict[Method, Iterator[tuple[Heat, ...] | None]] = {
         "grad_cam": iter([tuple(grad_cam(classifier, picture, c).cpu().numpy() for c in classes)]),
-        "integrated_gradients": _together(
-            [_integrated_gradients(classifier, picture, c) for c in classes]
-        ),
+        "integrated_gradients": _integrated_gradients(classifier, picture, classes),
         "occlusion": _occlusion(classifier, picture, classes),
     }
     for method, pieces in work.items():
-        for found in pieces:
+        for maps in pieces:
             done += 1
-            if found is not None:
-                heats[method] = found[0]
-                reach[method] = max(float(heat.max()) for heat in found)
+            if maps is not None:
+                heats[method] = maps[0]
+                reach[method] = max(float(heat.max()) for heat in maps)
             result = Explanation(class_id, dict(heats), probability, answer_id, dict(reach))
             if not result.is_seen:
                 times = float(probabilities[answer_id]) / max(probability, 1e-9)
@@ -108,16 +106,9 @@ def explain(classifier: Classifier, photo: Image.Image, class_id: int) -> Steps[
             yield Step(done, total, phase=METHODS[method], result=result)
 
 
-def _together(works: Sequence[Iterator[Heat | None]]) -> Iterator[tuple[Heat, ...] | None]:
-    """Yield the heat maps of several classes, once all of them are ready."""
-    for heats in zip(*works, strict=True):
-        ready = tuple(heat for heat in heats if heat is not None)
-        yield ready or None
-
-
 def _integrated_gradients(
-    classifier: Classifier, picture: torch.Tensor, class_id: int
-) -> Iterator[Heat | None]:
+    classifier: Classifier, picture: torch.Tensor, class_ids: Sequence[int]
+) -> Iterator[tuple[Heat, ...] | None]:
     """Integrate the gradient along the straight line from grey to the photo.
 
     Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks", ICML 2017. The integral
@@ -125,16 +116,19 @@ def _integrated_gradients(
     """
     from captum.attr import IntegratedGradients
 
+    method = IntegratedGradients(classifier)
     grey = torch.full_like(picture, _GREY)
     ends = [torch.lerp(grey, picture, piece / _PIECES) for piece in range(_PIECES + 1)]
-    total = torch.zeros_like(picture)
+    totals = [torch.zeros_like(picture) for _ in class_ids]
     for begin, end in pairwise(ends):
-        with torch.enable_grad():
-            piece = IntegratedGradients(classifier).attribute(
-                end, begin, target=class_id, n_steps=_STEPS_A_PIECE
-            )
-        total += piece.detach()
-        yield None if end is not ends[-1] else _smoothed(total.sum(dim=1, keepdim=True).relu())
+        for total, class_id in zip(totals, class_ids, strict=True):
+            with torch.enable_grad():
+                piece = method.attribute(end, begin, target=class_id, n_steps=_STEPS_A_PIECE)
+            total += piece.detach()
+        if end is ends[-1]:
+            yield tuple(_smoothed(total.sum(dim=1, keepdim=True).relu()) for total in totals)
+        else:
+            yield None
 
 
 def _smoothed(heat: torch.Tensor) -> Heat:

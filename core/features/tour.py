@@ -27,8 +27,8 @@ class Stop:
 
 def stops(classifier: Classifier, observation: Observation) -> tuple[Stop, ...]:
     """Return the stops of the tour for a photo, from the photo to the answer."""
-    found = []
+    chosen = []
     for depth in DEPTHS:
         maps = observation.maps[at_depth(classifier, depth).name]
-        found.append(Stop(maps, tuple(ranked(maps, "variance")[:CHANNELS])))
-    return tuple(found)
+        chosen.append(Stop(maps, tuple(ranked(maps, "variance")[:CHANNELS])))
+    return tuple(chosen)
