@@ -12,14 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from core.problem import Text, check_range
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-    Declaring = TypeVar("Declaring", bound=DataclassInstance)
 
 _SETTING = "setting"
 
@@ -66,21 +61,20 @@ class Setting:
     later: bool = False
 
     def check(self, value: Any) -> None:
-        """Refuse a value that is out of the range.
+        """Refuse a value that is out of the range; None is no value.
 
         Raises:
             Problem: it is.
         """
-        if self.least is None or self.most is None:
+        if self.least is None or self.most is None or value is None:
             return
         for number in value if isinstance(value, tuple) else (value,):
             check_range(self.name, number, self.least, self.most)
 
     @property
-    def range(self) -> tuple[float, float]:
+    def range(self) -> tuple[Any, Any]:
         """The least and the greatest value on pages and in links."""
-        assert self.least is not None or self.offered
-        return self.offered or (self.least, self.most)  # type: ignore[return-value]
+        return self.offered or (self.least, self.most)
 
 
 def setting(
@@ -99,51 +93,52 @@ def declared(default: Any, of: Setting) -> Any:
     return field(default=default, metadata={_SETTING: of})
 
 
-def settings_of(kind: type[DataclassInstance]) -> dict[str, Setting]:
+def settings_of(kind: Any) -> dict[str, Setting]:
     """Return what a dataclass declares of its own fields, by their names."""
     return {f.name: f.metadata[_SETTING] for f in fields(kind) if _SETTING in f.metadata}
 
 
-def check(settings: DataclassInstance) -> None:
-    """Refuse settings of which one is out of its range.
+def check(settings: Any) -> None:
+    """Refuse settings, a dataclass, of which one is out of its range.
 
     Raises:
         Problem: one is.
     """
-    for name, found in settings_of(type(settings)).items():
+    for name, found in settings_of(settings).items():
         found.check(getattr(settings, name))
 
 
-def asked(settings: DataclassInstance) -> dict[str, tuple[Setting, Any]]:
+def asked(settings: Any) -> dict[str, tuple[Setting, Any]]:
     """Return the settings that people are asked for with their values, by the fields' names.
 
     Those of a dataclass within are among them.
     """
     found: dict[str, tuple[Setting, Any]] = {}
-    known = settings_of(type(settings))
+    known = settings_of(settings)
     for f in fields(settings):
         value = getattr(settings, f.name)
-        if is_dataclass(value) and not isinstance(value, type):
+        if is_dataclass(value):
             found |= asked(value)
         elif f.name in known and known[f.name].label:
             found[f.name] = known[f.name], value
     return found
 
 
-def changed(settings: Declaring, values: Mapping[str, Any]) -> Declaring:
+def changed(settings: Any, values: Mapping[str, Any]) -> Any:
     """Return settings with some values changed.
 
     Args:
-        settings: as they are.
+        settings: a dataclass.
         values: by the names of fields, also of a dataclass within. None leaves a value as it is.
 
     Raises:
         Problem: a value is out of its range.
+        TypeError: there is no field of a name.
     """
     new = {name: value for name, value in values.items() if value is not None}
     for f in fields(settings):
         within = getattr(settings, f.name)
-        if f.name not in new and is_dataclass(within) and not isinstance(within, type):
+        if is_dataclass(within) and f.name not in new:
             names = {inner.name for inner in fields(within)} & new.keys()
             new[f.name] = changed(within, {name: new.pop(name) for name in names})
     return replace(settings, **new)

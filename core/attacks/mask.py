@@ -8,9 +8,24 @@ import torch
 import torch.nn.functional as F
 
 from core.problem import N_, check_range
+from core.setting import Setting
 from core.zoo.classifier import Classifier
 
 MaskName = Literal["everywhere", "background", "frame", "patch"]
+MASK = Setting(
+    choices={
+        "everywhere": N_("Everywhere"),
+        "background": N_("Only the background"),
+        "frame": N_("Only a frame"),
+        "patch": N_("Only a patch"),
+    },
+    label=N_("Where it may change"),
+    help=N_(
+        "The background is where the network's answer does not come from (Grad-CAM). A patch is a sticker: small, but free to change as it likes."
+    ),
+    link="where",
+)
+"""Which of them it is."""
 _THING = 0.3
 """Share of the greatest evidence from which a place counts as part of the thing."""
 FRAME = 0.12

@@ -46,13 +46,17 @@ def network_option(added: argparse.ArgumentParser) -> None:
 
 
 def setting_options(
-    added: argparse.ArgumentParser, asked: Mapping[str, tuple[Setting, Any]]
+    added: argparse.ArgumentParser,
+    asked: Mapping[str, tuple[Setting, Any]],
+    *,
+    has_defaults: bool = False,
 ) -> dict[str, str]:
-    """Add an option for each of some settings; what is not given is None.
+    """Add an option for each of some settings.
 
     Args:
         added: the verb's parser.
-        asked: the settings and values of each type; see `core.setting.asked`.
+        asked: the settings with their values; see `core.setting.asked`.
+        has_defaults: whether these are the values of what is not given, which is None otherwise.
 
     Returns:
         The options by the settings' names.
@@ -67,7 +71,8 @@ def setting_options(
             more = {"action": argparse.BooleanOptionalAction}
         elif isinstance(value, tuple):
             more |= {"type": float, "nargs": len(value)}
-        added.add_argument(options[name], dest=name, default=None, help=setting.told, **more)
+        default = value if has_defaults else None
+        added.add_argument(options[name], dest=name, default=default, help=setting.told, **more)
     return options
 
 

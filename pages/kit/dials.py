@@ -10,7 +10,10 @@ from dataclasses import dataclass, replace
 
 from core import photos
 from core.attacks import defences, loop
+from core.attacks.mask import MASK
+from core.attacks.norm import NORMS
 from core.classroom.scene import Choice, Dial, Name, Real, Switch, Value, Whole
+from core.setting import asked
 from core.synthesis.presets import PRESETS
 from core.training import finetune, sources
 from core.training.descent import OPTIMISERS, SCHEDULES
@@ -98,17 +101,18 @@ _MAPS: dict[str, Place] = {
 _ATTACK: dict[str, Place] = {
     "class": _class("attack_class", 281),
     "untargeted": Place("attack_untargeted", Switch(False)),
-    "method": Place("attack_method", _one_of(attack.METHOD_NAMES)),
-    "epsilon": Place("attack_epsilon_linf", Real(0.0, 16.0, 4.0)),
-    "length": Place("attack_epsilon_l2", Real(0.0, 10.0, 3.0)),
+    "method": Place("attack_method", _one_of(attack.METHODS)),
+    **{
+        norm.epsilon.link: Place(f"attack_epsilon_{name}", in_links(norm.epsilon, norm.usual))
+        for name, norm in NORMS.items()
+    },
     "patch_epsilon": Place("attack_epsilon_patch", Real(0.0, 255.0, 255.0)),
-    "steps": Place("attack_steps", Whole(1, 500, 40)),
     "rounds": Place("attack_rounds_{method}", Whole(1, loop.MAX_STEPS, None)),
-    "early": Place("attack_stop_early", Switch(False)),
-    "norm": Place("attack_norm", _one_of(attack.NORM_NAMES)),
-    "where": Place("attack_mask", _one_of(attack.MASK_NAMES)),
-    "restarts": Place("attack_restarts", Whole(1, loop.MAX_RESTARTS, 1)),
-    "tv": Place("attack_tv", Real(0.0, 1000.0, 0.0)),
+    MASK.link: Place("attack_mask", in_links(MASK, "everywhere")),
+    **{
+        setting.link or name: Place(f"attack_{name}", in_links(setting, value))
+        for name, (setting, value) in asked(loop.Settings()).items()
+    },
     "patch_x": Place("attack_patch_x", Whole(0, 100, 10)),
     "patch_y": Place("attack_patch_y", Whole(0, 100, 10)),
     "patch_side": Place("attack_patch_side", Whole(0, 100, 25)),

@@ -84,8 +84,7 @@ def in_links(setting: Setting, value: Any) -> Dial:
         case bool():
             return Switch(value)
         case int():
-            least, most = map(int, setting.range)
-            return Whole(least, most, value)
+            return Whole(*setting.range, value)
         case tuple():
             return Span(*setting.range, value)
         case _:
