@@ -16,8 +16,8 @@ import foolbox
 
 from benchmarks.attack_photos import foolbox_photos
 from core.attacks.goal import Goal
-from core.attacks.loop import Attempt, NormName, Settings, attack_all
-from core.attacks.norm import NORMS
+from core.attacks.loop import Attempt, Settings, attack_all
+from core.attacks.norm import NORMS, NormName
 from core.steps import finish
 from core.zoo import loading
 

@@ -47,7 +47,7 @@ photo = session.photo(ATTACK.default_photo)
 photo_name = session.photo_name(ATTACK.default_photo)
 job = session.job(JOB)
 
-# A scene is about what an attack does: its dials are set.
+# A scene is about what an attack does: its settings are made.
 place = layout.dials(folded=bool(scenes.question(ATTACK)))
 controls = place.columns([5, 4, 4, 2], gap="medium")
 with controls[0]:
@@ -68,10 +68,10 @@ with controls[1]:
 epsilon_place, steps_place = controls[2].container(), controls[3].container()
 buttons = st.container()
 with st.expander(t("More settings"), icon=":material/tune:"):
-    dials = kit.more_dials(method, classifier)
-from_foolbox = foolbox_adapter.METHODS.get(method)  # type: ignore[call-overload]
+    values, beside = kit.more_settings(method, classifier)
+from_foolbox = foolbox_adapter.METHODS.get(method)
 with epsilon_place:
-    epsilon = kit.epsilon(dials["norm"], dials["mask"], disabled=from_foolbox is not None)
+    epsilon = kit.epsilon(values["norm"], beside["mask"], disabled=from_foolbox is not None)
 with steps_place:
     if from_foolbox:
         steps = st.number_input(
@@ -86,55 +86,25 @@ with steps_place:
             ),
         )
     else:
-        steps = st.number_input(
-            t("Steps"),
-            1,
-            500,
-            40,
-            step=10,
-            key="attack_steps",
-            persist_state="session",
-            disabled=method == "fgsm",
-        )
+        steps = kit.ask("steps", disabled="steps" in loop.METHODS[method].fixed)
 with buttons:
-    stop_early = st.toggle(
-        t("Stop at the first success"),
-        key="attack_stop_early",
-        persist_state="session",
-        disabled=from_foolbox is not None,
-        help=t("Otherwise it goes on, and the network gets ever surer of the wrong answer."),
-    )
+    stop_early = kit.ask("stop_early", disabled=from_foolbox is not None)
 
 
 def planned() -> kit.Plan:
-    """Give what the dials say."""
-    values = {
-        "norm": dials["norm"],
-        "epsilon": epsilon,
-        "tv": dials["tv"],
-        "stop_early": stop_early,
-        "steps": min(int(steps), loop.MAX_STEPS) if from_foolbox is None else 1,
-        "restarts": dials["restarts"],
-        "seed": dials["seed"],
-    }
+    """Return what is chosen."""
+    most = min(int(steps), loop.MAX_STEPS)
     if from_foolbox:
-        steps_wanted = min(int(steps), loop.MAX_STEPS)
-        settings = loop.Settings(norm="l2", steps=steps_wanted, seed=dials["seed"])
+        settings = loop.Settings(norm="l2", steps=most, seed=values["seed"])
     else:
-        settings = loop.settings_for(method, **values)  # type: ignore[arg-type]
-    return kit.Plan(
-        method,
-        None if anything else chosen,
-        settings,
-        dials["mask"],
-        dials["place"],
-        dials["side"],
-        dials["others"],
-    )
+        settings = loop.settings_for(
+            method, **values, epsilon=epsilon, stop_early=stop_early, steps=most
+        )
+    return kit.Plan(method, None if anything else chosen, settings, **beside)
 
 
 plan = planned()
-running = kit.dial()
+running = kit.live_epsilon()
 if running.get("kind") == (plan.settings.norm, plan.mask) and plan.bounded:
     running["epsilon"].value = epsilon  # an attack that runs goes on within it
 
@@ -287,12 +257,12 @@ def show_measures(outcome: kit.Outcome, found: Report) -> None:
 
 def _script(outcome: kit.Outcome, found: Report) -> str:
     attempt, planned_then = found.attempt, outcome.plan
-    by_foolbox = foolbox_adapter.METHODS.get(planned_then.method)  # type: ignore[call-overload]
+    by_foolbox = foolbox_adapter.METHODS.get(planned_then.method)
     if by_foolbox:
         return takeaway.foolbox_script(
             outcome.classifier,
             attempt.goal,
-            planned_then.method,  # type: ignore[arg-type]
+            planned_then.method,
             planned_then.settings.steps,
         )
     return takeaway.script(
@@ -473,9 +443,9 @@ with in_needed:
     )
     name = None if anything else classifier.labels[chosen]
     asked = [
-        n for n in dials["others"] if name is None or kit.labels_of(n).called(name) is not None
+        n for n in beside["others"] if name is None or kit.labels_of(n).called(name) is not None
     ]
-    if left_out := [kit.network_title(n) for n in dials["others"] if n not in asked]:
+    if left_out := [kit.network_title(n) for n in beside["others"] if n not in asked]:
         st.caption(
             t(
                 "Not asked, since none of its classes is called {name}: {networks}. “Anything else” asks all.",
@@ -501,7 +471,7 @@ with in_needed:
             rounded_up = min(16.0, math.ceil(2 * needed.epsilon) / 2)
 
             def use() -> None:
-                """Set the dial to what was found."""
+                """Set ε to what was found."""
                 st.session_state["attack_epsilon_linf"] = rounded_up
 
             label = t("Attack with ε = {epsilon}", epsilon=short(rounded_up))

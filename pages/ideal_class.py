@@ -40,7 +40,7 @@ place = layout.workbench(wide=bool(kit.comparison()), folded=bool(scenes.questio
 with place.dials:
     objective = kit.target(classifier)
     preset_name = st.session_state.get("ideal_preset") or "best"
-    tv = kit.tv_weight(preset_name)
+    values = {"tv": kit.ask("tv", preset_name, captioned=False)}
 with place.progress:
     layout.in_sight(live.run_number(job), "ideal_buttons")
 canvas = place.picture.empty()
@@ -55,28 +55,13 @@ results = st.container(key="results")
 with st.expander(t("More settings"), icon=":material/tune:"):
     preset_name = kit.preset_choice()
     columns = st.columns([1, 1, 2])
-    steps = columns[0].number_input(
-        t("Steps"),
-        1,
-        2000,
-        PRESETS[preset_name].settings.steps,
-        step=32,
-        key="ideal_steps",
-        persist_state="session",
-    )
-    seed = columns[1].number_input(
-        t("Seed"),
-        0,
-        2**31 - 1,
-        0,
-        key="ideal_seed",
-        persist_state="session",
-        help=t("The same seed and settings give the same picture, bit for bit."),
-    )
-    values = kit.more_dials(preset_name, classifier)
+    for column, name in zip(columns, ("steps", "seed"), strict=False):
+        with column:
+            values[name] = kit.ask(name, preset_name, captioned=False)
+    values |= kit.more_settings(preset_name, classifier)
     problem: Problem | None = None
     try:
-        settings = PRESETS[preset_name].changed(**values, tv=tv, steps=int(steps), seed=int(seed))
+        settings = PRESETS[preset_name].changed(**values)
     except Problem as found:
         problem, settings = found, PRESETS[preset_name].settings
 
@@ -87,16 +72,16 @@ def start() -> None:
     wanted, chosen = kit.planned(classifier, objective, settings)
     photo = kit.start_photo(chosen.photo)
     drawing = scheduler().call(lambda: loop.Drawing(classifier, wanted, chosen, photo))
-    _submit(Sitting(drawing, int(steps)))
+    _submit(Sitting(drawing, settings.steps))
 
 
 def go_on(verdict: Verdict, history: Mapping[str, Sequence[float]]) -> None:
     """Draw on from where the picture stands."""
-    _submit(Sitting(kit.easel()["sitting"].drawing, MORE_STEPS, verdict.record), history)
+    _submit(Sitting(kit.in_progress()["drawing"].drawing, MORE_STEPS, verdict.record), history)
 
 
 def _submit(sitting: Sitting, history: Mapping[str, Sequence[float]] | None = None) -> None:
-    kit.easel()["sitting"] = sitting
+    kit.in_progress()["drawing"] = sitting
     # The drawing's own network: another one may have been chosen since it was begun.
     network = sitting.drawing.classifier
     session.start_job(JOB, sitting.resume, lambda last: _judged(network, last), history)
@@ -109,14 +94,14 @@ def _judged(network: Classifier, last: Step[record.Record]) -> Verdict | None:
 def start_comparison(name: str) -> None:
     """Submit several drawings of the same seed, which are shown beside each other."""
     (class_id,) = classes_of(objective)
-    kit.easel().pop("sitting", None)
+    kit.in_progress().pop("drawing", None)
     kit.comparison()[:] = [name]
     if name == kit.BOTH:
         networks = kit.both()
-        run = partial(lesson.by_both, networks, classifier.labels[class_id], int(seed))
+        run = partial(lesson.by_both, networks, classifier.labels[class_id], settings.seed)
     else:
         networks = dict.fromkeys(kit.COMPARISONS[name].takes, classifier)
-        run = partial(kit.COMPARISONS[name].run, classifier, class_id, int(seed))
+        run = partial(kit.COMPARISONS[name].run, classifier, class_id, settings.seed)
     session.start_job(JOB, run, lambda last: lesson.compared(networks, last.result or {}))
 
 
@@ -160,9 +145,10 @@ with place.buttons:
                 )
     if problem:
         st.error(say(problem), icon=":material/error:")
-    if running and (sitting := kit.easel().get("sitting")):
+    if running and (sitting := kit.in_progress().get("drawing")):
         drawing = sitting.drawing
-        begun = replace(drawing.settings, turns=(), tv=tv, learning_rate=settings.learning_rate)
+        live_now = {name: getattr(settings, name) for name in loop.LIVE}
+        begun = replace(drawing.settings, turns=(), **live_now)
         if begun != settings or objective != drawing.objective:
             st.info(
                 t("The settings you have changed are for the next run."), icon=":material/info:"
@@ -209,7 +195,7 @@ def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
             icon=":material/forward:",
             on_click=go_on,
             args=(verdict, snapshot.history),
-            disabled="sitting" not in kit.easel(),
+            disabled="drawing" not in kit.in_progress(),
             key="ideal_go_on",
         )
         st.download_button(
@@ -241,7 +227,7 @@ def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
 
 
 def show_gallery() -> None:
-    """Show this session's pictures, to download or to take their dials."""
+    """Show this session's pictures, to download or to take their settings."""
     layout.label(t("This session's pictures"))
     columns = st.columns(6)
     for i, kept in enumerate(kit.gallery()):

@@ -10,7 +10,7 @@ import torch
 
 from core import photos
 from core.attacks.goal import Goal
-from core.attacks.loop import MethodName, Settings, attack, attack_all, settings_for
+from core.attacks.loop import Settings, attack, attack_all, settings_for
 from core.attacks.norm import NORMS
 from core.problem import Problem
 from core.steps import finish
@@ -104,7 +104,7 @@ def test_momentum_is_that_of_foolbox(tiny, noise):
 
 
 @pytest.mark.parametrize("method", ["fgsm", "ifgsm", "pgd", "mifgsm"])
-def test_together_gives_each_photo_what_it_gets_alone(tiny, noise, method: MethodName):
+def test_together_gives_each_photo_what_it_gets_alone(tiny, noise, method: str):
     settings = settings_for(method, epsilon=6, steps=5, restarts=2)
     goals = [Goal(i % 5, targeted=True) for i in range(len(noise))]
     together = finish(attack_all(tiny, noise, goals, settings))

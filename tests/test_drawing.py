@@ -32,7 +32,7 @@ from core.synthesis.objective import (
 )
 from core.synthesis.presets import TV_LADDER
 from core.synthesis.regularisers import (
-    PENALTIES,
+    REGULARISERS,
     batch_norm_prior,
     distance_from_grey,
     fine_detail,
@@ -79,11 +79,11 @@ def test_a_flat_picture_has_no_fine_detail():
     assert fine_detail(torch.full((1, 3, 8, 8), 0.3)).item() == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", [n for n, r in REGULARISERS.items() if not r.of_norms])
 def test_every_penalty_has_the_gradient_of_its_definition(name):
     # Distinct values: on a tie, |difference| has no gradient.
     picture = torch.rand(1, 2, 6, 7, dtype=torch.float64, generator=seeded()).requires_grad_()
-    assert torch.autograd.gradcheck(PENALTIES[name], (picture,))
+    assert torch.autograd.gradcheck(REGULARISERS[name].penalty, (picture,))
 
 
 def test_the_batch_norm_prior_has_its_hand_computed_value():
@@ -398,7 +398,7 @@ def test_a_relative_step_descends_the_class_and_the_penalty_in_proportion(tiny):
     start = CANVASES["pixel"](64, seeded()).picture().requires_grad_()
     loss = -tiny(straight(start, tiny.input_size))[:, 2].mean()
     (of_class,) = torch.autograd.grad(loss, start)
-    penalties = 500 * PENALTIES["tv"](start) + 900 * PENALTIES["l2"](start)
+    penalties = 500 * total_variation(start) + 900 * distance_from_grey(start)
     (of_rest,) = torch.autograd.grad(penalties, start)
     whole = CLASS_GRADIENT / start.numel() * unit(of_class) + of_rest
     expected = photos.to_pixels(start - 0.01 * unit(whole))
@@ -452,7 +452,7 @@ def test_a_dial_cannot_be_turned_out_of_its_range(tiny):
 def test_each_weight_has_its_term_in_the_loss(tiny, setting, term):
     step = next(synthesise(tiny, ClassLogit(2), replace(STILL, **{setting: 2.0})))
     start = CANVASES["pixel"](64, seeded()).picture()
-    expected = 2 * PENALTIES[setting](start).item()
+    expected = 2 * REGULARISERS[setting].penalty(start).item()
     assert step.scalars[term] == pytest.approx(expected, rel=1e-4)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,12 +20,12 @@ from torch.overrides import TorchFunctionMode
 from core import cores, effort
 from core.attacks.goal import Goal
 from core.attacks.loop import Attempt, Settings
+from core.attacks.norm import NORMS
 from core.photos import quantised, to_pixels
 from core.problem import N_, Problem, Text, check_range
 from core.steps import Step, Steps
 from core.zoo.classifier import Classifier
 
-FoolboxName = Literal["deepfool", "ddn", "cw", "boundary", "hopskipjump"]
 MAX_ROUNDS = 5000
 _PUSHES = (1.0, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0)
 """How far a found change is drawn out until it survives rounding to 8 bits."""
@@ -38,47 +38,58 @@ class Method:
     """An attack of foolbox.
 
     Attributes:
-        title: its name in papers.
+        label: its name in papers and, after a colon, what tells it from others.
+        attack: foolbox's class.
+        rounds: how many are usual.
+        options: what the class is given beside the rounds.
         towards: whether it can be aimed at a class.
         label_only: whether it sees nothing but answers: no gradient, no probability. It begins at
             a picture that is seen as wanted, and needs one to be aimed at a class; see `start`.
-        rounds: how many are usual.
-        make: gives foolbox's attack for a number of rounds.
+        random: whether it draws random numbers.
     """
 
-    title: Text
-    towards: bool
-    label_only: bool
+    label: Text
+    attack: str
     rounds: int
-    make: Callable[[Any, int], Any]
+    options: Mapping[str, float] = field(default_factory=dict)
+    towards: bool = True
+    label_only: bool = False
+    random: bool = False
 
 
-METHODS: dict[FoolboxName, Method] = {
+METHODS: dict[str, Method] = {
     # Moosavi-Dezfooli, Fawzi and Frossard, 2016.
-    "deepfool": Method(N_("DeepFool"), False, False, 50, lambda a, n: a.L2DeepFoolAttack(steps=n)),
+    "deepfool": Method(
+        N_("DeepFool: the smallest change"),
+        "L2DeepFoolAttack",
+        50,
+        towards=False,
+    ),
     # Rony et al., "Decoupling direction and norm", 2019.
-    "ddn": Method(N_("DDN"), True, False, 60, lambda a, n: a.DDNAttack(steps=n)),
+    "ddn": Method(N_("DDN: the smallest change"), "DDNAttack", 60),
     # Carlini and Wagner, 2017; the search for the constant takes as many runs of the rounds.
     "cw": Method(
-        N_("Carlini–Wagner"),
-        True,
-        False,
+        N_("Carlini–Wagner: the smallest change"),
+        "L2CarliniWagnerAttack",
         40,
-        lambda a, n: a.L2CarliniWagnerAttack(
-            binary_search_steps=5, steps=n, stepsize=0.01, initial_const=1
-        ),
+        {"binary_search_steps": 5, "stepsize": 0.01, "initial_const": 1},
     ),
     # Brendel, Rauber and Bethge, 2018.
     "boundary": Method(
-        N_("Boundary attack"), True, True, 1000, lambda a, n: a.BoundaryAttack(steps=n)
+        N_("Boundary: sees answers only"),
+        "BoundaryAttack",
+        1000,
+        label_only=True,
+        random=True,
     ),
     # Chen, Jordan and Wainwright, 2020.
     "hopskipjump": Method(
-        N_("HopSkipJump"),
-        True,
-        True,
+        N_("HopSkipJump: sees answers only"),
+        "HopSkipJumpAttack",
         8,
-        lambda a, n: a.HopSkipJumpAttack(steps=n, max_gradient_eval_steps=300),
+        {"max_gradient_eval_steps": 300},
+        label_only=True,
+        random=True,
     ),
 }
 
@@ -181,7 +192,7 @@ def attack(
     classifier: Classifier,
     photo: torch.Tensor,
     goal: Goal,
-    name: FoolboxName,
+    name: str,
     *,
     rounds: int | None = None,
     seed: int = 0,
@@ -193,7 +204,7 @@ def attack(
         classifier: the network to fool.
         photo: (1, 3, H, W) in [0, 1].
         goal: what it shall say.
-        name: which attack.
+        name: which attack; see `METHODS`.
         rounds: how many, in foolbox's count; None: the method's usual number.
         seed: of the attack's random numbers.
         start: a picture that the network says what is wanted of, (1, 3, H, W) in [0, 1], for
@@ -213,7 +224,7 @@ def attack(
     if goal.targeted and not method.towards:
         raise Problem(
             N_("{method} can only lead away from a class. Choose “anything else” as the target."),
-            method=method.title,
+            method=method.label.split(":")[0],
         )
     if goal.targeted and method.label_only and start is None:
         raise ValueError(f"{name} needs a picture of the target to begin at")
@@ -239,7 +250,8 @@ def attack(
         try:
             with _OwnChance(seed, photo.device):
                 model = foolbox.PyTorchModel(watched, bounds=(0, 1), device=photo.device)
-                method.make(foolbox.attacks, count).run(model, photo, criterion, **beginning)
+                made = getattr(foolbox.attacks, method.attack)(steps=count, **method.options)
+                made.run(model, photo, criterion, **beginning)
         except _Left:
             pass
         except BaseException as error:
@@ -278,7 +290,7 @@ def _step(
 ) -> Step[Attempt]:
     found = watched.best if best is None else best
     length = torch.linalg.vector_norm(found - photo).item()
-    settings = Settings(norm="l2", epsilon=min(length, 500.0), seed=seed)
+    settings = Settings(norm="l2", epsilon=min(length, NORMS["l2"].most), seed=seed)
     attempt = Attempt(
         photo, found, goal, settings, watched.queries, math.isfinite(watched.distance)
     )

@@ -9,23 +9,21 @@ not equally far, and remembers the best of each.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import torch
 
 from core.attacks.goal import Goal
-from core.attacks.norm import NORMS
+from core.attacks.norm import NORMS, NormName
 from core.limits import LIMITS
 from core.photos import quantised, to_pixels
-from core.problem import N_, Problem, check_range, check_seed
+from core.problem import MOST_SEED, N_, Problem, Text
+from core.setting import check, setting
 from core.steps import Step, Steps
 
-NormName = Literal["linf", "l2"]
-MethodName = Literal["fgsm", "ifgsm", "pgd", "mifgsm"]
 MAX_STEPS = LIMITS.attack_steps
-MAX_EPSILON = {"linf": 255.0, "l2": 500.0}
 MAX_RESTARTS = 20
 BATCH = 8
 """Photos looked at together: on CPUs, no more are faster, and fewer leave the cores waiting."""
@@ -39,7 +37,7 @@ class Network(Protocol):
         """Where it computes."""
 
     def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Give the logits (N, classes) of pictures (N, 3, H, W) in [0, 1]."""
+        """Return the logits (N, classes) of pictures (N, 3, H, W) in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,8 @@ class Settings:
     """How a photo is attacked.
 
     Attributes:
-        norm: "linf" or "l2"; see `norm`.
-        epsilon: how far the photo may be changed: in 1/255 for "linf", absolute for "l2".
+        norm: which one bounds the change; see `NORMS`.
+        epsilon: how far the photo may be changed, in the norm's unit: 1/255 for "linf".
         steps: how many steps.
         step_size: length of a step as a fraction of ε; None for 2.5 / steps, with which the border
             can be reached from anywhere and walked along (Madry et al.).
@@ -63,17 +61,65 @@ class Settings:
         seed: of the random beginning.
     """
 
-    norm: NormName = "linf"
+    norm: NormName = setting(
+        "linf",
+        choices={name: norm.title for name, norm in NORMS.items()},
+        label=N_("What may change"),
+        help=N_(
+            "L∞ limits the change of every single pixel; L2 limits the change of the whole photo, so that a few pixels may change more."
+        ),
+    )
     epsilon: float = 4.0
-    steps: int = 40
-    step_size: float | None = None
+    steps: int = setting(
+        40,
+        label=N_("Steps"),
+        offered=(1, 500),
+        step=10,
+        typed=True,
+        told="default: 40, or the usual rounds of the method",
+    )
+    step_size: float | None = setting(None, N_("step size"), 0, 1)
     random_start: bool = False
-    restarts: int = 1
-    momentum: float = 0.0
-    tv: float = 0.0
-    stop_early: bool = False
+    restarts: int = setting(
+        1,
+        N_("number of restarts"),
+        1,
+        MAX_RESTARTS,
+        label=N_("Restarts"),
+        help=N_("With PGD, another random beginning is tried if the one before has failed."),
+        typed=True,
+        told="beginnings, with pgd",
+    )
+    momentum: float = setting(0.0, N_("momentum"), 0, 1)
+    tv: float = setting(
+        0.0,
+        N_("weight of the total variation"),
+        0.0,
+        1e6,
+        label=N_("Smoothness (TV)"),
+        help=N_("Weight of the change's total variation: with it, the change gets soft."),
+        offered=(0.0, 1000.0),
+        step=10.0,
+        typed=True,
+        told="weight of the change's variation",
+    )
+    stop_early: bool = setting(
+        False,
+        label=N_("Stop at the first success"),
+        help=N_("Otherwise it goes on, and the network gets ever surer of the wrong answer."),
+        told="stop at the first success",
+        link="early",
+    )
     keep: Literal["best", "last"] = "best"
-    seed: int = 0
+    seed: int = setting(
+        0,
+        N_("seed"),
+        0,
+        MOST_SEED,
+        label=N_("Seed"),
+        help=N_("Of the random numbers of PGD, Boundary and HopSkipJump. Equal seeds, equal runs."),
+        typed=True,
+    )
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing.
@@ -81,10 +127,10 @@ class Settings:
         Raises:
             Problem: one of them is out of its range.
         """
-        if not 0 <= self.epsilon <= MAX_EPSILON[self.norm]:
+        if not 0 <= self.epsilon <= NORMS[self.norm].most:
             raise Problem(
                 N_("ε must lie between 0 and {most:g}, not {value:g}."),
-                most=MAX_EPSILON[self.norm],
+                most=NORMS[self.norm].most,
                 value=self.epsilon,
             )
         if not 1 <= self.steps <= MAX_STEPS:
@@ -93,12 +139,7 @@ class Settings:
                 most=MAX_STEPS,
                 value=self.steps,
             )
-        check_range(N_("number of restarts"), self.restarts, 1, MAX_RESTARTS)
-        check_range(N_("momentum"), self.momentum, 0, 1)
-        check_range(N_("weight of the total variation"), self.tv, 0, 1e6)
-        if self.step_size is not None:
-            check_range(N_("step size"), self.step_size, 0, 1)
-        check_seed(self.seed)
+        check(self)
 
     @property
     def radius(self) -> float:
@@ -113,23 +154,45 @@ class Settings:
         return self.radius * min(1.0, fraction)
 
 
-def settings_for(method: MethodName, **chosen: Any) -> Settings:
-    """Give the settings of a method by the name that papers give it; see the module.
+@dataclass(frozen=True)
+class Method:
+    """A gradient attack.
+
+    Attributes:
+        label: its name in papers and, after a colon, what tells it from the others.
+        fixed: the settings that make it up.
+    """
+
+    label: Text
+    fixed: Mapping[str, Any]
+
+    @property
+    def random(self) -> bool:
+        """Whether it draws random numbers."""
+        return bool(self.fixed["random_start"])
+
+
+_FROM_THE_PHOTO = {"random_start": False, "restarts": 1}
+METHODS: dict[str, Method] = {
+    "ifgsm": Method(N_("I-FGSM: many small steps"), {**_FROM_THE_PHOTO, "momentum": 0.0}),
+    "fgsm": Method(N_("FGSM: a single step"), {**_FROM_THE_PHOTO, "momentum": 0.0, "steps": 1}),
+    "pgd": Method(N_("PGD: from a random place"), {"random_start": True, "momentum": 0.0}),
+    "mifgsm": Method(N_("MI-FGSM: with momentum"), {**_FROM_THE_PHOTO, "momentum": 1.0}),
+}
+"""By the names on the command line; see the module."""
+
+
+def settings_for(method: str, **chosen: Any) -> Settings:
+    """Return the settings of a method.
 
     Args:
-        method: its name.
+        method: one of `METHODS`.
         **chosen: further fields of `Settings`; what makes the method up goes before them.
 
     Raises:
         Problem: one of them is out of its range, whether it goes with the method or not.
     """
-    makes_it: dict[MethodName, dict[str, Any]] = {
-        "fgsm": {"steps": 1, "random_start": False, "momentum": 0.0, "restarts": 1},
-        "ifgsm": {"random_start": False, "momentum": 0.0, "restarts": 1},
-        "pgd": {"random_start": True, "momentum": 0.0},
-        "mifgsm": {"random_start": False, "momentum": 1.0, "restarts": 1},
-    }
-    return replace(Settings(**chosen), **makes_it[method])
+    return replace(Settings(**chosen), **METHODS[method].fixed)
 
 
 @dataclass(frozen=True)
@@ -153,7 +216,7 @@ class Attempt:
     success: bool = False
 
     def within(self, epsilon: float) -> Attempt:
-        """Give the same change brought back to within another ε, without a step more.
+        """Return the same change brought back to within another ε, without a step more.
 
         Whether that one is a success has to be measured; see `report`.
         """
@@ -196,7 +259,7 @@ def variation_gradient(perturbations: torch.Tensor, settings: Settings) -> torch
     across = (leaf[..., :, 1:] - leaf[..., :, :-1]).square().mean((1, 2, 3))
     down = (leaf[..., 1:, :] - leaf[..., :-1, :]).square().mean((1, 2, 3))
     # In units of what one pixel may change, so that a weight means the same for every ε.
-    unit = settings.radius if settings.norm == "linf" else settings.radius / leaf[0].numel() ** 0.5
+    unit = settings.radius / leaf[0].numel() ** NORMS[settings.norm].power
     (gradient,) = torch.autograd.grad(settings.tv * (across + down).sum() / unit**2, leaf)
     return gradient
 

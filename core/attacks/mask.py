@@ -8,9 +8,24 @@ import torch
 
 from core.grad_cam import grad_cam
 from core.problem import N_, check_range
+from core.setting import Setting
 from core.zoo.classifier import Classifier
 
 MaskName = Literal["everywhere", "background", "frame", "patch"]
+MASK = Setting(
+    choices={
+        "everywhere": N_("Everywhere"),
+        "background": N_("Only the background"),
+        "frame": N_("Only a frame"),
+        "patch": N_("Only a patch"),
+    },
+    label=N_("Where it may change"),
+    help=N_(
+        "The background is where the network's answer does not come from (Grad-CAM). A patch is a sticker: small, but free to change as it likes."
+    ),
+    link="where",
+)
+"""Which of them it is."""
 _OBJECT = 0.3
 """Fraction of the greatest attribution from which a pixel counts as part of the object."""
 FRAME = 0.12

@@ -1,4 +1,4 @@
-"""The two ways of measuring how much a photo was changed, and what each asks of a step.
+"""The ways of measuring how much a photo was changed, and what each asks of a step.
 
 A norm says how to step (the steepest direction of unit length), how to stay within ε of the
 photo, and how to measure. Perturbations are (N, 3, H, W) differences of pictures in [0, 1].
@@ -6,9 +6,12 @@ photo, and how to measure. Perturbations are (N, 3, H, W) differences of picture
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
+
+from core.problem import N_, Text
+from core.setting import Setting
 
 _TINY = 1e-12
 
@@ -17,12 +20,30 @@ class Norm(Protocol):
     """See `LInf` and `L2`.
 
     Attributes:
+        title: its name, translatable.
         unit: what an ε of 1 means, in pixels of [0, 1].
         unit_name: how to write that after a number.
+        most: the greatest ε.
+        search: the greatest ε that is tried where the smallest one is looked for.
+        usual: the ε that a page begins with.
+        epsilon: what pages and links ask for.
+        power: a change of length 1 that is spread evenly over n numbers is n^-power in each.
+        told: what ε is, for a script to take along.
+        code: there, functions that do what `steepest` and `project` do.
+        start: there, what `anywhere` returns, times `EPSILON`.
     """
 
+    title: Text
     unit: float
     unit_name: str
+    most: float
+    search: float
+    usual: float
+    epsilon: Setting
+    power: float
+    told: str
+    code: str
+    start: str
 
     def steepest(self, gradient: torch.Tensor) -> torch.Tensor:
         """Return the step of length 1 that goes up fastest."""
@@ -40,8 +61,33 @@ class Norm(Protocol):
 class LInf:
     """No pixel may change by more than ε; ε is counted in 1/255, the smallest visible change."""
 
+    title = N_("L∞: each pixel")
     unit = 1 / 255
     unit_name = "/255"
+    most = 255.0
+    search = 64.0
+    usual = 4.0
+    epsilon = Setting(
+        label=N_("ε – at most, in 1/255"),
+        help=N_(
+            "A pixel's brightness goes from 0 to 255; with ε = 4 none may change by more than 4. Move it while the attack runs, or afterwards: the change is brought back to within it at once."
+        ),
+        offered=(0.0, 16.0),
+        step=0.5,
+        link="epsilon",
+    )
+    power = 0.0
+    told = "how far each pixel may go"
+    code = '''# %% How large a change is: the greatest change of a pixel
+def steepest(gradient):
+    """Every pixel moves by 1, up or down."""
+    return gradient.sign()
+
+def projected(change):
+    """Back to where no pixel has changed by more than EPSILON."""
+    return change.clamp(-EPSILON, EPSILON)
+'''
+    start = "EPSILON * (2 * torch.rand_like(photo) - 1)"
 
     def steepest(self, gradient: torch.Tensor) -> torch.Tensor:
         """Return the sign: every pixel moves by 1, up or down."""
@@ -63,8 +109,31 @@ class LInf:
 class L2:
     """The square root of the summed squares may not exceed ε, an absolute number."""
 
+    title = N_("L2: all together")
     unit = 1.0
     unit_name = ""
+    most = 500.0
+    search = 32.0
+    usual = 3.0
+    epsilon = Setting(
+        label=N_("ε – at most, as a length"),
+        help=N_("The root of all squared changes, with brightness from 0 to 1."),
+        offered=(0.0, 10.0),
+        step=0.25,
+        link="length",
+    )
+    power = 0.5
+    told = "length of the whole change"
+    code = '''# %% How large a change is: its length
+def steepest(gradient):
+    """The gradient itself, brought to length 1."""
+    return gradient / gradient.norm().clamp_min(1e-12)
+
+def projected(change):
+    """Back to where the change is no longer than EPSILON."""
+    return change * (EPSILON / change.norm().clamp_min(1e-12)).clamp(max=1)
+'''
+    start = "projected(EPSILON * torch.randn_like(photo))"
 
     def steepest(self, gradient: torch.Tensor) -> torch.Tensor:
         """Scale the gradient to length 1."""
@@ -92,4 +161,5 @@ def _per_picture(values: torch.Tensor) -> torch.Tensor:
     return values.view(-1, 1, 1, 1)
 
 
+NormName = Literal["linf", "l2"]
 NORMS: dict[str, Norm] = {"linf": LInf(), "l2": L2()}

@@ -15,7 +15,8 @@ from PIL import Image
 
 from core import photos
 from core.attacks.goal import Goal
-from core.attacks.loop import MAX_EPSILON, Attempt, Network, Settings, attack, attack_all
+from core.attacks.loop import Attempt, Network, Settings, attack, attack_all
+from core.attacks.norm import NORMS
 from core.attacks.report import is_reached
 from core.problem import N_, Problem, check_range
 from core.steps import Step, Steps
@@ -120,12 +121,12 @@ def smallest_epsilon(
         settings: of the attack; its ε does not matter.
         mask: see `attack_all`.
         precision: how small the gap shall become, as a fraction of ε.
-        most: the greatest ε to try, in the norm's unit; None: 64/255, or 32 for "l2".
+        most: the greatest ε to try, in the norm's unit; None: see `Norm.search`.
 
     Yields:
         A step per attack. The scalar is the ε tried.
     """
-    ceiling = most or min(MAX_EPSILON[settings.norm], 64.0 if settings.norm == "linf" else 32.0)
+    ceiling = most or NORMS[settings.norm].search
     check_range(N_("precision"), precision, 1e-3, 1)
     settings = replace(settings, stop_early=True)
     untouched = Attempt(photo, photo, goal, replace(settings, epsilon=0), 0)

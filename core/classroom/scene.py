@@ -81,7 +81,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Real:
-    """A number; whole ones come as int where the default is one, as the page's slider has them."""
+    """A number."""
 
     least: float
     most: float
@@ -92,8 +92,7 @@ class Real:
         value = _number(text)
         if not self.least <= value <= self.most:
             raise ValueError(text)
-        tidy = isinstance(self.default, int) and value == int(value)
-        return int(value) if tidy else value
+        return value
 
     def write(self, value: Value) -> str:
         """Write the shortest text that reads as the same number."""

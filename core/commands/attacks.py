@@ -9,25 +9,30 @@ from pathlib import Path
 from typing import Any
 
 from core import photos
+from core.attacks import foolbox_adapter, loop
+from core.attacks.defences import DEFENCES, EOT_DRAWS, Defended, compare
+from core.attacks.mask import MASK, check_patch, mask_for
+from core.attacks.norm import NORMS
 from core.commands.shared import (
     Answer,
     Verb,
     a_file,
+    given_settings,
     last,
     load_network,
     network_option,
     read_file,
     read_photo,
+    setting_options,
     told,
     write_file,
 )
 from core.problem import Problem
+from core.setting import asked
 from core.steps import returned
 from core.zoo.classifier import Classifier
 
-_GRADIENT_METHODS = ("fgsm", "ifgsm", "pgd", "mifgsm")
-_FOOLBOX_METHODS = ("deepfool", "ddn", "cw", "boundary", "hopskipjump")
-_DEFENCES = ("jpeg", "blur", "bits", "resize", "crops")
+_ASKED = asked(loop.Settings()) | {"mask": (MASK, "everywhere")}
 
 
 def add(verb: Verb) -> None:
@@ -42,20 +47,16 @@ def add(verb: Verb) -> None:
     added.add_argument("--out", type=Path, required=True)
     added.add_argument(
         "--method",
-        choices=[*_GRADIENT_METHODS, *_FOOLBOX_METHODS],
+        choices=[*loop.METHODS, *foolbox_adapter.METHODS],
         default="ifgsm",
-        help="the last five come from foolbox, look for the smallest L2 and know no ε",
+        help=f"{', '.join(foolbox_adapter.METHODS)}: from foolbox; they look for the smallest L2 and know no ε",
     )
-    added.add_argument("--eps", type=float, default=4, help="in 1/255 for linf, absolute for l2")
-    added.add_argument("--steps", type=int, help="default: 40, or the usual rounds of the method")
-    added.add_argument("--step-size", type=float, metavar="SHARE", help="of ε; default: 2.5/steps")
-    added.add_argument("--norm", choices=["linf", "l2"], default="linf")
-    added.add_argument("--restarts", type=int, default=1, help="beginnings, with pgd")
-    added.add_argument("--tv", type=float, default=0, help="weight of the change's variation")
-    added.add_argument("--stop-early", action="store_true", help="stop at the first success")
     added.add_argument(
-        "--mask", choices=["everywhere", "background", "frame", "patch"], default="everywhere"
+        "--eps", dest="epsilon", type=float, default=4, help="in 1/255 for linf, absolute for l2"
     )
+    added.add_argument("--step-size", type=float, metavar="SHARE", help="of ε; default: 2.5/steps")
+    setting_options(added, _ASKED, has_defaults=True)
+    added.set_defaults(steps=None)
     added.add_argument(
         "--patch",
         type=float,
@@ -64,7 +65,7 @@ def add(verb: Verb) -> None:
         metavar=("X", "Y", "SIDE"),
         help="where the patch lies, as shares of the photo",
     )
-    added.add_argument("--through", choices=_DEFENCES, help="attack through this defence")
+    added.add_argument("--through", choices=list(DEFENCES), help="attack through this defence")
     added.add_argument(
         "--smallest", action="store_true", help="look for the smallest ε; --eps does not matter"
     )
@@ -80,7 +81,6 @@ def add(verb: Verb) -> None:
     added.add_argument(
         "--defences", action="store_true", help="measure what helps, and attack through it"
     )
-    added.add_argument("--seed", type=int, default=0)
     network_option(added)
 
     added = verb("robustness", _robustness, "measure accuracy under attack on a folder of photos")
@@ -91,9 +91,11 @@ def add(verb: Verb) -> None:
         help="sub-folders may name the classes; default: 20 samples",
     )
     added.add_argument("--eps", type=float, nargs="+", help="default: 0 ¼ ½ 1 2 4 8")
-    added.add_argument("--norm", choices=["linf", "l2"], default="linf")
+    added.add_argument("--norm", choices=list(NORMS), default="linf")
     added.add_argument("--steps", type=int, default=20)
-    added.add_argument("--through", choices=_DEFENCES, help="attack and judge with this defence")
+    added.add_argument(
+        "--through", choices=list(DEFENCES), help="attack and judge with this defence"
+    )
     added.add_argument("--seed", type=int, default=0)
     network_option(added)
 
@@ -148,7 +150,7 @@ def _attack(options: argparse.Namespace) -> Answer:
             photo=options.photo.name,
             attack=options.method,
             seconds=seconds,
-            bounded=options.method in _GRADIENT_METHODS,
+            bounded=options.method in loop.METHODS,
             others=[load_network(name) for name in others],
         )
         answer["ledger"] = ledger.as_record(row)
@@ -160,7 +162,7 @@ def _attack(options: argparse.Namespace) -> Answer:
 
 
 def _target(options: argparse.Namespace, classifier: Classifier) -> int | None:
-    """Give the class to be seen as; None for any other. A class may be called "none", too."""
+    """Return the class to be seen as; None for any other. A class may be called "none", too."""
     if options.untargeted:
         return None
     is_none = options.target.lower() == "none"
@@ -175,52 +177,37 @@ def _check_attack(options: argparse.Namespace) -> None:
     Raises:
         Problem: there are some.
     """
-    from core.attacks.foolbox_adapter import METHODS, check_rounds
-    from core.attacks.mask import check_patch
-
-    needing_start = [name for name, method in METHODS.items() if method.label_only]
+    needing_start = [n for n, method in foolbox_adapter.METHODS.items() if method.label_only]
     if options.start and options.method not in needing_start:
         raise Problem("--start goes with {methods}.", methods=", ".join(needing_start))
-    if options.method not in _GRADIENT_METHODS:
+    if options.method not in loop.METHODS:
         if options.smallest or options.through:
             raise Problem(
-                "--smallest and --through go with {methods}.", methods=", ".join(_GRADIENT_METHODS)
+                "--smallest and --through go with {methods}.", methods=", ".join(loop.METHODS)
             )
         if options.steps is not None:
-            check_rounds(options.steps)
+            foolbox_adapter.check_rounds(options.steps)
     *place, side = options.patch
     check_patch((place[0], place[1]), side)
     _attack_settings(options)
 
 
-def _attack_settings(options: argparse.Namespace) -> Any:
-    from core.attacks.loop import settings_for
-
-    method: Any = options.method if options.method in _GRADIENT_METHODS else "ifgsm"
-    of_foolbox = options.method not in _GRADIENT_METHODS  # the steps are its rounds then
-    chosen = {
-        "norm": options.norm,
-        "epsilon": options.eps,
-        "steps": 40 if options.steps is None or of_foolbox else options.steps,
-        "step_size": options.step_size,
-        "restarts": options.restarts,
-        "tv": options.tv,
-        "stop_early": options.stop_early,
-        "seed": options.seed,
-    }
-    return settings_for(method, **chosen)
+def _attack_settings(options: argparse.Namespace) -> loop.Settings:
+    chosen = given_settings(options, (*_ASKED, "epsilon", "step_size"))
+    del chosen["mask"]
+    by_gradient = options.method in loop.METHODS
+    if chosen["steps"] is None or not by_gradient:  # of others they are the rounds
+        del chosen["steps"]
+    return loop.settings_for(options.method if by_gradient else "ifgsm", **chosen)
 
 
 def _attempt(
     options: argparse.Namespace, classifier: Classifier, prepared: Any, goal: Any
 ) -> tuple[Any, float | None]:
-    """Attack, and give the attempt and the smallest ε, if that was looked for."""
-    from core.attacks import foolbox_adapter, robustness
-    from core.attacks.defences import DEFENCES, EOT_DRAWS, Defended
-    from core.attacks.loop import attack
-    from core.attacks.mask import mask_for
+    """Attack, and return the attempt and the smallest ε, if that was looked for."""
+    from core.attacks import robustness
 
-    if options.method not in _GRADIENT_METHODS:
+    if options.method not in loop.METHODS:
         steps = foolbox_adapter.attack(
             classifier,
             prepared,
@@ -242,18 +229,17 @@ def _attempt(
         search = robustness.smallest_epsilon(network, prepared, goal, settings, mask=mask)
         needed = last(search, "looking for the smallest ε")
         return needed.attempt, needed.epsilon
-    return last(attack(network, prepared, goal, settings, mask=mask), "attacking"), None
+    return last(loop.attack(network, prepared, goal, settings, mask=mask), "attacking"), None
 
 
 def _start(
     options: argparse.Namespace, classifier: Classifier, prepared: Any, goal: Any
 ) -> Any | None:
-    """Give a picture that is seen as wanted where the method needs one to begin at."""
+    """Return a picture that is seen as wanted where the method needs one to begin at."""
     from core.attacks import start
-    from core.attacks.foolbox_adapter import METHODS
     from core.photo_files import PhotoFile
 
-    if not METHODS[options.method].label_only:
+    if not foolbox_adapter.METHODS[options.method].label_only:
         return None
     if (file := options.start) is None:
         return returned(start.beginning(classifier, prepared, goal, start.at_hand()))
@@ -263,7 +249,6 @@ def _start(
 
 def _fools_defended(options: argparse.Namespace, classifier: Classifier, attempt: Any) -> bool:
     """Judge the saved picture behind the defence, with other dice than the attacker's."""
-    from core.attacks.defences import DEFENCES, Defended
     from core.attacks.robustness import holds_when_saved
 
     judge = Defended(classifier, DEFENCES[options.through], seed=options.seed + 1)
@@ -273,8 +258,6 @@ def _fools_defended(options: argparse.Namespace, classifier: Classifier, attempt
 def _defences(
     options: argparse.Namespace, classifier: Classifier, prepared: Any, goal: Any
 ) -> list[Answer]:
-    from core.attacks.defences import compare
-
     settings = _attack_settings(options)
     steps = compare(classifier, prepared, [goal.true_id], settings, goals=[goal])
     return [asdict(finding) for finding in last(steps, "measuring")]
@@ -289,11 +272,9 @@ def _album(options: argparse.Namespace, classifier: Classifier) -> Any:
 
 def _robustness(options: argparse.Namespace) -> Answer:
     from core.attacks import robustness
-    from core.attacks.defences import DEFENCES, Defended
-    from core.attacks.loop import Settings
 
     epsilons = robustness.EPSILONS if options.eps is None else options.eps
-    settings = Settings(norm=options.norm, steps=options.steps, seed=options.seed)
+    settings = loop.Settings(norm=options.norm, steps=options.steps, seed=options.seed)
     for epsilon in epsilons:
         replace(settings, epsilon=epsilon)  # refuses what makes no sense before anything is read
     classifier = load_network(options.model)

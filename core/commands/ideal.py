@@ -13,22 +13,20 @@ from core.commands.shared import (
     Answer,
     Verb,
     a_file,
+    given_settings,
     last,
     load_network,
     network_option,
     read_file,
     read_photo,
+    setting_options,
     write_file,
 )
 from core.problem import N_, Problem, check_range
+from core.synthesis.presets import PRESETS
 from core.zoo.classifier import Classifier
 
-_PRESETS = ("best", "without_tv", "with_tv", "lesson")
-_KEPT_IN_A_RECIPE = ("second", "share", "preset", "objective", "scale", "rotation", "shift")
-_DIALS = (
-    *("canvas", "photo", "steps", "size", "learning_rate"),
-    *("tv", "l2", "blur", "batch_norm", "seed"),
-)
+_ASKED = PRESETS["best"].asked
 
 
 def add(verb: Verb) -> None:
@@ -44,23 +42,11 @@ def add(verb: Verb) -> None:
     added.add_argument("--share", type=float, help="of the first of two (default: 0.5)")
     added.add_argument("--out", type=Path, required=True)
     added.add_argument("--timelapse", type=Path, metavar="FILE.webp|FILE.gif")
-    added.add_argument("--preset", choices=list(_PRESETS), help="default: best")
-    added.add_argument("--objective", choices=["logit", "cross_entropy"])
-    added.add_argument("--canvas", choices=["pixel", "fourier", "soft", "phase"])
-    added.add_argument("--photo", help="start from this photo (a file or a sample), not from noise")
-    added.add_argument("--steps", type=int)
-    added.add_argument("--size", type=int, help="side in pixels")
-    added.add_argument("--lr", type=float, dest="learning_rate", help="learning rate")
-    added.add_argument("--tv", type=float, metavar="WEIGHT", help="weight of the total variation")
-    added.add_argument(
-        "--l2", type=float, metavar="WEIGHT", help="weight of the distance from grey"
+    added.add_argument("--preset", choices=list(PRESETS), help="default: best")
+    options = setting_options(added, _ASKED)
+    added.set_defaults(
+        options={"second": "--and", "share": "--share", "preset": "--preset"} | options
     )
-    added.add_argument("--blur", type=float, metavar="WEIGHT", help="weight of the fine detail")
-    added.add_argument("--batch-norm", type=float, metavar="WEIGHT", help="of the batch-norm prior")
-    added.add_argument("--scale", type=float, nargs=2, metavar=("LEAST", "GREATEST"))
-    added.add_argument("--rotation", type=float, metavar="DEGREES")
-    added.add_argument("--shift", action=argparse.BooleanOptionalAction, default=None)
-    added.add_argument("--seed", type=int, help="default: 0")
     network_option(added)
 
 
@@ -104,10 +90,9 @@ def _ideal(options: argparse.Namespace) -> Answer:
 
 
 def _plan(options: argparse.Namespace) -> tuple[Classifier, Any, Any]:
-    """Give the network, the recipe and the photo to start from, from a picture or from options."""
+    """Return the network, the recipe and the photo to start from, from a picture or from options."""
     from core.synthesis import recipe
     from core.synthesis.objective import ChannelActivation, Mixture
-    from core.synthesis.presets import PRESETS
 
     if options.timelapse and options.timelapse.suffix.lower() not in (".webp", ".gif"):
         raise Problem("{file} must end in .webp or .gif.", file=options.timelapse)
@@ -120,14 +105,9 @@ def _plan(options: argparse.Namespace) -> tuple[Classifier, Any, Any]:
     share = 0.5 if options.share is None else options.share
     check_range(N_("share of the first class"), share, 0, 1)
     preset = PRESETS[options.preset or "best"]
-    settings = preset.changed(
-        **{name: getattr(options, name) for name in _DIALS},
-        view=preset.settings.view.changed(
-            scale=options.scale and tuple(options.scale),
-            rotation=options.rotation,
-            shift=options.shift,
-        ),
-    )
+    chosen = given_settings(options, _ASKED)
+    objective_name = chosen.pop("objective")
+    settings = preset.changed(**chosen)
     classifier = load_network(options.model)
     if options.channel:
         layer, _, number = options.channel.rpartition(":")
@@ -135,9 +115,9 @@ def _plan(options: argparse.Namespace) -> tuple[Classifier, Any, Any]:
             raise Problem("A channel is named LAYER:NUMBER, not {name}.", name=options.channel)
         objective: Any = ChannelActivation(layer, int(number))
     else:
-        objective = preset.objective(classifier.labels.find(options.class_name), options.objective)
+        objective = preset.objective(classifier.labels.find(options.class_name), objective_name)
         if options.second is not None:
-            second = preset.objective(classifier.labels.find(options.second), options.objective)
+            second = preset.objective(classifier.labels.find(options.second), objective_name)
             objective = Mixture(objective, second, share)
     plan = recipe.Recipe(classifier.name, objective, settings, recipe.versions())
     plan.check(classifier)
@@ -145,16 +125,13 @@ def _plan(options: argparse.Namespace) -> tuple[Classifier, Any, Any]:
 
 
 def _check_nothing_else(options: argparse.Namespace) -> None:
-    """Refuse dials beside a recipe, which has them all.
+    """Refuse settings beside a recipe, which has them all.
 
     Raises:
         Problem: there is one.
     """
-    named = {"second": "and", "learning_rate": "lr"}
     given = [
-        "--" + named.get(name, name).replace("_", "-")
-        for name in (*_KEPT_IN_A_RECIPE, *_DIALS)
-        if getattr(options, name) is not None
+        option for name, option in options.options.items() if getattr(options, name) is not None
     ]
     if given:
         raise Problem(
@@ -164,7 +141,7 @@ def _check_nothing_else(options: argparse.Namespace) -> None:
 
 
 def _start_photo(name: str) -> Any:
-    """Give the photo that a picture starts from: a sample, or a file; None for noise."""
+    """Return the photo that a picture starts from: a sample, or a file; None for noise."""
     if not name:
         return None
     if name in {sample.id for sample in photos.SAMPLES}:

@@ -7,7 +7,7 @@ import glob
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from PIL import Image
 
 from core import photos
 from core.problem import Problem
+from core.setting import Setting
 from core.steps import Steps
 from core.zoo import catalogue, weights
 from core.zoo.classifier import Classifier
@@ -44,8 +45,45 @@ def network_option(added: argparse.ArgumentParser) -> None:
     )
 
 
+def setting_options(
+    added: argparse.ArgumentParser,
+    asked: Mapping[str, tuple[Setting, Any]],
+    *,
+    has_defaults: bool = False,
+) -> dict[str, str]:
+    """Add an option for each of some settings.
+
+    Args:
+        added: the verb's parser.
+        asked: the settings with their values; see `core.setting.asked`.
+        has_defaults: whether these are the values of what is not given, which is None otherwise.
+
+    Returns:
+        The options by the settings' names.
+    """
+    options: dict[str, str] = {}
+    for name, (setting, value) in asked.items():
+        options[name] = setting.option or "--" + name.replace("_", "-")
+        more: dict[str, Any] = {"type": type(value), "metavar": setting.metavar}
+        if setting.choices:
+            more = {"choices": list(setting.choices)}
+        elif isinstance(value, bool):
+            more = {"action": argparse.BooleanOptionalAction}
+        elif isinstance(value, tuple):
+            more |= {"type": float, "nargs": len(value)}
+        default = value if has_defaults else None
+        added.add_argument(options[name], dest=name, default=default, help=setting.told, **more)
+    return options
+
+
+def given_settings(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """Return the values that were given for settings, by their names; None where none was."""
+    found = {name: getattr(options, name) for name in names}
+    return {n: tuple(value) if isinstance(value, list) else value for n, value in found.items()}
+
+
 def a_file(pattern: str) -> Path:
-    """Give the one file or folder that a person means; a type for `add_argument`.
+    """Return the one file or folder that a person means; a type for `add_argument`.
 
     Raises:
         Problem: a pattern fits none, or several.
@@ -59,7 +97,7 @@ def a_file(pattern: str) -> Path:
 
 
 def some_files(pattern: str) -> list[Path]:
-    """Give the files that a person means; a type for `add_argument`.
+    """Return the files that a person means; a type for `add_argument`.
 
     Shells on Windows hand "*.jpg" over as it is, and so do quotes anywhere.
 
@@ -75,7 +113,7 @@ def some_files(pattern: str) -> list[Path]:
 
 
 def told(skipped: Sequence[tuple[object, Problem]]) -> list[Answer]:
-    """Give the files that were left out, with the reasons."""
+    """Return the files that were left out, with the reasons."""
     return [{"file": str(file), "reason": str(reason)} for file, reason in skipped]
 
 

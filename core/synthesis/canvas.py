@@ -9,10 +9,11 @@ frequencies it finds shapes (Olah, Mordvintsev and Schubert, "Feature Visualizat
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 
+from core.problem import N_, Text
 from core.synthesis.view import straight
 
 
@@ -20,11 +21,13 @@ class Canvas(ABC):
     """A picture as the function of some numbers.
 
     Attributes:
+        title: its name, translatable.
         parameters: what the optimiser changes.
         boldness: by what the most contrast is multiplied that the canvas can show, where it has
             a limit.
     """
 
+    title: ClassVar[Text]
     parameters: torch.Tensor
     boldness: float = 1.0
 
@@ -51,6 +54,7 @@ class PixelCanvas(Canvas):
     Starts at mid-grey with normal noise of 0.02; after each step pixels are cut to [0, 1].
     """
 
+    title = N_("Pixels")
     START_NOISE = 0.02
 
     def __init__(self, size: int, generator: torch.Generator) -> None:
@@ -80,6 +84,7 @@ class FourierCanvas(Canvas):
     colours. A sigmoid keeps the picture in [0, 1]. Starts within about 0.02 of mid-grey.
     """
 
+    title = N_("Waves")
     START_NOISE = 0.01
     GAIN = 0.125
     """Contrast gained per step, chosen by eye and by what other networks recognise."""
@@ -113,6 +118,7 @@ class SoftCanvas(FourierCanvas):
     Here it can only make one thing stronger at the cost of another.
     """
 
+    title = N_("Waves, soft contrast")
     CONTRAST = (1.0, 0.6, 0.6)
     """Greatest standard deviations of the components: about half of those of photos, which are
     2.0, 1.3 and 1.4 (medians of 133)."""
@@ -131,6 +137,7 @@ class PhaseCanvas(Canvas):
     high frequency cannot be drawn at all. Starts as coloured clouds.
     """
 
+    title = N_("Phases only")
     CONTRAST = 1.0
     """Standard deviation of the colour components before they are squashed."""
 
@@ -203,10 +210,10 @@ def _one_over_f(size: int) -> torch.Tensor:
     return 1 / frequency.clamp_min(1 / size)
 
 
-CanvasName = Literal["pixel", "fourier", "soft", "phase"]
+CanvasName = Literal["soft", "fourier", "pixel", "phase"]
 CANVASES: dict[CanvasName, type[PixelCanvas] | type[FourierCanvas] | type[PhaseCanvas]] = {
-    "pixel": PixelCanvas,
-    "fourier": FourierCanvas,
     "soft": SoftCanvas,
+    "fourier": FourierCanvas,
+    "pixel": PixelCanvas,
     "phase": PhaseCanvas,
 }

@@ -8,7 +8,7 @@ step.result.pixels               # the picture
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -16,20 +16,20 @@ from PIL import Image
 
 from core import photos
 from core.limits import LIMITS
-from core.problem import N_, Problem, check_range, check_seed
+from core.problem import MOST_SEED, N_, Problem, check_range
+from core.setting import check, setting, settings_of
 from core.steps import Dial, Pixels, Step, Steps
 from core.synthesis.canvas import CANVASES, CanvasName
 from core.synthesis.descent import DESCENTS, DescentName, unit
 from core.synthesis.objective import Objective, classes_of, layers_of, nearest
-from core.synthesis.regularisers import PENALTIES, batch_norm_prior
+from core.synthesis.regularisers import REGULARISERS, Weights
 from core.synthesis.schedule import Moment, Schedule
 from core.synthesis.view import View, disturbed
 from core.zoo.classifier import Classifier, Seen
 
 SIZES = (64, LIMITS.drawing_size)
 STEPS = (1, LIMITS.drawing_steps)
-LEARNING_RATES = (1e-5, 10.0)
-WEIGHTS = (0.0, 1e6)
+_LEARNING_RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 MOST_TURNS = 1000
 CLASS_GRADIENT = 18_000.0
 """With relative weights: what the gradient of the class is brought to, its root mean square times
@@ -45,7 +45,7 @@ _SAME_THROUGHOUT = Schedule()
 
 @dataclass(frozen=True)
 class Turn:
-    """A dial turned while the picture was being drawn.
+    """Settings that were changed while the picture was being drawn.
 
     Attributes:
         after: the number of steps that were made before.
@@ -57,8 +57,12 @@ class Turn:
     learning_rate: float
 
 
+LIVE = tuple(f.name for f in fields(Turn) if f.name != "after")
+"""The settings that can be changed while a picture is being drawn."""
+
+
 @dataclass(frozen=True)
-class Settings:
+class Settings(Weights):
     """How a picture is drawn.
 
     Without its last three, which are off unless they are set, it draws as the app did before they
@@ -69,14 +73,10 @@ class Settings:
         size: side of the picture in pixels.
         steps: how many steps of gradient descent.
         learning_rate: in the units of the canvas: brightness, waves or radians.
-        tv: weight of the total variation.
-        l2: weight of the distance from mid-grey.
-        blur: weight of the fine detail.
-        batch_norm: weight of the batch-norm prior; networks without batch norms have none.
         view: how the network sees the canvas.
         photo: what the picture starts from: empty for noise, else the name of a photo.
         seed: of all randomness in the run.
-        turns: dials that were turned on the way, the earliest first.
+        turns: settings that were changed on the way, the earliest first.
         descent: "adam" or "momentum"; see `descent`.
         schedule: how the way of drawing changes on the way.
         relative: whether weights stand against a gradient of the class of always the same size,
@@ -84,21 +84,68 @@ class Settings:
             itself, in nats or logits.
     """
 
-    canvas: CanvasName = "fourier"
-    size: int = 320
-    steps: int = 192
-    learning_rate: float = 0.05
-    tv: float = 0.0
-    l2: float = 0.0
-    blur: float = 0.0
-    batch_norm: float = 0.0
+    canvas: CanvasName = setting(
+        "fourier",
+        choices={name: kind.title for name, kind in CANVASES.items()},
+        label=N_("Canvas"),
+        help=N_(
+            "What descent paints with. On pixels it finds noise; on waves it finds shapes. “Phases only” keeps the contrast of photographs and moves only outlines (MACO)."
+        ),
+    )
+    size: int = setting(
+        320,
+        N_("size"),
+        *SIZES,
+        label=N_("Size in pixels"),
+        help=N_("A larger canvas has room for more; the time grows with it only a little."),
+        offered=(160, SIZES[1]),
+        step=32,
+        told="side in pixels",
+    )
+    steps: int = setting(
+        192,
+        N_("steps"),
+        *STEPS,
+        label=N_("Steps"),
+        offered=(1, 2000),
+        step=32,
+        typed=True,
+        digits=0,
+    )
+    learning_rate: float = setting(
+        0.05,
+        N_("learning rate"),
+        1e-5,
+        10.0,
+        label=N_("Learning rate"),
+        help=N_("How far each step goes. You can change it while the picture grows."),
+        marks=_LEARNING_RATES,
+        option="--lr",
+        told="learning rate",
+        link="rate",
+    )
     view: View = _FROM_ANYWHERE
-    photo: str = ""
-    seed: int = 0
+    photo: str = setting(
+        "",
+        label=N_("Start from"),
+        help=N_("From noise everything is the network's own; from a photo it dreams."),
+        told="start from this photo (a file or a sample), not from noise",
+        link="start",
+    )
+    seed: int = setting(
+        0,
+        N_("seed"),
+        0,
+        MOST_SEED,
+        label=N_("Seed"),
+        help=N_("The same seed and settings give the same picture, bit for bit."),
+        typed=True,
+        told="default: 0",
+    )
     turns: tuple[Turn, ...] = ()
-    descent: DescentName = "adam"
-    schedule: Schedule = _SAME_THROUGHOUT
-    relative: bool = False
+    descent: DescentName = setting("adam", later=True)
+    schedule: Schedule = setting(_SAME_THROUGHOUT, later=True)
+    relative: bool = setting(False, later=True)
 
     def __post_init__(self) -> None:
         """Refuse settings with which no picture can be drawn.
@@ -106,18 +153,11 @@ class Settings:
         Raises:
             Problem: a value is out of its range.
         """
-        check_range(N_("size"), self.size, *SIZES)
-        check_range(N_("steps"), self.steps, *STEPS)
-        check_range(N_("learning rate"), self.learning_rate, *LEARNING_RATES)
-        check_range(N_("TV weight"), self.tv, *WEIGHTS)
-        check_range(N_("L2 weight"), self.l2, *WEIGHTS)
-        check_range(N_("blur weight"), self.blur, *WEIGHTS)
-        check_range(N_("batch-norm weight"), self.batch_norm, *WEIGHTS)
-        check_seed(self.seed)
+        check(self)
         check_range(N_("number of changed settings"), len(self.turns), 0, MOST_TURNS)
         for turn in self.turns:
-            check_range(N_("TV weight"), turn.tv, *WEIGHTS)
-            check_range(N_("learning rate"), turn.learning_rate, *LEARNING_RATES)
+            for name in LIVE:
+                settings_of(Settings)[name].check(getattr(turn, name))
 
 
 @dataclass(frozen=True)
@@ -128,8 +168,8 @@ class Synthesis:
         pixels: the 8-bit picture.
         model: name of the network.
         objective: what it was to become.
-        settings: how it was drawn, with the dials that were turned on the way, and the steps that
-            were waited for the class.
+        settings: how it was drawn, with those that were changed on the way, and the steps that were
+            waited for the class.
         steps_done: how many steps were made; fewer than asked for after a stop.
     """
 
@@ -176,7 +216,8 @@ class Drawing:
                 norms and they are to be used.
             KeyError, IndexError: the network has not what the objective wants.
         """
-        if settings.batch_norm and not classifier.norms:
+        uses_norms = any(getattr(settings, n) for n, r in REGULARISERS.items() if r.of_norms)
+        if uses_norms and not classifier.norms:
             raise Problem(
                 N_("{network} has no batch norms. Set the weight of the batch-norm prior to 0."),
                 network=classifier.title,
@@ -199,7 +240,7 @@ class Drawing:
             name: optimiser([start], lr=settings.learning_rate)
             for name, optimiser in DESCENTS.items()
         }
-        self._norms = classifier.norms if settings.batch_norm else ()
+        self._norms = classifier.norms if uses_norms else ()
         self._look = self._looking()
         self._wanted: Dial[Turn | None] = Dial(None)
         self._heeded: Turn | None = None
@@ -220,14 +261,17 @@ class Drawing:
         vars(self).update(state)
         self._look = self._looking()
 
-    def turn(self, *, tv: float, learning_rate: float) -> None:
-        """Turn dials while it is being drawn, from any thread; it takes effect at the next step.
+    def turn(self, **values: float) -> None:
+        """Change settings while it is being drawn, from any thread, from the next step on.
+
+        Args:
+            **values: of each of `LIVE`.
 
         Raises:
             Problem: a value is out of its range.
         """
-        replace(self.settings, tv=tv, learning_rate=learning_rate)  # checks them
-        self._wanted.value = Turn(self.done, tv, learning_rate)
+        replace(self.settings, **values)  # type: ignore[arg-type]  # checks them
+        self._wanted.value = Turn(self.done, **values)
 
     def steps(self, count: int) -> Steps[Synthesis]:
         """Draw on. Two times 100 steps give, bit for bit, the picture of 200.
@@ -244,14 +288,14 @@ class Drawing:
         total = self.done + count
         picture = self._canvas.picture()
         while self.done < total:
-            dials, now = self._dials(), self.settings.schedule.at(self.done)
+            turn, now = self._turn(), self.settings.schedule.at(self.done)
             if now.size < 1:
                 picture = self._canvas.picture(round(now.size * self.settings.size))
             seen = self._look(self._view(picture, now))
-            losses = self._losses(picture, seen, dials, now)
+            losses = self._losses(picture, seen, turn, now)
             self._canvas.parameters.grad = self._gradient(picture, list(losses.values()))
             optimiser = self._optimisers["adam" if now.details else self.settings.descent]
-            optimiser.param_groups[0]["lr"] = dials.learning_rate * now.rate
+            optimiser.param_groups[0]["lr"] = turn.learning_rate * now.rate
             optimiser.step()
             self._canvas.constrain()
             self.done += 1
@@ -302,13 +346,13 @@ class Drawing:
         return disturbed(view, noise=now.noise, colour=now.colour, generator=self._generator)
 
     def _losses(
-        self, picture: torch.Tensor, seen: Seen, dials: Turn, now: Moment
+        self, picture: torch.Tensor, seen: Seen, turn: Turn, now: Moment
     ) -> dict[str, torch.Tensor]:
         """Return the terms of the loss by name, that of the class first."""
         loss = self.objective.loss(seen)
         if now.contrast and (classes := classes_of(self.objective)):
             loss = loss + now.contrast * nearest(seen, classes)
-        return {N_("class loss"): loss} | self._penalties(picture, seen, dials)
+        return {N_("class loss"): loss} | self._penalties(picture, seen, turn)
 
     def _gradient(self, picture: torch.Tensor, losses: list[torch.Tensor]) -> torch.Tensor:
         """Return the gradient of what is descended, with respect to the canvas.
@@ -329,48 +373,36 @@ class Drawing:
             (gradient,) = torch.autograd.grad(torch.stack(losses).sum(), parameters)
         return unit(gradient) if self.settings.descent == "momentum" else gradient
 
-    def _dials(self) -> Turn:
-        """Give the values of the dials for this step, and write down what was turned."""
+    def _turn(self) -> Turn:
+        """Return the values of `LIVE` for this step, and write down what was changed."""
         turned = self._wanted.read()
         if turned is not None and turned != self._heeded:
             self._heeded, wanted = turned, replace(turned, after=self.done)
             # What lay ahead in a recipe gives way to what is wanted now.
             kept = tuple(turn for turn in self.settings.turns if turn.after < self.done)
             self.settings = replace(self.settings, turns=(*kept, wanted)[-MOST_TURNS:])
-        now = Turn(0, self.settings.tv, self.settings.learning_rate)
+        now = Turn(0, **{name: getattr(self.settings, name) for name in LIVE})
         for turn in self.settings.turns:
             if turn.after <= self.done:
                 now = turn
         return now
 
-    def _penalties(self, picture: torch.Tensor, seen: Seen, dials: Turn) -> dict[str, torch.Tensor]:
-        """Give the weighted penalties by name; one without weight costs nothing."""
-        weights = {"tv": dials.tv, "l2": self.settings.l2, "blur": self.settings.blur}
-        losses: dict[str, torch.Tensor] = {
-            PENALTY_NAMES[name]: weight * PENALTIES[name](picture)
-            for name, weight in weights.items()
-            if weight
-        }
-        losses.setdefault(PENALTY_NAMES["tv"], picture.new_zeros(()))  # its dial can be turned
-        if self.settings.batch_norm:
-            prior = batch_norm_prior(seen.norms, self._norms)
-            losses[PENALTY_NAMES["batch_norm"]] = self.settings.batch_norm * prior
+    def _penalties(self, picture: torch.Tensor, seen: Seen, turn: Turn) -> dict[str, torch.Tensor]:
+        """Return the weighted penalties by name; one without weight costs nothing."""
+        losses: dict[str, torch.Tensor] = {}
+        for name, regulariser in REGULARISERS.items():
+            if weight := getattr(turn if name in LIVE else self.settings, name):
+                taken = (seen.norms, self._norms) if regulariser.of_norms else (picture,)
+                losses[regulariser.loss] = weight * regulariser.penalty(*taken)
+            elif name in LIVE:  # so that its curve is there when it is changed
+                losses[regulariser.loss] = picture.new_zeros(())
         return losses
 
     @torch.no_grad()
     def _scores(self, seen: Seen) -> dict[str, float]:
-        """Give what is worth a curve beside the losses."""
+        """Return what is worth a curve beside the losses."""
         classes = classes_of(self.objective)
         if not classes:
             return {N_("activation"): -self.objective.loss(seen).item()}
         shares = seen.logits.softmax(-1)[:, list(classes)].mean(dim=0).tolist()
         return dict(zip((N_("probability"), N_("second probability")), shares, strict=False))
-
-
-PENALTY_NAMES = {
-    "tv": N_("TV loss"),
-    "l2": N_("L2 loss"),
-    "blur": N_("blur loss"),
-    "batch_norm": N_("batch-norm loss"),
-}
-"""By setting, what its term of the loss is called."""

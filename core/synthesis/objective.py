@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 
+from core.problem import N_, Text
+from core.setting import Setting
 from core.zoo.classifier import Seen
 
 
@@ -16,9 +19,10 @@ class ClassLogit:
     """The logit of a class: "more of this", whatever else is seen beside it."""
 
     class_id: int
+    title: ClassVar[Text] = N_("Logit")
 
     def loss(self, seen: Seen) -> torch.Tensor:
-        """Give the mean of the negative logits."""
+        """Return the mean of the negative logits."""
         return -seen.logits[:, self.class_id].mean()
 
 
@@ -27,9 +31,10 @@ class CrossEntropy:
     """The lesson's loss, -log p(class): it may also fall by making other classes less likely."""
 
     class_id: int
+    title: ClassVar[Text] = N_("Cross-entropy")
 
     def loss(self, seen: Seen) -> torch.Tensor:
-        """Give the mean cross-entropy, in nats."""
+        """Return the mean cross-entropy, in nats."""
         target = torch.full((len(seen.logits),), self.class_id, device=seen.logits.device)
         return F.cross_entropy(seen.logits, target)
 
@@ -45,7 +50,7 @@ class ChannelActivation:
     channel: int
 
     def loss(self, seen: Seen) -> torch.Tensor:
-        """Give the negative mean over the channel's map."""
+        """Return the negative mean over the channel's map."""
         return -seen.maps[self.layer][:, self.channel].mean()
 
 
@@ -87,7 +92,7 @@ class Mixture:
     share: float = 0.5
 
     def loss(self, seen: Seen) -> torch.Tensor:
-        """Give the weighted mean of both losses."""
+        """Return the weighted mean of both losses."""
         return self.share * self.first.loss(seen) + (1 - self.share) * self.second.loss(seen)
 
 
@@ -97,10 +102,18 @@ OBJECTIVES: dict[str, type[ClassLogit] | type[CrossEntropy]] = {
     "logit": ClassLogit,
     "cross_entropy": CrossEntropy,
 }
+OBJECTIVE = Setting(
+    choices={name: kind.title for name, kind in OBJECTIVES.items()},
+    label=N_("Objective"),
+    help=N_(
+        "The logit asks for more of the class. Cross-entropy, the lesson's loss, is also content with less of all others."
+    ),
+)
+"""Which of them draws a class."""
 
 
 def classes_of(objective: Objective) -> tuple[int, ...]:
-    """Give the classes that an objective wants, the first one first; none for a channel."""
+    """Return the classes that an objective wants, the first one first; none for a channel."""
     match objective:
         case Mixture(first, second):
             return first.class_id, second.class_id
@@ -111,5 +124,5 @@ def classes_of(objective: Objective) -> tuple[int, ...]:
 
 
 def layers_of(objective: Objective) -> tuple[str, ...]:
-    """Give the layers whose maps an objective needs to see."""
+    """Return the layers whose maps an objective needs to see."""
     return (objective.layer,) if isinstance(objective, ChannelActivation) else ()

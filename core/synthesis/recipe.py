@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from importlib.metadata import version
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
 
 from core.problem import N_, Problem
-from core.synthesis.canvas import CanvasName
-from core.synthesis.descent import DescentName
-from core.synthesis.loop import STEPS, Settings, Synthesis, Turn
+from core.setting import settings_of
+from core.synthesis.loop import STEPS, Settings, Synthesis
 from core.synthesis.objective import (
     OBJECTIVES,
     ChannelActivation,
@@ -25,8 +24,6 @@ from core.synthesis.objective import (
     Mixture,
     Objective,
 )
-from core.synthesis.schedule import Schedule
-from core.synthesis.view import View
 from core.zoo.classifier import Classifier
 
 KIND = "ideal"
@@ -76,7 +73,7 @@ class Recipe:
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of what computes here, and on how many threads: both decide roundings."""
+    """Return the versions of what computes here, and on how many threads: both decide roundings."""
     return {
         "torch": torch.__version__,
         "timm": version("timm"),
@@ -86,7 +83,7 @@ def versions() -> dict[str, str]:
 
 
 def write(synthesis: Synthesis) -> dict[str, Any]:
-    """Give the recipe of a picture as JSON-able data."""
+    """Return the recipe of a picture as JSON-able data."""
     return {
         "kind": KIND,
         "model": synthesis.model,
@@ -159,59 +156,48 @@ def _class(data: dict[str, Any]) -> ClassObjective:
     return kinds[data["name"]](_whole(data["class_id"]))
 
 
-def _settings(data: dict[str, Any]) -> Settings:
-    unknown = set(data) - {field.name for field in fields(Settings)}
+def _settings(data: object) -> Settings:
+    settings: Settings = _value(Settings, data)
+    if any(turn.after > STEPS[1] for turn in settings.turns):
+        raise ValueError("a setting was changed after the end")
+    return settings
+
+
+def _value(kind: Any, data: Any) -> Any:
+    """Return plain data as a value of a field's type.
+
+    Raises:
+        TypeError, ValueError, KeyError: it is none.
+        Problem: it is out of its range.
+    """
+    if is_dataclass(kind):
+        return _fields(kind, data)
+    if get_origin(kind) is Literal:
+        if data not in get_args(kind):
+            raise ValueError("unknown choice")
+        return data
+    if get_origin(kind) is tuple:
+        of, *more = get_args(kind)
+        if more != [...] and len(data) != 1 + len(more):
+            raise ValueError("another count is needed")
+        return tuple(_value(of, item) for item in data)
+    return _READING[kind](data)
+
+
+def _fields(kind: Any, data: dict[str, Any]) -> Any:
+    types, known = get_type_hints(kind), settings_of(kind)
+    unknown = set(data) - {field.name for field in fields(kind)}
     if unknown:
         raise ValueError(f"unknown settings {unknown}")
-    if data["canvas"] not in get_args(CanvasName):
-        raise ValueError("unknown canvas")
-    if data.get("descent", "adam") not in get_args(DescentName):
-        raise ValueError("unknown descent")
-    view = data["view"]
-    names = ("learning_rate", "tv", "l2", "blur", "batch_norm")
-    return Settings(
-        canvas=data["canvas"],
-        size=_whole(data["size"]),
-        steps=_whole(data["steps"]),
-        **{name: _number(data[name]) for name in names},
-        view=View(
-            scale=_ends(view["scale"]),
-            rotation=_number(view["rotation"]),
-            shift=_switch(view["shift"]),
-        ),
-        photo=_text(data["photo"]),
-        seed=_whole(data["seed"]),
-        turns=tuple(_turn(turn) for turn in data["turns"]),
-        # Recipes from before these settings lack them, and draw without what they bring.
-        descent=data.get("descent", "adam"),
-        schedule=_schedule(data["schedule"]) if "schedule" in data else Schedule(),
-        relative=_switch(data.get("relative", False)),
+    # Recipes from before a setting lack it, and draw without what it brings.
+    lacked = {name for name, found in known.items() if found.later} - set(data)
+    return kind(
+        **{
+            field.name: _value(types[field.name], data[field.name])
+            for field in fields(kind)
+            if field.name not in lacked
+        }
     )
-
-
-def _schedule(data: dict[str, Any]) -> Schedule:
-    names = ("coarse", "coarse_size", "noise", "calm", "rate", "details", "details_rate")
-    return Schedule(
-        length=_whole(data["length"]),
-        colour=_ends(data["colour"]),
-        contrast=_ends(data["contrast"]),
-        boldness=_number(data.get("boldness", 1.0)),
-        patience=_whole(data.get("patience", 0)),
-        waited=_whole(data.get("waited", 0)),
-        **{name: _number(data[name]) for name in names},
-    )
-
-
-def _ends(data: Sequence[object]) -> tuple[float, float]:
-    first, last = data
-    return _number(first), _number(last)
-
-
-def _turn(data: dict[str, Any]) -> Turn:
-    after = _whole(data["after"])
-    if after > STEPS[1]:
-        raise ValueError("a dial was turned after the end")
-    return Turn(after, _number(data["tv"]), _number(data["learning_rate"]))
 
 
 def _text(value: object) -> str:
@@ -237,3 +223,11 @@ def _number(value: object) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
         raise TypeError("a number is needed")
     return float(value)
+
+
+_READING: dict[Any, Callable[[object], Any]] = {
+    str: _text,
+    bool: _switch,
+    int: _whole,
+    float: _number,
+}

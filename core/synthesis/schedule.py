@@ -12,15 +12,9 @@ import math
 from dataclasses import dataclass
 
 from core.limits import LIMITS
-from core.problem import N_, check_range
+from core.problem import N_
+from core.setting import check, setting
 
-COARSE_SIZES = (0.25, 1.0)
-NOISES = (0.0, 1.0)
-COLOURS = (0.0, 1.0)
-CONTRASTS = (0.0, 1.0)
-BOLDNESSES = (1.0, 10.0)
-RATES = (1e-3, 1.0)
-DETAILS_RATES = (1e-3, 1000.0)
 _LAST_DETAILS = 0.1
 
 
@@ -75,19 +69,19 @@ class Schedule:
             end a tenth of it is left.
     """
 
-    length: int = 0
-    coarse: float = 0.0
-    coarse_size: float = 1.0
-    patience: int = 0
-    waited: int = 0
-    noise: float = 0.0
-    colour: tuple[float, float] = (0.0, 0.0)
-    calm: float = 1.0
-    contrast: tuple[float, float] = (0.0, 0.0)
-    boldness: float = 1.0
-    rate: float = 1.0
-    details: float = 1.0
-    details_rate: float = 1.0
+    length: int = setting(0, N_("length of the schedule"), 0, LIMITS.drawing_steps)
+    coarse: float = setting(0.0, N_("share of coarse steps"), 0.0, 1.0)
+    coarse_size: float = setting(1.0, N_("coarse size"), 0.25, 1.0)
+    patience: int = setting(0, N_("number of coarse steps"), 0, LIMITS.drawing_steps, later=True)
+    waited: int = setting(0, N_("number of coarse steps"), 0, LIMITS.drawing_steps, later=True)
+    noise: float = setting(0.0, N_("noise"), 0.0, 1.0)
+    colour: tuple[float, float] = setting((0.0, 0.0), N_("change of colour"), 0.0, 1.0)
+    calm: float = setting(1.0, N_("share of disturbed steps"), 0.01, 1.0)
+    contrast: tuple[float, float] = setting((0.0, 0.0), N_("contrast"), 0.0, 1.0)
+    boldness: float = setting(1.0, N_("boldness"), 1.0, 10.0, later=True)
+    rate: float = setting(1.0, N_("last learning rate"), 1e-3, 1.0)
+    details: float = setting(1.0, N_("share of steps before the details"), 0.01, 1.0)
+    details_rate: float = setting(1.0, N_("learning rate of the details"), 1e-3, 1000.0)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be followed.
@@ -95,21 +89,7 @@ class Schedule:
         Raises:
             Problem: a value is out of its range.
         """
-        check_range(N_("length of the schedule"), self.length, 0, LIMITS.drawing_steps)
-        check_range(N_("share of coarse steps"), self.coarse, 0.0, 1.0)
-        check_range(N_("coarse size"), self.coarse_size, *COARSE_SIZES)
-        check_range(N_("number of coarse steps"), self.patience, 0, LIMITS.drawing_steps)
-        check_range(N_("number of coarse steps"), self.waited, 0, LIMITS.drawing_steps)
-        check_range(N_("noise"), self.noise, *NOISES)
-        for colour in self.colour:
-            check_range(N_("change of colour"), colour, *COLOURS)
-        for contrast in self.contrast:
-            check_range(N_("contrast"), contrast, *CONTRASTS)
-        check_range(N_("boldness"), self.boldness, *BOLDNESSES)
-        check_range(N_("share of disturbed steps"), self.calm, 0.01, 1.0)
-        check_range(N_("last learning rate"), self.rate, *RATES)
-        check_range(N_("share of steps before the details"), self.details, 0.01, 1.0)
-        check_range(N_("learning rate of the details"), self.details_rate, *DETAILS_RATES)
+        check(self)
 
     def at(self, step: int) -> Moment:
         """Return how the step is made that follows `step` others."""

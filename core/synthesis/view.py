@@ -7,16 +7,15 @@ grid of pixels.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
 from core.problem import N_, check_range
+from core.setting import check, setting
 
 SCALES = (0.25, 4.0)
-ROTATIONS = (0.0, 180.0)
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,35 @@ class View:
         shift: whether the enlarged view is put anywhere on the canvas, or in its middle.
     """
 
-    scale: tuple[float, float] = (1.0, 1.0)
-    rotation: float = 0.0
-    shift: bool = False
+    scale: tuple[float, float] = setting(
+        (1.0, 1.0),
+        label=N_("Enlarged by"),
+        offered=(0.5, 3.0),
+        step=0.05,
+        digits=2,
+        metavar=("LEAST", "GREATEST"),
+    )
+    rotation: float = setting(
+        0.0,
+        N_("rotation"),
+        0.0,
+        180.0,
+        label=N_("Turned by at most"),
+        offered=(0.0, 45.0),
+        step=1.0,
+        unit="°",
+        digits=0,
+        metavar="DEGREES",
+        link="turned",
+    )
+    shift: bool = setting(
+        False,
+        label=N_("Shifted about"),
+        help=N_(
+            "The network sees the canvas from a new place at each step. What survives that is a shape, not noise that fits one grid of pixels."
+        ),
+        link="shifted",
+    )
 
     def __post_init__(self) -> None:
         """Refuse places from which nothing can be seen.
@@ -42,11 +67,7 @@ class View:
         """
         check_range(N_("least scale"), self.scale[0], *SCALES)
         check_range(N_("greatest scale"), self.scale[1], self.scale[0], SCALES[1])
-        check_range(N_("rotation"), self.rotation, *ROTATIONS)
-
-    def changed(self, **places: Any) -> View:
-        """Give the view with some of its places changed; None leaves one as it is."""
-        return replace(self, **{name: value for name, value in places.items() if value is not None})
+        check(self)
 
     @property
     def is_still(self) -> bool:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from core.attacks.foolbox_adapter import METHODS, FoolboxName
+from core.attacks.foolbox_adapter import METHODS
 from core.attacks.goal import Goal
 from core.attacks.loop import Settings
 from core.attacks.mask import FRAME, MaskName
+from core.attacks.norm import NORMS
 from core.takeaway import network
 from core.takeaway.drawing import fitted
 from core.zoo.classifier import Classifier
-
-_FOOLBOX: dict[FoolboxName, str] = {
-    "deepfool": "L2DeepFoolAttack(steps=ROUNDS)",
-    "ddn": "DDNAttack(steps=ROUNDS)",
-    "cw": "L2CarliniWagnerAttack(5, steps=ROUNDS, stepsize=0.01, initial_const=1)",
-    "boundary": "BoundaryAttack(steps=ROUNDS)",
-    "hopskipjump": "HopSkipJumpAttack(steps=ROUNDS, max_gradient_eval_steps=300)",
-}
-"""The calls of `foolbox_adapter.METHODS`, as they are written."""
 
 
 def script(
@@ -49,7 +41,7 @@ def script(
         _introduction(classifier, goal, "torch torchvision timm"),
         network.section(classifier),
         _settings(classifier, goal, settings),
-        _L_INFINITY if settings.norm == "linf" else _L2,
+        NORMS[settings.norm].code,
         _PHOTO + _mask(mask, place, side, classifier.input_size),
         _loop(goal, settings, masked=mask in ("patch", "frame")),
         _ENDING,
@@ -57,7 +49,7 @@ def script(
     return fitted("\n".join(parts))
 
 
-def foolbox_script(classifier: Classifier, goal: Goal, method: FoolboxName, rounds: int) -> str:
+def foolbox_script(classifier: Classifier, goal: Goal, method: str, rounds: int) -> str:
     """Return a script that attacks a photo with foolbox; see `script`.
 
     Args:
@@ -76,6 +68,10 @@ start = ImageOps.exif_transpose(Image.open("start.jpg")).convert("RGB")
 start = ImageOps.fit(start, (INPUT, INPUT))
 start = torchvision.transforms.functional.to_tensor(start)[None]
 """
+    given = [
+        "steps=ROUNDS",
+        *(f"{name}={value}" for name, value in METHODS[method].options.items()),
+    ]
     criterion = "TargetedMisclassification" if goal.targeted else "Misclassification"
     more = ", starting_points=start" if start else ""
     return (
@@ -89,7 +85,9 @@ start = torchvision.transforms.functional.to_tensor(start)[None]
 CLASS, ROUNDS = {goal.class_id}, {rounds}  # {classifier.labels[goal.class_id]}
 preprocessing = {{"mean": mean.flatten(), "std": std.flatten(), "axis": -3}}
 model = foolbox.PyTorchModel(network, bounds=(0, 1), preprocessing=preprocessing)
-attack = foolbox.attacks.{_FOOLBOX[method]}
+attack = foolbox.attacks.{METHODS[method].attack}(
+    {", ".join(given)}
+)
 criterion = foolbox.criteria.{criterion}(torch.tensor([CLASS]))
 _, found, success = attack(model, photo, criterion, epsilons=None{more})
 for push in (1, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2):  # until it survives rounding to 8 bits
@@ -127,13 +125,13 @@ torch.set_default_device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _settings(classifier: Classifier, goal: Goal, settings: Settings) -> str:
-    unit = " / 255" if settings.norm == "linf" else ""
-    what = "how far each pixel may go" if settings.norm == "linf" else "length of the whole change"
+    norm = NORMS[settings.norm]
+    unit = norm.unit_name.replace("/", " / ")
     share = 2.5 / settings.steps if settings.step_size is None else settings.step_size
     lines = [
         "# %% How this photo was attacked",
         f"CLASS = {goal.class_id}  # {classifier.labels[goal.class_id]}",
-        f"EPSILON = {settings.epsilon:g}{unit}  # {what}, in pixels from 0 to 1",
+        f"EPSILON = {settings.epsilon:g}{unit}  # {norm.told}, in pixels from 0 to 1",
         f"STEPS, STEP_SIZE = {settings.steps}, EPSILON * {min(1.0, share):.4g}",
     ]
     if settings.random_start:
@@ -149,24 +147,6 @@ def _settings(classifier: Classifier, goal: Goal, settings: Settings) -> str:
     return "\n".join(lines) + "\n"
 
 
-_L_INFINITY = '''# %% How large a change is: the greatest change of a pixel
-def steepest(gradient):
-    """Every pixel moves by 1, up or down."""
-    return gradient.sign()
-
-def projected(change):
-    """Back to where no pixel has changed by more than EPSILON."""
-    return change.clamp(-EPSILON, EPSILON)
-'''
-_L2 = '''# %% How large a change is: its length
-def steepest(gradient):
-    """The gradient itself, brought to length 1."""
-    return gradient / gradient.norm().clamp_min(1e-12)
-
-def projected(change):
-    """Back to where the change is no longer than EPSILON."""
-    return change * (EPSILON / change.norm().clamp_min(1e-12)).clamp(max=1)
-'''
 _PHOTO = """# %% The photo, as the network is shown it
 photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")  # as it was held
 photo = ImageOps.fit(photo, (INPUT, INPUT))
@@ -194,15 +174,13 @@ mask[..., {border}:-{border}, {border}:-{border}] = 0
 
 
 def _loop(goal: Goal, settings: Settings, *, masked: bool) -> str:
+    norm = NORMS[settings.norm]
     sign = "" if goal.targeted else "-"
     aim = "towards the class" if goal.targeted else "away from what it says now"
     begin = ["changed = photo.clone()"]
     if settings.random_start:
-        noise = "projected(EPSILON * torch.randn_like(photo))"
-        if settings.norm == "linf":
-            noise = "EPSILON * (2 * torch.rand_like(photo) - 1)"
         begin = [
-            f"noise = {noise}  # it begins at a random place",
+            f"noise = {norm.start}  # it begins at a random place",
             f"changed = (photo + {'mask * ' if masked else ''}noise).clamp(0, 1)",
         ]
     if settings.momentum:
@@ -213,7 +191,7 @@ def _loop(goal: Goal, settings: Settings, *, masked: bool) -> str:
         f"loss = {sign}F.cross_entropy(logits, torch.tensor([CLASS]))",
     ]
     if settings.tv:
-        unit = "EPSILON" if settings.norm == "linf" else "(EPSILON / photo.numel() ** 0.5)"
+        unit = f"(EPSILON / photo.numel() ** {norm.power})" if norm.power else "EPSILON"
         body += [
             f"change = (changed - photo) / {unit}",
             "across, down = change.diff(dim=-1), change.diff(dim=-2)",

@@ -8,12 +8,13 @@ from __future__ import annotations
 from core.synthesis.canvas import CanvasName, FourierCanvas, PhaseCanvas, PixelCanvas, SoftCanvas
 from core.synthesis.loop import CLASS_GRADIENT, Settings, Synthesis
 from core.synthesis.objective import ChannelActivation, CrossEntropy, Mixture, Objective
+from core.synthesis.regularisers import REGULARISERS
 from core.takeaway import network
 from core.zoo.classifier import Classifier
 
 MOST_LINES = 100
 _MOST_TURNS = 8
-"""Of turned dials, the latest ones."""
+"""Of the settings that were changed on the way, the latest ones."""
 
 
 def script(classifier: Classifier, synthesis: Synthesis) -> str:
@@ -117,8 +118,11 @@ def _settings(classifier: Classifier, synthesis: Synthesis) -> str:
             named |= {"DETAILS": schedule.details, "DETAILS_RATE": schedule.details_rate}
         if named:
             lines.append(f"{', '.join(named)} = {', '.join(map(repr, named.values()))}")
-    if settings.batch_norm:
-        lines.append("# Its batch-norm prior is left out here.")
+    lines += [
+        f"# Its {regulariser.loss} is left out here."
+        for name, regulariser in REGULARISERS.items()
+        if getattr(settings, name) and not regulariser.code
+    ]
     return "\n".join(lines) + "\ntorch.manual_seed(SEED)\n"
 
 
@@ -320,12 +324,14 @@ def _descent(objective: Objective, settings: Settings) -> str:
             ]
         size, rate = "size" if coarse else "INPUT", "rate"
         seen = f"disturbed(look(image, {size}), NOISE * rough, colour)"
-    penalties = ["TV * total_variation(image)"] if _varies(settings) else []
-    if settings.l2:
-        penalties.append(f"{settings.l2!r} * (image - 0.5).square().mean()")
-    if settings.blur:
-        blurred = "F.avg_pool2d(image, 3, 1, 1)"
-        penalties.append(f"{settings.blur!r} * (image - {blurred}).square().mean()")
+    weights = {name: repr(weight) for name in REGULARISERS if (weight := getattr(settings, name))}
+    if _varies(settings):
+        weights |= {"tv": "TV"}
+    penalties = [
+        f"{weights[name]} * {regulariser.code}"
+        for name, regulariser in REGULARISERS.items()
+        if name in weights and regulariser.code
+    ]
     drawn = "picture()"
     if _is_bold(settings):
         begin = "COARSE" if coarse else "0"

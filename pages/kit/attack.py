@@ -1,4 +1,4 @@
-"""What the attack's page shows: its dials, the two pictures, and the ledger."""
+"""What the attack's page shows: its settings, the two pictures, and the ledger."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import html
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,13 @@ from PIL import Image, ImageDraw, ImageFont
 from core import photos
 from core.attacks import foolbox_adapter, ledger, loop
 from core.attacks.goal import already_seen, goal_for
-from core.attacks.mask import MaskName, mask_for
-from core.attacks.norm import NORMS
+from core.attacks.mask import MASK, MaskName, mask_for
+from core.attacks.norm import NORMS, NormName
 from core.attacks.report import Report, report
 from core.attacks.start import at_hand, beginning
 from core.photo_files import PhotoFile
 from core.predictions import top
-from core.problem import N_
+from core.setting import asked
 from core.steps import Dial, Pixels, Step, Steps
 from core.synthesis.verdict import Verdict
 from core.training.loop import OWN_NETWORK
@@ -47,24 +47,11 @@ from pages.kit.language import (
     t,
 )
 from pages.kit.registry import ATTACK
+from pages.kit.settings import widget
 
-METHOD_NAMES: dict[str, str] = {
-    "ifgsm": N_("I-FGSM: many small steps"),
-    "fgsm": N_("FGSM: a single step"),
-    "pgd": N_("PGD: from a random place"),
-    "mifgsm": N_("MI-FGSM: with momentum"),
-    "deepfool": N_("DeepFool: the smallest change"),
-    "ddn": N_("DDN: the smallest change"),
-    "cw": N_("Carlini–Wagner: the smallest change"),
-    "boundary": N_("Boundary: sees answers only"),
-    "hopskipjump": N_("HopSkipJump: sees answers only"),
-}
-NORM_NAMES: dict[loop.NormName, str] = {"linf": N_("L∞: each pixel"), "l2": N_("L2: all together")}
-MASK_NAMES: dict[MaskName, str] = {
-    "everywhere": N_("Everywhere"),
-    "background": N_("Only the background"),
-    "frame": N_("Only a frame"),
-    "patch": N_("Only a patch"),
+METHODS: dict[str, loop.Method | foolbox_adapter.Method] = {
+    **loop.METHODS,
+    **foolbox_adapter.METHODS,
 }
 MOST_ROWS = 100
 MOST_OTHERS = 4
@@ -73,7 +60,9 @@ VISIBLE = 32
 """A change of a pixel, in 1/255, beyond which nobody is told that no eye can see it."""
 BROUGHT_BACK = "_brought_back"
 """Ends the method's name in rows of a change that was brought back to a smaller ε."""
-_WITH_DICE = ("pgd", "boundary", "hopskipjump")
+_SETTINGS = asked(loop.Settings())
+_SMALL = ("everywhere", "background")
+"""Where a change may be; elsewhere it hides nothing, so it may be as large as it likes."""
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
 
 _before_after = st.components.v2.component(
@@ -85,10 +74,10 @@ _before_after = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Plan:
-    """What the dials say.
+    """What is chosen on the page.
 
     Attributes:
-        method: name of the attack, in `METHOD_NAMES`.
+        method: name of the attack, in `METHODS`.
         target: class to be seen as; None for anything else.
         settings: of the gradient attacks.
         mask: where the photo may be changed.
@@ -135,7 +124,7 @@ def book() -> list[ledger.Row]:
 
 
 @session.kept
-def dial() -> dict[str, Any]:
+def live_epsilon() -> dict[str, Any]:
     """The ε that holds now, for the attack that is running; see `core.attacks.loop.attack`."""
     return {}
 
@@ -175,8 +164,8 @@ def method() -> str:
     """Ask for the attack."""
     chosen: str = st.selectbox(
         t("Method"),
-        list(METHOD_NAMES),
-        format_func=lambda name: t(METHOD_NAMES[name]),
+        list(METHODS),
+        format_func=lambda name: t(METHODS[name].label),
         key=remember_choice("attack_method"),
         persist_state="session",
         help=t(
@@ -196,7 +185,7 @@ def aiming(method: str, classifier: Classifier, wanted: int, seen: int) -> bool:
         wanted: the class to be seen as.
         seen: the class that the photo is seen as.
     """
-    known = foolbox_adapter.METHODS.get(method)  # type: ignore[call-overload]
+    known = foolbox_adapter.METHODS.get(method)
     if known and not known.towards:
         st.warning(t("Cannot be aimed at a class: tick “anything else”."))
         return False
@@ -215,99 +204,41 @@ def aiming(method: str, classifier: Classifier, wanted: int, seen: int) -> bool:
     return True
 
 
-def epsilon(norm: loop.NormName, mask: MaskName, *, disabled: bool) -> float:
+def ask(name: str, *, disabled: bool = False) -> Any:
+    """Show the widget of one of the attack's settings, and return what is chosen."""
+    setting, value = _SETTINGS[name]
+    return widget(setting, value, f"attack_{name}", captioned=False, disabled=disabled)
+
+
+def epsilon(norm: NormName, mask: MaskName, *, disabled: bool) -> float:
     """Ask for ε, in the norm's unit."""
-    if norm == "l2":
-        length: float = st.slider(
-            t("ε – at most, as a length"),
-            0.0,
-            10.0,
-            3.0,
-            step=0.25,
-            format="localized",
-            key="attack_epsilon_l2",
-            persist_state="session",
-            disabled=disabled,
-            help=t("The root of all squared changes, with brightness from 0 to 1."),
-        )
-        return length
-    small = mask in ("everywhere", "background")
-    # A patch hides nothing, so it may change as much as it likes.
-    share: float = st.slider(
-        t("ε – at most, in 1/255"),
-        0.0,
-        16.0 if small else 255.0,
-        4.0 if small else 255.0,
-        step=0.5,
-        format="localized",
-        key="attack_epsilon_linf" if small else "attack_epsilon_patch",
-        persist_state="session",
-        disabled=disabled,
-        help=t(
-            "A pixel's brightness goes from 0 to 255; with ε = 4 none may change by more than 4. "
-            "Move it while the attack runs, or afterwards: the change is brought back to within it "
-            "at once."
-        ),
-    )
-    return share
+    found = NORMS[norm]
+    setting, value, key = found.epsilon, found.usual, f"attack_epsilon_{norm}"
+    if norm == "linf" and mask not in _SMALL:
+        setting = replace(setting, offered=(0.0, found.most))
+        value, key = found.most, "attack_epsilon_patch"
+    return float(widget(setting, value, key, captioned=False, disabled=disabled))
 
 
-def more_dials(method: str, classifier: Classifier) -> dict[str, Any]:
-    """Ask for what a newcomer can leave alone, given the attack's name and the network."""
+def more_settings(method: str, classifier: Classifier) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Ask for what a newcomer can leave alone, given the attack's name and the network.
+
+    Returns:
+        Of the attack's settings some, and of a plan what goes beside them.
+    """
     columns = st.columns(4)
-    norm = columns[0].selectbox(
-        t("What may change"),
-        list(NORM_NAMES),
-        format_func=lambda name: t(NORM_NAMES[name]),
-        key=remember_choice("attack_norm"),
-        persist_state="session",
-        help=t(
-            "L∞ limits the change of every single pixel; L2 limits the change of the whole photo, "
-            "so that a few pixels may change more."
-        ),
-    )
-    mask = columns[1].selectbox(
-        t("Where it may change"),
-        list(MASK_NAMES),
-        format_func=lambda name: t(MASK_NAMES[name]),
-        key=remember_choice("attack_mask"),
-        persist_state="session",
-        help=t(
-            "The background is where the network's answer does not come from (Grad-CAM). A patch "
-            "is a sticker: small, but free to change as it likes."
-        ),
-    )
-    restarts = columns[2].number_input(
-        t("Restarts"),
-        1,
-        loop.MAX_RESTARTS,
-        1,
-        key="attack_restarts",
-        persist_state="session",
-        disabled=method != "pgd",
-        help=t("With PGD, another random beginning is tried if the one before has failed."),
-    )
-    tv = columns[3].number_input(
-        t("Smoothness (TV)"),
-        0.0,
-        1000.0,
-        0.0,
-        step=10.0,
-        key="attack_tv",
-        persist_state="session",
-        help=t("Weight of the change's total variation: with it, the change gets soft."),
-    )
+    fixed = loop.METHODS[method].fixed if method in loop.METHODS else {"restarts": 1}
+    with columns[0]:
+        norm = ask("norm")
+    with columns[1]:
+        mask = widget(MASK, "everywhere", "attack_mask", captioned=False)
+    with columns[2]:
+        restarts = ask("restarts", disabled="restarts" in fixed)
+    with columns[3]:
+        tv = ask("tv")
     left, right = st.columns([1, 3])
-    seed = left.number_input(
-        t("Seed"),
-        0,
-        2**31 - 1,
-        0,
-        key="attack_seed",
-        persist_state="session",
-        disabled=method not in _WITH_DICE,
-        help=t("Of the random numbers of PGD, Boundary and HopSkipJump. Equal seeds, equal runs."),
-    )
+    with left:
+        seed = ask("seed", disabled=not METHODS[method].random)
     with right:
         others = _others(classifier)
     place, side = (0.1, 0.1), 0.25
@@ -323,16 +254,8 @@ def more_dials(method: str, classifier: Classifier) -> dict[str, Any]:
             )
         )
         place, side = (x / 100, y / 100), size / 100
-    return {
-        "norm": norm,
-        "mask": mask,
-        "restarts": int(restarts),
-        "tv": float(tv),
-        "seed": int(seed),
-        "others": others,
-        "place": place,
-        "side": side,
-    }
+    settings = {"norm": norm, "restarts": restarts, "tv": tv, "seed": seed}
+    return settings, {"mask": mask, "place": place, "side": side, "others": others}
 
 
 def _others(classifier: Classifier) -> tuple[str, ...]:
@@ -403,12 +326,12 @@ def run(
     epsilon_now: Callable[[], float],
     beginnings: Sequence[PhotoFile] = (),
 ) -> Steps[loop.Attempt]:
-    """Do what the dials say.
+    """Attack as planned.
 
     Args:
         classifier: the network to fool.
         photo: what is changed.
-        plan: what the dials say.
+        plan: what is chosen.
         epsilon_now: gives the ε that holds now.
         beginnings: where an attack may begin that sees answers only.
 
@@ -418,15 +341,14 @@ def run(
     goal = goal_for(classifier, photo, plan.target)
     prepared = photos.prepare(photo, classifier.input_size)
     if not plan.bounded:
-        name: Any = plan.method
         start = None
-        if foolbox_adapter.METHODS[name].label_only:
+        if foolbox_adapter.METHODS[plan.method].label_only:
             start = yield from beginning(classifier, prepared, goal, beginnings)
         yield from foolbox_adapter.attack(
             classifier,
             prepared,
             goal,
-            name,
+            plan.method,
             rounds=plan.settings.steps,
             seed=plan.settings.seed,
             start=start,
@@ -442,13 +364,13 @@ def starter(
     classifier: Classifier, photo: Image.Image, name: str, plan: Plan
 ) -> tuple[Callable[[], Steps[loop.Attempt]], Callable[[Step[loop.Attempt]], Outcome | None]]:
     """Give a job's generator and its conclusion, which enters a row into the ledger."""
-    rows, turned, pictures = book(), dial(), notebook.attacks()
-    turned.clear()
+    rows, live_now, pictures = book(), live_epsilon(), notebook.attacks()
+    live_now.clear()
     epsilon = Dial(plan.settings.epsilon)
-    turned.update(kind=(plan.settings.norm, plan.mask), epsilon=epsilon)
+    live_now.update(kind=(plan.settings.norm, plan.mask), epsilon=epsilon)
     began = time.perf_counter()
     others = networks(plan.others)
-    known = foolbox_adapter.METHODS.get(plan.method)  # type: ignore[call-overload]
+    known = foolbox_adapter.METHODS.get(plan.method)
     beginnings = photos_at_hand() if known and known.label_only else []
     make = partial(run, classifier, photo, plan, epsilon.read, beginnings)
 
@@ -627,7 +549,7 @@ def _mark(is_so: bool) -> str:
 def method_told(attack: str) -> str:
     """What an attack is called in the ledger."""
     name = attack.removesuffix(BROUGHT_BACK)
-    method = t(METHOD_NAMES.get(name, name)).split(":")[0]
+    method = t(METHODS[name].label if name in METHODS else name).split(":")[0]
     return t("{method}, brought back", method=method) if name != attack else method
 
 

@@ -1,24 +1,26 @@
-"""The dials that travel in a link, page by page: name, key in the session's state, range.
+"""The settings that travel in a link, page by page: name, key in the session's state, range.
 
-The ranges are those of the widgets. A page's dial that is not listed here stays at home.
+The ranges are those of the widgets. A page's setting that is not listed here stays at home.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core import photos
 from core.attacks import defences, loop
-from core.classroom.scene import Choice, Dial, Name, Real, Span, Switch, Value, Whole
-from core.problem import MOST_SEED
-from core.synthesis.loop import LEARNING_RATES, SIZES, WEIGHTS
+from core.attacks.mask import MASK
+from core.attacks.norm import NORMS
+from core.classroom.scene import Choice, Dial, Name, Real, Switch, Value, Whole
+from core.setting import asked
 from core.synthesis.presets import PRESETS
 from core.training import finetune, sources
 from core.training.descent import OPTIMISERS, SCHEDULES
 from core.training.loop import WAYS
 from pages.kit import attack, compare, drawing, laboratory, maps
 from pages.kit.registry import ATTACK, IDEAL, MAPS, TRAINING, PageInfo
+from pages.kit.settings import in_links
 
 CLASSES = 1000
 """Of each network in the catalogue; a visitor's own network does not travel."""
@@ -66,15 +68,9 @@ def _class(key: str, default: int) -> Place:
 
 
 def _ideal(preset: str) -> dict[str, Place]:
-    start = PRESETS[preset]
-    settings, view = start.settings, start.settings.view
-
-    def own(name: str, dial: Dial) -> Place:
-        return Place(f"ideal_{name}_{preset}", dial)
-
-    def weight(name: str) -> Place:
-        return own(name, Real(*WEIGHTS, int(getattr(settings, name))))
-
+    asked = PRESETS[preset].asked
+    setting, value = asked["photo"]  # whose own photos stay at home
+    asked["photo"] = replace(setting, choices=dict.fromkeys(("", *_SAMPLES), setting.label)), value
     return {
         "draw": Place("ideal_target", _one_of(drawing.KINDS)),
         "class": _class("ideal_class", 284),
@@ -82,22 +78,12 @@ def _ideal(preset: str) -> dict[str, Place]:
         "share": Place("ideal_share", Whole(0, 100, 50)),
         "layer": Place("ideal_layer_{network}", Name()),
         "channel": Place("ideal_channel_number", Whole(0, _MOST_CHANNELS, 0)),
-        "steps": Place("ideal_steps", Whole(1, 2000, settings.steps)),
-        "seed": Place("ideal_seed", Whole(0, MOST_SEED, 0)),
         "stretch": Place("ideal_stretch", Switch(False)),
         "dials": Place("ideal_preset", _one_of(drawing.PRESET_NAMES)),
-        "tv": weight("tv"),
-        "canvas": own("canvas", _one_of(drawing.CANVAS_NAMES, settings.canvas)),
-        "objective": own("objective", _one_of(drawing.OBJECTIVE_NAMES, start.objective_name)),
-        "start": own("photo", Choice(("", *_SAMPLES), "")),
-        "size": own("size", Whole(160, SIZES[1], settings.size)),
-        "rate": own("rate", Real(*LEARNING_RATES, settings.learning_rate)),
-        "scale": own("scale", Span(0.5, 3.0, view.scale)),
-        "turned": own("rotation", Real(0.0, 45.0, view.rotation)),
-        "shifted": own("shift", Switch(view.shift)),
-        "prior": weight("batch_norm"),
-        "l2": weight("l2"),
-        "blur": weight("blur"),
+        **{
+            setting.link or name: Place(drawing.key(name, preset), in_links(setting, value))
+            for name, (setting, value) in asked.items()
+        },
     }
 
 
@@ -115,17 +101,18 @@ _MAPS: dict[str, Place] = {
 _ATTACK: dict[str, Place] = {
     "class": _class("attack_class", 281),
     "untargeted": Place("attack_untargeted", Switch(False)),
-    "method": Place("attack_method", _one_of(attack.METHOD_NAMES)),
-    "epsilon": Place("attack_epsilon_linf", Real(0.0, 16.0, 4.0)),
-    "length": Place("attack_epsilon_l2", Real(0.0, 10.0, 3.0)),
+    "method": Place("attack_method", _one_of(attack.METHODS)),
+    **{
+        norm.epsilon.link: Place(f"attack_epsilon_{name}", in_links(norm.epsilon, norm.usual))
+        for name, norm in NORMS.items()
+    },
     "patch_epsilon": Place("attack_epsilon_patch", Real(0.0, 255.0, 255.0)),
-    "steps": Place("attack_steps", Whole(1, 500, 40)),
     "rounds": Place("attack_rounds_{method}", Whole(1, loop.MAX_STEPS, None)),
-    "early": Place("attack_stop_early", Switch(False)),
-    "norm": Place("attack_norm", _one_of(attack.NORM_NAMES)),
-    "where": Place("attack_mask", _one_of(attack.MASK_NAMES)),
-    "restarts": Place("attack_restarts", Whole(1, loop.MAX_RESTARTS, 1)),
-    "tv": Place("attack_tv", Real(0.0, 1000.0, 0.0)),
+    MASK.link: Place("attack_mask", in_links(MASK, "everywhere")),
+    **{
+        setting.link or name: Place(f"attack_{name}", in_links(setting, value))
+        for name, (setting, value) in asked(loop.Settings()).items()
+    },
     "patch_x": Place("attack_patch_x", Whole(0, 100, 10)),
     "patch_y": Place("attack_patch_y", Whole(0, 100, 10)),
     "patch_side": Place("attack_patch_side", Whole(0, 100, 25)),

@@ -1,4 +1,4 @@
-"""The dials of the ideal class page, and what is shown of a drawing."""
+"""The settings of the ideal class page, and what is shown of a drawing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,10 @@ from PIL import Image
 from core import photos
 from core.predictions import RECOGNITIONS, Opinion, Recognition, by_network, recognition
 from core.problem import N_, Problem, Text
+from core.setting import asked, changed
 from core.steps import Pixels, Steps
 from core.synthesis import lesson, recipe
-from core.synthesis.canvas import CanvasName
-from core.synthesis.loop import SIZES, Settings
+from core.synthesis.loop import LIVE, Settings
 from core.synthesis.objective import (
     ChannelActivation,
     ClassLogit,
@@ -29,10 +30,10 @@ from core.synthesis.objective import (
     Objective,
     classes_of,
 )
-from core.synthesis.presets import LESSON_TV, PRESETS, TV_LADDER, TV_MARKS
+from core.synthesis.presets import PRESETS, TV_LADDER
 from core.synthesis.record import Frame, Record
+from core.synthesis.regularisers import REGULARISERS
 from core.synthesis.verdict import Sitting, Verdict
-from core.synthesis.view import View
 from core.training import hardening
 from core.training.loop import Training
 from core.zoo import catalogue
@@ -47,12 +48,13 @@ from pages.kit.language import (
     short,
     t,
 )
+from pages.kit.settings import widget
 
 if TYPE_CHECKING:
     from pages.kit.streamlit_internals import UploadedFile
 
 FAVOURITES = ("Siamese cat", "tabby", "zebra", "golden retriever")
-PRESET_NAMES = {"best": N_("At its best"), "lesson": N_("As in the lesson")}
+PRESET_NAMES = {name: preset.title for name, preset in PRESETS.items() if preset.title}
 TAKE_NAMES = {
     "noise": N_("Without TV"),
     "shapes": N_("With TV"),
@@ -63,22 +65,19 @@ TAKE_NAMES = {
 """Of pictures that are compared; those of the ladder are named by their weights."""
 BOTH = "both"
 KINDS = {"class": N_("Class"), "two": N_("Mixture"), "channel": N_("Channel")}
-CANVAS_NAMES: dict[CanvasName, str] = {
-    "soft": N_("Waves, soft contrast"),
-    "fourier": N_("Waves"),
-    "pixel": N_("Pixels"),
-    "phase": N_("Phases only"),
-}
-OBJECTIVE_NAMES = {"logit": N_("Logit"), "cross_entropy": N_("Cross-entropy")}
 RECOGNITION_NAMES: dict[Recognition, str] = {
     "recognised": N_("recognised by"),
     "unsure": N_("unsure"),
     "not recognised": N_("not recognised by"),
 }
-LESSON_TV_MARKS = (0, 100, 500, 2000, LESSON_TV)
-"""Where the loss is the lesson's own, weights count in nats."""
-RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-WEIGHTS = (0, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
+_ABOVE = ("tv", "steps", "seed")
+"""The settings that the page asks for above the others."""
+_WITHOUT_PRESET = ("steps", "seed")
+_COLUMNS = (
+    ("canvas", "objective", "photo"),
+    ("size", "learning_rate", "scale", "rotation", "shift"),
+)
+"""The others; what is in none of the columns stands in the last one."""
 MOST_KEPT = 12
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
 
@@ -248,20 +247,35 @@ def gallery() -> list[Keepsake]:
 
 
 @session.kept
-def easel() -> dict[str, Sitting]:
-    """This session's drawing in progress, under "sitting", for its dials and to go on with."""
+def in_progress() -> dict[str, Sitting]:
+    """This session's latest drawing, under "drawing": to change its settings and to go on with."""
     return {}
 
 
-def turn_dials() -> None:
-    """Let the weight of the total variation and the learning rate act on a running drawing."""
-    sitting, state = easel().get("sitting"), st.session_state
+def key(name: str, preset: str) -> str:
+    """Return where the session keeps a setting of a preset."""
+    return f"ideal_{name}" if name in _WITHOUT_PRESET else f"ideal_{name}_{preset}"
+
+
+def ask(name: str, preset: str, **how: Any) -> Any:
+    """Show the widget of a setting; see `settings.widget`."""
+    setting, value = PRESETS[preset].asked[name]
+    if name == "tv":
+        setting = replace(setting, marks=PRESETS[preset].tv_marks)
+    if name == "photo":
+        setting = replace(setting, choices=_start_photos())
+    changed = change_live if name in LIVE else None
+    return widget(setting, value, key(name, preset), on_change=changed, **how)
+
+
+def change_live() -> None:
+    """Let the settings that can be changed on the way act on a running drawing."""
+    sitting, state = in_progress().get("drawing"), st.session_state
     preset = state.get("ideal_preset") or "best"
     if sitting is not None:
         drawing = sitting.drawing
-        tv = state.get(f"ideal_tv_{preset}", drawing.settings.tv)
-        rate = state.get(f"ideal_rate_{preset}", drawing.settings.learning_rate)
-        drawing.turn(tv=float(tv), learning_rate=float(rate))
+        chosen = {n: state.get(key(n, preset), getattr(drawing.settings, n)) for n in LIVE}
+        drawing.turn(**{name: float(value) for name, value in chosen.items()})
 
 
 def target(classifier: Classifier) -> Objective:
@@ -282,8 +296,9 @@ def target(classifier: Classifier) -> Objective:
     if kind == "channel":
         return _channel(classifier)
     first = pickers.class_id(t("Class"), classifier.labels, "ideal_class", FAVOURITES)
-    preset = PRESETS[st.session_state.get("ideal_preset") or "best"]
-    chosen = st.session_state.get(f"ideal_objective_{st.session_state.get('ideal_preset', 'best')}")
+    preset_name = st.session_state.get("ideal_preset") or "best"
+    preset = PRESETS[preset_name]
+    chosen = st.session_state.get(key("objective", preset_name))
     if kind == "class":
         return preset.objective(first, chosen)
     second = pickers.class_id(t("mixed with"), classifier.labels, "ideal_second", ("zebra",))
@@ -320,30 +335,8 @@ def _channel(classifier: Classifier) -> Objective:
     return ChannelActivation(layer, int(channel))
 
 
-def tv_weight(preset: str) -> float:
-    """Ask for the weight of the total variation; it may be turned while a run goes on."""
-    key = f"ideal_tv_{preset}"
-    start = PRESETS[preset].settings
-    default = start.tv
-    marks = TV_MARKS if start.relative else LESSON_TV_MARKS
-    weights = sorted({*marks, st.session_state.get(key, default)})
-    weight = st.select_slider(
-        t("Weight of the total variation"),
-        weights,
-        value=int(default),
-        format_func=lambda weight: number(weight),
-        key=remember_choice(key),
-        on_change=turn_dials,
-        persist_state="session",
-        help=t(
-            "Total variation is how much neighbouring pixels differ. Without it there is a fine grain; the more of it, the smoother, and too much leaves a pale sheet. You can change it while the picture grows."
-        ),
-    )
-    return float(weight)
-
-
 def preset_choice() -> str:
-    """Ask for a set of dials to begin with."""
+    """Ask for the settings to begin with."""
     chosen = str(
         st.segmented_control(
             t("Start from these settings"),
@@ -371,151 +364,27 @@ def preset_choice() -> str:
     return chosen
 
 
-def more_dials(preset: str, classifier: Classifier) -> dict[str, Any]:
-    """Show the other dials, each with what it does, and give their values by setting."""
-    start = PRESETS[preset].settings
+def more_settings(preset: str, classifier: Classifier) -> dict[str, Any]:
+    """Show the other settings, each with what it does, and return their values by name."""
+    placed = (*_ABOVE, *chain(*_COLUMNS))
+    last = tuple(name for name in PRESETS[preset].asked if name not in placed)
     values: dict[str, Any] = {}
-    left, middle, right = st.columns(3, gap="large")
-    with left:
-        values["canvas"] = _choice("canvas", preset, CANVAS_NAMES, start.canvas, t("Canvas"))
-        st.caption(
-            t(
-                "What descent paints with. On pixels it finds noise; on waves it finds shapes. "
-                "“Phases only” keeps the contrast of photographs and moves only outlines (MACO)."
-            )
-        )
-        _choice(
-            "objective",
-            preset,
-            OBJECTIVE_NAMES,
-            PRESETS[preset].objective_name,
-            t("Objective"),
-        )
-        st.caption(
-            t(
-                "The logit asks for more of the class. Cross-entropy, the lesson's loss, is also "
-                "content with less of all others."
-            )
-        )
-        values["photo"] = _start_photo(preset)
-        st.caption(t("From noise everything is the network's own; from a photo it dreams."))
-    with middle:
-        values["size"] = st.slider(
-            t("Size in pixels"),
-            160,
-            SIZES[1],
-            start.size,
-            step=32,
-            key=f"ideal_size_{preset}",
-            persist_state="session",
-        )
-        st.caption(t("A larger canvas has room for more; the time grows with it only a little."))
-        values["learning_rate"] = st.select_slider(
-            t("Learning rate"),
-            sorted({*RATES, st.session_state.get(f"ideal_rate_{preset}", start.learning_rate)}),
-            value=start.learning_rate,
-            format_func=short,
-            key=remember_choice(f"ideal_rate_{preset}"),
-            on_change=turn_dials,
-            persist_state="session",
-        )
-        st.caption(t("How far each step goes. You can change it while the picture grows."))
-        values["view"] = _view(preset, start.view)
-        st.caption(
-            t(
-                "The network sees the canvas from a new place at each step. What survives that is "
-                "a shape, not noise that fits one grid of pixels."
-            )
-        )
-    with right:
-        for name, title, text in (
-            (
-                "batch_norm",
-                t("Weight of the batch-norm prior"),
-                t(
-                    "Pulls the layers' means and standard deviations towards those of real photos: natural colours and contrast (DeepInversion)."
-                ),
-            ),
-            (
-                "l2",
-                t("Weight of L2"),
-                t("Pulls pixels towards mid-grey, so that only what the class needs stands out."),
-            ),
-            (
-                "blur",
-                t("Weight of the blur"),
-                t("Punishes whatever a slight blur would take away: fine lines and noise."),
-            ),
-        ):
-            key = f"ideal_{name}_{preset}"
-            values[name] = float(
-                st.select_slider(
-                    title,
-                    sorted({*WEIGHTS, st.session_state.get(key, 0)}),
-                    value=int(getattr(start, name)),
-                    format_func=short,
-                    key=remember_choice(key),
-                    persist_state="session",
-                    disabled=name == "batch_norm" and not classifier.norms,
+    for column, names in zip(st.columns(3, gap="large"), (*_COLUMNS, last), strict=True):
+        with column:
+            for name in names:
+                lacks = (
+                    name in REGULARISERS and REGULARISERS[name].of_norms and not classifier.norms
                 )
-            )
-            st.caption(text)
-    if not classifier.norms:
-        values["batch_norm"] = 0.0
+                values[name] = ask(name, preset, disabled=lacks)
+                if lacks:
+                    values[name] = 0.0
+    del values["objective"]  # asked for by `target`
     return values
 
 
-def _choice(name: str, preset: str, names: Mapping[Any, str], default: Any, label: str) -> Any:
-    options = list(names)
-    return st.selectbox(
-        label,
-        options,
-        index=options.index(default),
-        format_func=lambda option: t(names[option]),
-        key=remember_choice(f"ideal_{name}_{preset}"),
-        persist_state="session",
-    )
-
-
-def _view(preset: str, start: View) -> View:
-    scale = st.slider(
-        t("Enlarged by"),
-        0.5,
-        3.0,
-        start.scale,
-        step=0.05,
-        format="localized",
-        key=f"ideal_scale_{preset}",
-        persist_state="session",
-    )
-    rotation = st.slider(
-        t("Turned by at most"),
-        0.0,
-        45.0,
-        start.rotation,
-        step=1.0,
-        format="%d°",
-        key=f"ideal_rotation_{preset}",
-        persist_state="session",
-    )
-    shift = st.toggle(
-        t("Shifted about"), start.shift, key=f"ideal_shift_{preset}", persist_state="session"
-    )
-    return View(scale=(float(scale[0]), float(scale[1])), rotation=rotation, shift=shift)
-
-
-def _start_photo(preset: str) -> str:
-    titles = {"": t("Noise")} | {sample.id: t(sample.title) for sample in photos.SAMPLES}
-    titles |= {own_photo_name(image): t("Your photo") for image in session.own_photos().values()}
-    return str(
-        st.selectbox(
-            t("Start from"),
-            list(titles),
-            format_func=lambda name: titles.get(name, name),
-            key=remember_choice(f"ideal_photo_{preset}"),
-            persist_state="session",
-        )
-    )
+def _start_photos() -> dict[str, str]:
+    own = {own_photo_name(image): N_("Your photo") for image in session.own_photos().values()}
+    return {"": N_("Noise")} | {sample.id: sample.title for sample in photos.SAMPLES} | own
 
 
 def own_photo_name(image: Image.Image) -> str:
@@ -542,14 +411,9 @@ def formula(objective: Objective, settings: Settings) -> str:
             terms = [rf"{_tex(share)}\,L_1(x) + {_tex(1 - share)}\,L_2(x)"]
         case _:
             terms = [r"-\overline{a_{\text{channel}}}(x)"]
-    for weight, term in (
-        (settings.tv, r"\overline{|\nabla x|}"),
-        (settings.l2, r"\overline{(x-\tfrac12)^2}"),
-        (settings.blur, r"\overline{(x-\mathrm{blur}(x))^2}"),
-        (settings.batch_norm, r"\overline{(\mu-\hat\mu)^2/\hat\sigma^2+(\sigma/\hat\sigma-1)^2}"),
-    ):
-        if weight:
-            terms.append(rf"{_tex(weight)}\,{term}")
+    for name, regulariser in REGULARISERS.items():
+        if weight := getattr(settings, name):
+            terms.append(rf"{_tex(weight)}\,{regulariser.formula}")
     return r"\min_x\;" + " + ".join(terms)
 
 
@@ -645,9 +509,9 @@ def keep(verdict: Verdict, take: str = "") -> Keepsake:
 
 
 def receive_recipe(given: Sequence[UploadedFile]) -> None:
-    """Set all dials as in a dropped-in picture; a bad one changes nothing.
+    """Set all settings as in a dropped-in picture; a bad one changes nothing.
 
-    Where it was removed, nothing has to come out any more; the dials stay.
+    Where it was removed, nothing has to come out any more; the settings stay.
     """
     state = st.session_state
     state["ideal_upload_problem"] = None
@@ -680,7 +544,7 @@ def upload_notice() -> None:
 
 
 def restore(png: bytes, name: str) -> None:
-    """Set all dials as in a picture's recipe, and remember what has to come out."""
+    """Set all settings as in a picture's recipe, and remember what has to come out."""
     try:
         _restore(png, name)
     except Problem as problem:
@@ -689,13 +553,13 @@ def restore(png: bytes, name: str) -> None:
 
 def _restore(png: bytes, name: str) -> None:
     found = recipe.read(photos.read_recipe(png, name))
-    _set_dials(found)
+    _set_as_in(found)
     pixels = np.asarray(photos.decode(png, name))
     st.session_state["ideal_expected"] = (found, fingerprint(pixels))
     st.session_state["ideal_notice"] = None
 
 
-def _set_dials(found: recipe.Recipe) -> None:
+def _set_as_in(found: recipe.Recipe) -> None:
     state, settings = st.session_state, found.settings
     if found.model == session.OWN and session.own_classifier() is None:
         raise Problem(
@@ -729,41 +593,25 @@ def _set_dials(found: recipe.Recipe) -> None:
             state["ideal_target"] = "class"
             state[f"ideal_class_{classes}"] = objective.class_id
             _set_objective(preset, objective)
-    state["ideal_steps"], state["ideal_seed"] = settings.steps, settings.seed
-    state[f"ideal_tv_{preset}"] = _tidy(settings.tv)
-    state[f"ideal_rate_{preset}"] = settings.learning_rate
-    state[f"ideal_canvas_{preset}"] = settings.canvas
-    state[f"ideal_photo_{preset}"] = settings.photo
-    state[f"ideal_size_{preset}"] = settings.size
-    state[f"ideal_scale_{preset}"] = settings.view.scale
-    state[f"ideal_rotation_{preset}"] = settings.view.rotation
-    state[f"ideal_shift_{preset}"] = settings.view.shift
-    for name in ("batch_norm", "l2", "blur"):
-        state[f"ideal_{name}_{preset}"] = _tidy(getattr(settings, name))
+    for name, (_, value) in asked(settings).items():
+        state[key(name, preset)] = value
 
 
 def _set_objective(preset: str, objective: ClassLogit | CrossEntropy) -> None:
     name = "logit" if isinstance(objective, ClassLogit) else "cross_entropy"
-    st.session_state[f"ideal_objective_{preset}"] = name
-
-
-def _tidy(weight: float) -> float:
-    """Give whole weights as integers, as the sliders have them."""
-    return int(weight) if weight == int(weight) else weight
+    st.session_state[key("objective", preset)] = name
 
 
 def planned(
     classifier: Classifier, objective: Objective, settings: Settings
 ) -> tuple[Objective, Settings]:
-    """Give what to draw: as the dials say, or, where they still stand as a recipe set them, that."""
+    """Return what to draw: as the page says, or, where all still stands as in a recipe, that."""
     expected = st.session_state.get("ideal_expected")
     if expected:
         found = expected[0]
-        # No dial shows these; as long as the others stand as it set them, they are the recipe's.
-        hidden = {
-            name: getattr(found.settings, name) for name in ("descent", "schedule", "relative")
-        }
-        untouched = replace(found.settings, turns=()) == replace(settings, **hidden)
+        # What the page does not ask for is the recipe's as long as the rest stands as it set it.
+        on_page = {name: value for name, (_, value) in asked(settings).items()}
+        untouched = changed(found.settings, on_page) == found.settings
         if untouched and found.model == classifier.name:
             return objective, found.settings
     return objective, settings

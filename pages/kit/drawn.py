@@ -15,15 +15,16 @@ from core.jobs import Snapshot
 from core.predictions import Opinion, Recognition, by_network, recognition
 from core.problem import N_
 from core.steps import Pixels, Step
-from core.synthesis import beside, loop, record
+from core.synthesis import beside, record
 from core.synthesis.objective import Mixture, classes_of
+from core.synthesis.regularisers import REGULARISERS
 from core.synthesis.verdict import Verdict
 from core.training.loop import OWN_NETWORK
 from core.zoo import catalogue
 from pages.kit import drawing, layout, live, plots, session
 from pages.kit.language import class_name, number, percent, plain, sentence, t
 
-LOSSES = ("class loss", *loop.PENALTY_NAMES.values())
+LOSSES = ("class loss", *(regulariser.loss for regulariser in REGULARISERS.values()))
 _MIXED_AS_ASKED = 0.2
 """How far the answer's shares may be from those asked for without a word."""
 _MOST_OF_A_DATA_SET = 48
@@ -310,7 +311,7 @@ def _at_hand() -> list[tuple[str, beside.Read]]:
 
 
 def curves(snapshot: Snapshot) -> None:
-    """Show the run's curves: probabilities, and the loss term by term, weighted as the dials say."""
+    """Show the run's curves: probabilities, and the loss term by term, weighted as the settings say."""
     charts = st.columns(2)
     scores = [
         n for n in ("probability", "second probability", "activation") if n in snapshot.history

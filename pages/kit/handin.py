@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,9 @@ from babel.dates import format_date
 
 from core.classroom.report import Figure, HandIn, Part, Section, Table
 from core.problem import N_
-from core.synthesis.loop import Settings
+from core.setting import asked
+from core.synthesis.loop import LIVE, Settings
+from core.synthesis.regularisers import REGULARISERS
 from core.training.comparison import Comparison, Outcome
 from pages.kit import attack, drawing, notebook, session, training
 from pages.kit.language import (
@@ -23,6 +26,7 @@ from pages.kit.language import (
     short,
     t,
 )
+from pages.kit.settings import told
 
 TITLES = {
     "ideal": N_("Ideal class"),
@@ -78,31 +82,20 @@ def _drawn(kept: drawing.Keepsake) -> Part:
     caption = drawing.caption(kept)
     return Part(
         title=caption,
-        facts=((t("Network"), attack.network_title(kept.model)), *_dials(kept.settings)),
+        facts=((t("Network"), attack.network_title(kept.model)), *_told(kept.settings)),
         figures=(Figure(kept.png, caption, caption),),
         text=text,
     )
 
 
-def _dials(settings: Settings) -> tuple[tuple[str, str], ...]:
-    view = settings.view
-    weights = {
-        t("Weight of L2"): settings.l2,
-        t("Weight of the blur"): settings.blur,
-        t("Weight of the batch-norm prior"): settings.batch_norm,
-    }
-    return (
-        (t("Seed"), str(settings.seed)),
-        (t("Steps"), number(settings.steps)),
-        (t("Canvas"), t(drawing.CANVAS_NAMES[settings.canvas])),
-        (t("Start from"), _started_from(settings.photo)),
-        (t("Size in pixels"), str(settings.size)),
-        (t("Learning rate"), short(settings.learning_rate)),
-        (t("Weight of the total variation"), number(settings.tv)),
-        *((name, number(weight, 1)) for name, weight in weights.items() if weight),
-        (t("Enlarged by"), f"{number(view.scale[0], 2)}–{number(view.scale[1], 2)}"),
-        (t("Turned by at most"), f"{number(view.rotation)}°"),
-    )
+def _told(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Return how a picture was drawn: the settings that a number or a name tells."""
+    for name, (setting, value) in asked(settings).items():
+        is_off = name in REGULARISERS and name not in LIVE and not value
+        if name == "photo":
+            yield t(setting.label), _started_from(value)
+        elif not is_off and not isinstance(value, bool):
+            yield t(setting.label), told(setting, value)
 
 
 def _started_from(photo: str) -> str:
