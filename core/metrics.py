@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 from core.background import regularly
-from core.jobs import Job, Scheduler, State
+from core.jobs import Job, State
 from core.log import who
 from core.memory import memory_mb
+from core.scheduler import Scheduler
 
 LOG_SECONDS = 300.0
 _STARTED = time.monotonic()
@@ -75,11 +76,11 @@ class Ends:
 
 def numbers(scheduler: Scheduler) -> Numbers:
     """Measure; cheap."""
-    sessions, jobs = scheduler.census()
-    computing = {job.owner for job in jobs if not job.snapshot().state.is_end}
-    states = Counter(job.snapshot().state for job in jobs)
+    jobs = scheduler.jobs()
+    computing = {job.owner for job in jobs if not job.state.is_end}
+    states = Counter(job.state for job in jobs)
     return Numbers(
-        sessions=sessions,
+        sessions=scheduler.sessions,
         jobs={state.value: states[state] for state in State},
         share=1 / max(1, len(computing)),
         memory_mb=memory_mb(),

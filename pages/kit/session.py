@@ -14,9 +14,10 @@ from PIL import Image
 
 from core import cluster, photos
 from core.classroom.answer import Answer
-from core.jobs import Job, scheduler
+from core.jobs import Job
 from core.log import who
 from core.problem import Problem
+from core.scheduler import scheduler
 from core.steps import Step, Steps
 from core.zoo import catalogue, weights
 from pages.kit import live, streamlit_internals
