@@ -13,11 +13,12 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from core.log import who
 from core.prices import Account
 from core.problem import N_, Problem
+from core.steps import Step
 
 _PACE_SECONDS = 10.0
 _PACE_STEPS = 5
@@ -25,22 +26,6 @@ _PACE_STEPS = 5
 _UNEXPECTED = N_("The computation failed unexpectedly. Nothing else was lost; start it again.")
 
 _log = logging.getLogger(__name__)
-
-
-class JobStep(Protocol):
-    """What a job's generator must yield; `core.steps.Step` does."""
-
-    @property
-    def index(self) -> int:
-        """How many of `total` units of work are done."""
-
-    @property
-    def total(self) -> int:
-        """How many there are."""
-
-    @property
-    def scalars(self) -> Mapping[str, float]:
-        """The numbers worth a curve, by name."""
 
 
 JobGenerator = Generator[Any, None, None]
@@ -111,6 +96,7 @@ class Job:
         stop_wanted: whether it shall end after the present step.
         pause_wanted: whether it shall pause after the present step.
         steps_made: how many, by this job itself.
+        state: where it is in its life.
         sharing: see `Snapshot`.
         account: what its owner is charged for it.
     """
@@ -154,7 +140,7 @@ class Job:
         self._conclude = conclude
         self._awaited: Future[Any] | None = None  # what another computer is at work on
         self._is_away = False
-        self._state = State.WAITING
+        self.state = State.WAITING
         self._step: Any | None = None
         self._history = {name: list(values) for name, values in history.items()}
         self._version = 0
@@ -165,16 +151,11 @@ class Job:
         self._problem: Problem | None = None
         self._is_forgotten = False
 
-    @property
-    def state(self) -> State:
-        """Where it is in its life."""
-        return self._state
-
     def snapshot(self) -> Snapshot:
         """Return how far the job is; cheap."""
         with self._changed:
             return Snapshot(
-                state=self._state,
+                state=self.state,
                 step=self._step,
                 history={name: tuple(values) for name, values in self._history.items()},
                 version=self._version,
@@ -195,7 +176,7 @@ class Job:
         """
         with self._changed:
             self._changed.wait_for(
-                lambda: self._state.is_end or -1 < version < self._version, timeout
+                lambda: self.state.is_end or -1 < version < self._version, timeout
             )
         return self.snapshot()
 
@@ -230,7 +211,7 @@ class Job:
     # What follows is called by the scheduler.
 
     def is_due(self) -> bool:
-        """Whether a turn would be of use: it would not while another computer is at work."""
+        """Return whether a turn would be of use: it would not while another computer is at work."""
         return self.stop_wanted or self._awaited is None or self._awaited.done()
 
     def advance(self, seconds: float, interrupted: Callable[[], bool]) -> Future[Any] | None:
@@ -272,7 +253,7 @@ class Job:
         """Wait at a place in the queue, from 1."""
         if self._place != place:
             self._place = place
-            self._set(self._state)
+            self._set(self.state)
 
     def set_paused(self) -> None:
         """Note that no step will be made for a while."""
@@ -296,7 +277,7 @@ class Job:
         conclude, step = self._conclude, self._step  # `forget` may take them away at any moment
         self.end(state, result=None if conclude is None or step is None else conclude(step))
 
-    def _record(self, step: JobStep) -> None:
+    def _record(self, step: Step[Any]) -> None:
         with self._changed:
             self._step = step
             self.steps_made += 1
@@ -309,12 +290,12 @@ class Job:
             self._set(State.RUNNING)
 
     def _set(self, state: State) -> None:
-        self._state = state
+        self.state = state
         self._version += 1
         self._changed.notify_all()
 
     def _seconds_left(self) -> float | None:
-        if self._step is None or len(self._pace) < 2 or self._state.is_end:
+        if self._step is None or len(self._pace) < 2 or self.state.is_end:
             return None
         (first, begun), (last, done) = self._pace[0], self._pace[-1]
         if done <= begun:

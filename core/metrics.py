@@ -69,13 +69,13 @@ class Ends:
         )
 
     def counts(self) -> dict[str, int]:
-        """How many jobs have ended, by how."""
+        """Return how many jobs have ended, by how."""
         with self._lock:
             return {state.value: self._counts[state] for state in State if state.is_end}
 
 
 def numbers(scheduler: Scheduler) -> Numbers:
-    """Measure; cheap."""
+    """Return how the server is now; cheap."""
     jobs = scheduler.jobs()
     computing = {job.owner for job in jobs if not job.state.is_end}
     states = Counter(job.state for job in jobs)
@@ -91,12 +91,12 @@ def numbers(scheduler: Scheduler) -> Numbers:
 
 @lru_cache(maxsize=1)
 def ends() -> Ends:
-    """The process's count of ended jobs."""
+    """Return the process's count of ended jobs."""
     return Ends()
 
 
 def log_regularly(scheduler: Scheduler, seconds: float = LOG_SECONDS) -> threading.Event:
-    """Log the numbers now and then, in the background, until the event that is given is set."""
+    """Log the numbers now and then, in the background, until the event that is returned is set."""
     return regularly(
         "numbers", seconds, lambda: _log.info("numbers", extra=asdict(numbers(scheduler)))
     )

@@ -175,7 +175,8 @@ def _interrupted(call: Callable[[Callable[[], None]], None]) -> Generator[None, 
     def run() -> None:
         cores.roam()
         try:
-            ended.set_result(call(interrupt))
+            call(interrupt)
+            ended.set_result(None)
         except _Left:
             pass
         except BaseException as error:
