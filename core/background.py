@@ -1,4 +1,4 @@
-"""Doing something now and then, beside everything else."""
+"""Running a function periodically in the background."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def regularly(name: str, seconds: float, do: Callable[[], None]) -> threading.Event:
-    """Do something every so many seconds, on a thread of that name, until the event is set."""
+    """Run a function periodically in a background thread, until the event it returns is set."""
     enough = threading.Event()
 
     def go_on() -> None:

@@ -94,7 +94,7 @@ def fetch(
 
 
 def mirrored(address: str, file: str, variable: str) -> str:
-    """Give where to fetch a file: from the folder that an environment variable names, if it does.
+    """Return where to fetch a file: from the folder that an environment variable names, if it does.
 
     Args:
         address: where its makers serve it.
@@ -106,7 +106,7 @@ def mirrored(address: str, file: str, variable: str) -> str:
 
 
 def megabytes(size: int) -> int:
-    """Bytes as whole megabytes, at least one."""
+    """Return bytes as whole megabytes, at least one."""
     return max(1, round(size / 1e6))
 
 
@@ -154,6 +154,6 @@ def _note_version(response: HTTPResponse, version_file: Path) -> None:
 
 
 def sha256(file: Path) -> str:
-    """Give the SHA-256 of a file in hexadecimal digits."""
+    """Return the SHA-256 of a file in hexadecimal digits."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

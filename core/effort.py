@@ -15,7 +15,7 @@ _local = threading.local()
 
 
 def spent() -> float:
-    """Give the calling thread's seconds so far, from an arbitrary beginning."""
+    """Return the calling thread's seconds so far, from an arbitrary beginning."""
     return time.thread_time() + float(getattr(_local, "waited", 0.0))
 
 

@@ -11,9 +11,9 @@ _STATUS = Path("/proc/self/statm")
 
 
 def memory_mb() -> float:
-    """Resident memory of this program in millions of bytes.
+    """Return the resident memory of this program in millions of bytes.
 
-    Where only the greatest one so far is told (macOS), that; 0 where nothing is (Windows).
+    On macOS this is the greatest so far, and on Windows 0.
     """
     if sys.platform == "win32":
         return 0.0

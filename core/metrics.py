@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 from core.background import regularly
-from core.jobs import Job, Scheduler, State
+from core.jobs import Job, State
 from core.log import who
 from core.memory import memory_mb
+from core.scheduler import Scheduler
 
 LOG_SECONDS = 300.0
 _STARTED = time.monotonic()
@@ -68,18 +69,18 @@ class Ends:
         )
 
     def counts(self) -> dict[str, int]:
-        """How many jobs have ended, by how."""
+        """Return how many jobs have ended, by how."""
         with self._lock:
             return {state.value: self._counts[state] for state in State if state.is_end}
 
 
 def numbers(scheduler: Scheduler) -> Numbers:
-    """Measure; cheap."""
-    sessions, jobs = scheduler.census()
-    computing = {job.owner for job in jobs if not job.snapshot().state.is_end}
-    states = Counter(job.snapshot().state for job in jobs)
+    """Return how the server is now; cheap."""
+    jobs = scheduler.jobs()
+    computing = {job.owner for job in jobs if not job.state.is_end}
+    states = Counter(job.state for job in jobs)
     return Numbers(
-        sessions=sessions,
+        sessions=scheduler.sessions,
         jobs={state.value: states[state] for state in State},
         share=1 / max(1, len(computing)),
         memory_mb=memory_mb(),
@@ -90,12 +91,12 @@ def numbers(scheduler: Scheduler) -> Numbers:
 
 @lru_cache(maxsize=1)
 def ends() -> Ends:
-    """The process's count of ended jobs."""
+    """Return the process's count of ended jobs."""
     return Ends()
 
 
 def log_regularly(scheduler: Scheduler, seconds: float = LOG_SECONDS) -> threading.Event:
-    """Log the numbers now and then, in the background, until the event that is given is set."""
+    """Log the numbers now and then, in the background, until the event that is returned is set."""
     return regularly(
         "numbers", seconds, lambda: _log.info("numbers", extra=asdict(numbers(scheduler)))
     )

@@ -48,7 +48,7 @@ class Item:
 
 
 def everything() -> tuple[Item, ...]:
-    """All there is: the networks of the catalogue, then the data sets that have a name."""
+    """Return all there is: the networks of the catalogue, then the data sets that have a name."""
     networks = (
         Item(e, e.name, e.title, 0 if e.source == "package" else e.weights_bytes)
         for e in catalogue.ENTRIES
@@ -57,7 +57,7 @@ def everything() -> tuple[Item, ...]:
 
 
 def chosen(names: Sequence[str]) -> tuple[Item, ...]:
-    """Find what is meant by some names; no names mean everything.
+    """Return what is meant by some names; no names mean everything.
 
     Args:
         names: of data sets, and of networks as `catalogue.entry` knows them.

@@ -1,8 +1,9 @@
-"""What a step costs where several people do the same thing.
+"""What a turn costs where several people do the same thing.
 
 What one and the same step takes varies with what else the machine does: with thirty visitors, by
-half and more. Who is unlucky would fall behind the class, step by step. So runs of the same kind
-whose steps cost about the same share their costs.
+half and more. If each paid that, the slowest of a class that does the same would have done 0.35 of
+what the fastest has. So runs of the same kind whose steps cost about the same share their costs: it
+is 0.86 then (`python -m benchmarks.fair_turns`).
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from dataclasses import dataclass
 
 ALIKE = 1.5
 """Up to this factor between the costs of a typical step, the difference is taken for chance."""
-UNCERTAIN = 4
-"""Turns in which nobody knows yet what a step of a run costs."""
 BEGINNING = 12
 """Turns whose price is made good as more becomes known."""
 _TURNS_REMEMBERED = 32
@@ -45,71 +44,49 @@ class Account:
         """Begin with nothing."""
         self._turns = 0
         self._first = Turn()
+        self._charged = 0.0
         self._latest: deque[Turn] = deque(maxlen=_TURNS_REMEMBERED)
-        # Of the latest turns; kept, since each turn of a class asks thirty accounts for them.
-        self._total = Turn()
-        self._typical: float | None = None
-        self._paid = 0.0
+        self._total = Turn()  # of the latest; kept, since each turn of a class asks thirty accounts
+        self._typical = 0.0  # seconds of a step
 
-    def charge(self, turn: Turn, granted: float, others: Iterable[Account]) -> float:
-        """Give the seconds to be charged for a turn.
+    def charge(self, turn: Turn, others: Iterable[Account]) -> float:
+        """Return the seconds to be charged for a turn; below 0, they are given back.
 
         A turn costs what it took; or, where other runs' steps cost about the same, what its steps
         have cost of late on average over all of these. So what is charged to all together is what
         they take together.
 
-        What it takes to begin, such as loading a network, serves others as well. So the first
-        turn costs nothing at once, and the next ones no more than was granted; what is missing or
-        was too much is made good in the turns after these, at the price that is known by then.
+        What it takes to begin, such as loading a network, serves others as well, so the first turn
+        costs nothing at once. What the first turns cost is made good as more becomes known.
 
         Args:
             turn: what was done, and what it took.
-            granted: the seconds that it was to take.
             others: the accounts of the other runs of the same kind that are under way.
         """
         self._turns += 1
         if self._turns == 1:
-            self._first = Turn(min(turn.seconds, granted), turn.steps)
+            self._first = turn
             return 0.0
-        if turn.steps:
-            self._remember(turn)
-        price = self._usual_price(others)
-        if self._turns > BEGINNING:
-            return turn.seconds if price is None else turn.steps * price
-        owed = self._due(price) - self._paid
-        if self._turns <= UNCERTAIN:
-            owed = min(owed, granted)
-        self._paid += owed
-        return owed
-
-    def close(self) -> float:
-        """Give the seconds that are still to be charged when a run ends."""
-        return self._due(None) - self._paid if self._turns <= BEGINNING else 0.0
-
-    def _due(self, price: float | None) -> float:
-        """What the beginning costs, as far as it has gone, at a price for a step or at its own."""
-        total = self._total
-        if price is not None:
-            return (self._first.steps + total.steps) * price
-        if not total.steps:
-            return self._first.seconds
-        first = self._first.steps * total.seconds / total.steps
-        return total.seconds + min(self._first.seconds, first)
-
-    def _usual_price(self, others: Iterable[Account]) -> float | None:
-        """Seconds that a step has cost of late over all runs alike; None if there is no other."""
-        if not (typical := self._typical):
-            return None
-        alike = [
-            account._total
-            for account in others
-            if (other := account._typical) and 1 / ALIKE <= other / typical <= ALIKE
-        ]
+        if turn.steps == 0:
+            return turn.seconds
+        self._remember(turn)
+        alike = [other._total for other in others if self._is_like(other)]
+        if self._turns > BEGINNING and not alike:
+            return turn.seconds
         total = sum(alike, self._total)
-        return total.seconds / total.steps if alike else None
+        price = total.seconds / total.steps
+        if self._turns > BEGINNING:
+            return turn.steps * price
+        first = min(self._first.seconds, self._first.steps * price)
+        owed = first + self._total.steps * price - self._charged
+        self._charged += owed
+        return owed
 
     def _remember(self, turn: Turn) -> None:
         self._latest.append(turn)
         self._total = sum(self._latest, Turn())
-        # Of a step; the median, which a few unlucky ones do not move.
+        # The median, which a few unlucky ones do not move.
         self._typical = statistics.median(turn.seconds / turn.steps for turn in self._latest)
+
+    def _is_like(self, other: Account) -> bool:
+        return self._typical / ALIKE <= other._typical <= self._typical * ALIKE

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from filelock import FileLock
 
 from core.problem import Problem
 from core.steps import Step, Steps
@@ -81,30 +81,10 @@ def together(target: Path, start: Callable[[], Steps[Any]]) -> Steps[Any]:
                     del _running[target]
 
 
-@contextmanager
-def no_other_program(lock_file: Path) -> Iterator[None]:
-    """Hold a lock that other programs on this computer see, and that ends with this one.
+def no_other_program(lock_file: Path) -> FileLock:
+    """Return a lock that other programs on this computer see, and that ends with this one.
 
-    Raises:
-        BlockingIOError: another program holds it.
-        OSError: the file cannot be made.
+    Entering it raises `filelock.Timeout` where another program holds it.
     """
-    with lock_file.open("ab") as file:
-        _lock(file)
-        yield  # closing the file gives the lock back, and so does the end of the process
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[bytes]) -> None:
-        try:
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            raise BlockingIOError(str(error)) from error
-else:
-    import fcntl
-
-    def _lock(file: IO[bytes]) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    # Of no thread: the steps of a download are made on whichever compute thread is free.
+    return FileLock(lock_file, timeout=0, thread_local=False)

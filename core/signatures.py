@@ -114,13 +114,13 @@ _NAMED_LIKE_A_PHOTO = re.compile(
 
 
 def kind(head: bytes) -> Kind | None:
-    """Tell what a file is.
+    """Return the kind of a file.
 
     Args:
         head: its first `HEAD_BYTES` bytes, or more.
 
     Returns:
-        Its kind; None if it is none of those that are known here.
+        None if it is none of the kinds that are known here.
     """
     if head[4:8] == b"ftyp":
         brands = _brands(head)
@@ -141,7 +141,7 @@ def _brands(head: bytes) -> frozenset[bytes]:
 
 
 def is_photo(name: str, head: bytes) -> bool:
-    """Tell whether a file should be offered to `photos.decode`.
+    """Return whether a file should be offered to `photos.decode`.
 
     Args:
         name: the file's name or path; only what it ends in counts.

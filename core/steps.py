@@ -70,7 +70,7 @@ class Resumable(Protocol):
 
 
 def finish(steps: Steps[Result]) -> Result:
-    """Run a computation to its end and give its result.
+    """Run a computation to its end and return its result.
 
     Raises:
         ValueError: it came to none.
@@ -109,7 +109,7 @@ def relayed(
 
 
 def returned(steps: Generator[Step[Any], None, Returned]) -> Returned:
-    """Run a computation to its end and give what it returns."""
+    """Run a computation to its end and return what it returns."""
     try:
         while True:
             next(steps)

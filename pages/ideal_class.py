@@ -8,8 +8,9 @@ import numpy as np
 import streamlit as st
 
 from core import photos
-from core.jobs import Snapshot, State, scheduler
+from core.jobs import Snapshot, State
 from core.problem import Problem
+from core.scheduler import scheduler
 from core.steps import Pixels, Step
 from core.synthesis import lesson, loop, recipe, record
 from core.synthesis.objective import ClassLogit, CrossEntropy, classes_of

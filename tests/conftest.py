@@ -261,7 +261,7 @@ def arrive(app_test):
     """Come to the app's first page as a new visitor; all that runs for visitors ends with a test."""
     import streamlit as st
 
-    from core.jobs import scheduler
+    from core.scheduler import scheduler
 
     def come(locale: str = "en-US"):
         st.cache_resource.clear()
@@ -271,8 +271,7 @@ def arrive(app_test):
         return app.run()
 
     yield come
-    _, jobs = scheduler().census()
-    for job in jobs:
+    for job in scheduler().jobs():
         job.stop()
         job.wait(timeout=A_WHILE / 1000)
 

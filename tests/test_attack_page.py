@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from core import photos
-from core.jobs import scheduler
+from core.scheduler import scheduler
 from core.synthesis import lesson
 from core.training.comparison import compare
 from core.training.data import from_files

@@ -16,9 +16,10 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core import cluster, photos
-from core.jobs import Scheduler, State
+from core.jobs import State
 from core.parcel import Exchange
 from core.problem import Problem
+from core.scheduler import Scheduler
 from core.steps import Dial, Step
 from core.synthesis.loop import Drawing, Settings
 from core.synthesis.objective import ClassLogit

@@ -16,8 +16,9 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from core import effort
-from core.jobs import CATCH_UP_SECONDS, Scheduler, State, scheduler
+from core.jobs import State
 from core.problem import Problem
+from core.scheduler import CATCH_UP_SECONDS, Scheduler, scheduler
 from core.steps import Step
 
 LIMIT = 20.0
@@ -427,7 +428,7 @@ def test_jobs_know_with_how_many_people_they_share(turns):
     gate = Gate(turns)
     for owner, name in [("a", "one"), ("a", "two"), ("b", "one")]:
         turns.submit(owner, name, counting(ENDLESS))
-    assert turns.active == 4
+    assert len(turns.jobs()) == 4
     gate.open()
     ended(turns.get("gate", "gate"))
     snapshot = stepped(turns.get("a", "one"), 3)

@@ -15,7 +15,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.classroom import lesson
-from core.jobs import scheduler
+from core.scheduler import scheduler
 from pages.kit import dials, language, registry
 
 pytestmark = pytest.mark.usefixtures("lite0")

@@ -12,9 +12,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import log, metrics
-from core.jobs import Scheduler
 from core.limits import LIMITS
 from core.log import JsonLines
+from core.scheduler import Scheduler
 from core.steps import Step
 
 

@@ -17,8 +17,8 @@ from streamlit.testing.v1 import AppTest
 
 from core import photos
 from core.__main__ import main as command_line
-from core.jobs import scheduler
 from core.problem import Problem
+from core.scheduler import scheduler
 from core.steps import Step, finish
 from core.synthesis import recipe
 from core.synthesis.loop import synthesise

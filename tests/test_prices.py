@@ -7,20 +7,18 @@ import statistics
 
 import pytest
 
-from core.prices import ALIKE, BEGINNING, UNCERTAIN, Account, Turn
-
-GRANTED = 0.1
+from core.prices import ALIKE, BEGINNING, Account, Turn
 
 
-def charged(account: Account, costs, *, others=(), granted: float = GRANTED) -> list[float]:
+def charged(account: Account, costs) -> list[float]:
     """Let a run have a turn of one step for each of these costs."""
-    return [account.charge(Turn(cost, 1), granted, others) for cost in costs]
+    return [account.charge(Turn(cost, 1), []) for cost in costs]
 
 
 def test_a_run_like_no_other_pays_what_it_takes():
     account = Account()
     costs = [0.05, 0.04, 0.06, 0.05] * 10
-    paid = sum(charged(account, costs)) + account.close()
+    paid = sum(charged(account, costs))
     assert paid == pytest.approx(sum(costs))
 
 
@@ -30,24 +28,15 @@ def test_what_it_takes_to_begin_is_not_charged_beyond_what_a_step_costs():
     assert paid == pytest.approx(21 * 0.05)
 
 
-def test_a_run_that_ends_at_once_pays_for_its_only_turn_and_no_more_than_was_granted():
-    for took, due in ((0.04, 0.04), (60.0, GRANTED)):
-        account = Account()
-        assert charged(account, [took]) == [0.0]
-        assert account.close() == pytest.approx(due)
-
-
-def test_long_steps_are_paid_for_in_full_when_the_run_ends_early():
+def test_the_first_turn_costs_nothing_at_once_and_no_more_than_it_took_afterwards():
     account = Account()
-    paid = charged(account, [0.05, 2.0, 2.0])
-    assert max(paid) <= GRANTED  # nobody knows yet whether that was its fault
-    assert sum(paid) + account.close() == pytest.approx(4.05)
+    assert charged(account, [0.05]) == [0.0]
+    assert sum(charged(account, [2.0, 2.0])) == pytest.approx(4.05)
 
 
-def test_long_steps_are_paid_for_as_soon_as_it_is_known_that_they_are_long():
+def test_long_steps_are_paid_for_in_full_from_the_second_on():
     account = Account()
-    paid = sum(charged(account, [2.0] * (UNCERTAIN + 1), granted=2.0))
-    assert paid == pytest.approx(2.0 * (UNCERTAIN + 1))
+    assert charged(account, [2.0] * 5) == pytest.approx([0.0, 4.0, 2.0, 2.0, 2.0])
 
 
 def a_class(costs_of_a_turn, turns: int) -> tuple[list[float], float]:
@@ -58,7 +47,7 @@ def a_class(costs_of_a_turn, turns: int) -> tuple[list[float], float]:
             others = [other for other in accounts if other is not account]
             cost = costs_of_a_turn(number)
             took += cost
-            paid[number] += account.charge(Turn(cost, 1), GRANTED, others)
+            paid[number] += account.charge(Turn(cost, 1), others)
     return paid, took
 
 
@@ -91,4 +80,4 @@ def test_who_does_more_in_a_step_pays_more():
 def test_a_turn_without_a_step_is_paid_for_too():
     account = Account()
     charged(account, [0.05] * (BEGINNING + 1))
-    assert account.charge(Turn(0.03, 0), GRANTED, []) == pytest.approx(0.03)
+    assert account.charge(Turn(0.03, 0), []) == pytest.approx(0.03)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import itertools
 import re
@@ -101,7 +102,10 @@ def test_what_people_have_typed_stays_text(hostile):
 def test_nothing_is_allowed_to_run_or_to_be_fetched():
     html = to_html(handed(("word",))).decode()
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', html).group(1)
-    assert policy.startswith("default-src &#x27;none&#x27;; img-src data:; style-src")
+    assert policy.startswith("default-src 'none'; img-src data:; style-src")
+    style = re.search(r"<style>(.*)</style>", html, re.DOTALL).group(1)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in policy
     assert "unsafe" not in policy
     assert not re.search(r"https?://|<script|<link|<iframe|<object|<form", html)
 

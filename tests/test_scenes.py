@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.classroom import lesson
 from core.classroom.scene import Choice, Dial, Name, Real, Scene, Span, Switch, Whole, read
-from core.jobs import scheduler
 from core.problem import Problem
+from core.scheduler import scheduler
 from core.synthesis.presets import PRESETS
 from core.zoo import catalogue
 from pages.kit import dials, registry

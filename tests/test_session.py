@@ -15,7 +15,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRe
 from streamlit.testing.v1 import AppTest
 
 from core import photos
-from core.jobs import scheduler
+from core.scheduler import scheduler
 from pages.kit import registry, session, streamlit_internals, uploads
 
 ROOT = Path(__file__).parents[1]

@@ -12,6 +12,7 @@ import weakref
 from pathlib import Path
 
 import pytest
+from filelock import Timeout
 
 from core import photos
 from core.problem import Problem
@@ -581,7 +582,7 @@ def test_another_program_that_downloads_is_not_disturbed(mirror, ants, torch_hom
 
 def test_a_lock_is_held_by_one_and_given_back(tmp_path):
     lock = no_other_program(tmp_path / "lock")
-    with lock, pytest.raises(BlockingIOError), no_other_program(tmp_path / "lock"):
+    with lock, pytest.raises(Timeout), no_other_program(tmp_path / "lock"):
         pass
     with no_other_program(tmp_path / "lock"):
         pass

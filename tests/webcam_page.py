@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.jobs import scheduler
+from core.scheduler import scheduler
 from core.training import data
 from core.training.embeddings import EmbeddingCache, embed
 from core.zoo import loading

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Future
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,10 +105,6 @@ def check_rounds(count: int) -> None:
     check_range(N_("number of rounds"), count, 1, MAX_ROUNDS)
 
 
-class _Left(BaseException):
-    """Ends foolbox's call when nobody waits for it any more; nothing in foolbox catches it."""
-
-
 class _OwnChance(TorchFunctionMode):
     """Lets foolbox draw from a generator of its own thread instead of the one that all share.
 
@@ -127,25 +125,23 @@ class _OwnChance(TorchFunctionMode):
 
 
 class _Watched(nn.Module):
-    """The network as foolbox is shown it: it waits to be asked and remembers the best."""
+    """The network as foolbox is shown it: it can be interrupted and remembers the best."""
 
     def __init__(self, classifier: Classifier, photo: torch.Tensor, goal: Goal) -> None:
         super().__init__()
         self._ask = classifier.forward
-        self._photo = photo
-        self._goal = goal
+        self.photo = photo
+        self.goal = goal
         self.best = photo
         self.distance = math.inf
         self.wanted = 0.0
         self.queries = 0
         self.shown = photo
-        self.left = False
-        self.ended = False
-        self._go, self._made = threading.Semaphore(0), threading.Semaphore(0)
+        self.interrupt: Callable[[], None] = lambda: None
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Give logits; called by foolbox's thread."""
-        self._wait()
+        """Return logits; called by foolbox's thread."""
+        self.interrupt()
         logits = self._ask(pictures)
         self._note(pictures.detach(), logits.detach())
         return logits
@@ -153,39 +149,65 @@ class _Watched(nn.Module):
     def _note(self, pictures: torch.Tensor, logits: torch.Tensor) -> None:
         self.queries += len(pictures)
         self.shown = pictures[:1]
-        self.wanted = self._goal.wanted(logits[:1]).item()
-        reached = self._goal.reached(logits)
-        distances = torch.linalg.vector_norm((pictures - self._photo).flatten(1), dim=1)
+        self.wanted = self.goal.wanted(logits[:1]).item()
+        reached = self.goal.reached(logits)
+        distances = torch.linalg.vector_norm((pictures - self.photo).flatten(1), dim=1)
         distances = torch.where(reached, distances, math.inf)
         nearest = int(distances.argmin())
         if distances[nearest] < self.distance:
             self.distance = distances[nearest].item()
             self.best = pictures[nearest : nearest + 1].clone()
 
-    def _wait(self) -> None:
-        self._made.release()
-        self._go.acquire()
-        if self.left:
+
+class _Left(BaseException):
+    """Ends a call when nobody waits for it any more; nothing in foolbox catches it."""
+
+
+def _interrupted(call: Callable[[Callable[[], None]], None]) -> Generator[None, None, None]:
+    """Make a call on a thread of its own that goes on only while the next item is asked for.
+
+    Args:
+        call: is given a function; where it calls that, it waits. It is left there, by an
+            exception, when this is closed.
+
+    Yields:
+        Nothing, whenever it waits, from the second time on, and when it has ended.
+    """
+    go, waits = threading.Semaphore(0), threading.Semaphore(0)
+    ended: Future[None] = Future()
+    left = False
+
+    def interrupt() -> None:
+        waits.release()
+        go.acquire()
+        if left:
             raise _Left
 
-    def resume(self) -> None:
-        """Let foolbox ask once, and wait until it wants to ask again or has ended."""
-        self._go.release()
-        self._made.acquire()
+    def run() -> None:
+        cores.roam()
+        try:
+            call(interrupt)
+            ended.set_result(None)
+        except _Left:
+            pass
+        except BaseException as error:
+            ended.set_exception(error)
+        waits.release()
 
-    def leave(self) -> None:
-        """Let foolbox's call end at its next question, if it goes on at all."""
-        self.left = True
-        self._go.release()
-
-    def end(self) -> None:
-        """Say that foolbox's call is over; the thread may live a moment longer."""
-        self.ended = True
-        self._made.release()
-
-    def begin(self) -> None:
-        """Wait for the first question."""
-        self._made.acquire()
+    thread = threading.Thread(target=run, name="foolbox", daemon=True)
+    thread.start()
+    waits.acquire()
+    try:
+        while not ended.done():
+            with effort.waiting():
+                go.release()
+                waits.acquire()
+            yield
+        ended.result()
+    finally:
+        left = True
+        go.release()
+        thread.join()
 
 
 def attack(
@@ -243,59 +265,31 @@ def attack(
         if goal.targeted
         else foolbox.criteria.Misclassification(classes)
     )
-    failure: list[BaseException] = []
 
-    def call() -> None:
-        cores.roam()
-        try:
-            with _OwnChance(seed, photo.device):
-                model = foolbox.PyTorchModel(watched, bounds=(0, 1), device=photo.device)
-                made = getattr(foolbox.attacks, method.attack)(steps=count, **method.options)
-                made.run(model, photo, criterion, **beginning)
-        except _Left:
-            pass
-        except BaseException as error:
-            failure.append(error)
-        finally:
-            watched.end()
+    def call(interrupt: Callable[[], None]) -> None:
+        watched.interrupt = interrupt
+        # Where foolbox finds no beginning it gives up like this, and what was found counts.
+        with _OwnChance(seed, photo.device), suppress(AssertionError, ValueError):
+            model = foolbox.PyTorchModel(watched, bounds=(0, 1), device=photo.device)
+            made = getattr(foolbox.attacks, method.attack)(steps=count, **method.options)
+            made.run(model, photo, criterion, **beginning)
 
-    thread = threading.Thread(target=call, name=f"foolbox-{name}", daemon=True)
-    thread.start()
-    watched.begin()
-    made = 0
-    try:
-        while not watched.ended:
-            with effort.waiting():
-                watched.resume()
-            made = watched.queries
+    with closing(_interrupted(call)) as questions:
+        for _ in questions:
             # How many questions there will be nobody knows; the bar shows a share that grows.
-            yield _step(watched, photo, goal, seed, total=made + max(count, made // 2))
-    finally:
-        watched.leave()
-        thread.join()
-    if failure and not isinstance(failure[0], (AssertionError, ValueError)):
-        raise failure[0]
+            made = watched.queries
+            yield _step(watched, watched.best, seed, total=made + max(count, made // 2))
     best = _survives_rounding(classifier, photo, watched.best, goal)
-    yield _step(watched, photo, goal, seed, total=max(1, watched.queries), best=best)
+    yield _step(watched, best, seed, total=max(1, watched.queries))
 
 
-def _step(
-    watched: _Watched,
-    photo: torch.Tensor,
-    goal: Goal,
-    seed: int,
-    *,
-    total: int,
-    best: torch.Tensor | None = None,
-) -> Step[Attempt]:
-    found = watched.best if best is None else best
-    length = torch.linalg.vector_norm(found - photo).item()
+def _step(watched: _Watched, best: torch.Tensor, seed: int, *, total: int) -> Step[Attempt]:
+    length = torch.linalg.vector_norm(best - watched.photo).item()
     settings = Settings(norm="l2", epsilon=min(length, NORMS["l2"].most), seed=seed)
-    attempt = Attempt(
-        photo, found, goal, settings, watched.queries, math.isfinite(watched.distance)
-    )
+    success = math.isfinite(watched.distance)
+    attempt = Attempt(watched.photo, best, watched.goal, settings, watched.queries, success)
     scalars: dict[str, float] = {N_("probability"): watched.wanted}
-    if math.isfinite(watched.distance):
+    if success:
         scalars[N_("length of the change")] = watched.distance
     return Step(
         max(1, watched.queries),
@@ -311,7 +305,7 @@ def _step(
 def _brought_nearer(
     classifier: Classifier, photo: torch.Tensor, start: torch.Tensor, goal: Goal
 ) -> torch.Tensor:
-    """Give the picture nearest to the photo, on the straight way to it, that is seen as wanted.
+    """Return the picture nearest to the photo, on the straight way to it, that is seen as wanted.
 
     The boundary attack takes hundreds of rounds for that way.
     """

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 def is_set() -> bool:
-    """Whether whoever runs the server has set a PIN that is long enough."""
+    """Return whether whoever runs the server has set a PIN that is long enough."""
     return len(TEACHER_PIN.read()) >= SHORTEST
 
 
@@ -108,7 +108,7 @@ class Guard:
         raise Problem(N_("This is not the PIN."))
 
     def is_inside(self, session: str) -> bool:
-        """Whether a session has given the PIN."""
+        """Return whether a session has given the PIN."""
         return session in self._inside
 
     def leave(self, session: str) -> None:
@@ -130,5 +130,5 @@ def _same(attempt: str, pin: str) -> bool:
 
 @lru_cache(maxsize=1)
 def guard() -> Guard:
-    """Give the guard that all sessions of this program share."""
+    """Return the guard that all sessions of this program share."""
     return Guard()

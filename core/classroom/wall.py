@@ -74,7 +74,7 @@ class Hung:
 
 
 def file() -> Path:
-    """Where the wall is kept: where `IDEALCAT_WALL_FILE` says, else in the cache folder."""
+    """Return where the wall is kept: where `IDEALCAT_WALL_FILE` says, else in the cache folder."""
     if named := WALL_FILE.read():
         return Path(named).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -82,7 +82,7 @@ def file() -> Path:
 
 
 def plain_nickname(text: str) -> str:
-    """Give what is left of a nickname on the wall: letters, digits and single spaces, 20 at most.
+    """Return a nickname's letters, digits and single spaces, 20 characters at most.
 
     >>> plain_nickname("  <b>Zoë</b> the  1st ")
     'bZoëb the 1st'
@@ -103,7 +103,7 @@ class Wall:
         self._path = path
 
     def is_open(self) -> bool:
-        """Whether pictures may be sent."""
+        """Return whether pictures may be sent."""
         with self._connected() as database:
             return database is not None and _is_open(database)
 
@@ -136,7 +136,7 @@ class Wall:
                 _insert(database, key, plain_nickname(nickname), shown, jpeg)
 
     def hangs(self, work: Synthesis | Report, *, sender: str) -> bool:
-        """Whether this sender has hung up this very picture."""
+        """Return whether this sender has hung up this very picture."""
         with self._connected() as database:
             return database is not None and _has(database, _key(work, sender))
 
@@ -147,7 +147,7 @@ class Wall:
             database.execute(query, _key(work, sender))
 
     def pictures(self) -> tuple[Hung, ...]:
-        """Give what hangs there, the latest first."""
+        """Return what hangs there, the latest first."""
         columns = "id, nickname, kind, network, classes, channel, photo, jpeg"
         with self._connected() as database:
             if database is None:
@@ -168,7 +168,7 @@ class Wall:
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection | None]:
         """Open the file for reading; None if nobody has opened the wall yet."""
-        with _told():
+        with _as_problem():
             if not self._path.exists():
                 yield None
                 return
@@ -179,7 +179,7 @@ class Wall:
     @contextmanager
     def _written(self) -> Iterator[sqlite3.Connection]:
         """Open the file, make it if need be, and let all that is done count or nothing."""
-        with _told():
+        with _as_problem():
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.touch(mode=0o600)  # what a class hangs up is not for a machine's other users
             with closing(self._connect()) as database:
@@ -202,8 +202,8 @@ class Wall:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Say in a sentence what SQLite and the file system have against it."""
+def _as_problem() -> Iterator[None]:
+    """Raise errors of SQLite and the file system as a `Problem`."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -221,7 +221,7 @@ def _is_open(database: sqlite3.Connection) -> bool:
 
 
 def _key(work: Synthesis | Report, sender: str) -> tuple[str, str]:
-    """Give what tells a sender's pictures apart, without telling who they are."""
+    """Return what tells a sender's pictures apart, without telling who they are."""
     pixels = work.pixels if isinstance(work, Synthesis) else work.adversarial
     return _digest(sender.encode()), _digest(pixels.tobytes())
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Literal
 from weakref import WeakValueDictionary
 
+from filelock import Timeout
+
 from core import photos
 from core.download import fetch, megabytes, mirrored
 from core.photo_files import PhotoFile, in_zip
@@ -301,7 +303,7 @@ def _download(source: Source) -> Steps[Path]:
         with no_other_program(folder / f"{path(source).name}.lock"):
             if not is_here(source):  # another program may have been quicker
                 yield from _DOWNLOADING[source.kind](source)
-    except BlockingIOError as error:
+    except Timeout as error:
         raise Problem(
             N_(
                 "Another program on this computer is downloading {name}. Wait until it has ended, and try again."

@@ -10,6 +10,8 @@ import re
 import uuid
 from pathlib import Path
 
+from filelock import Timeout
+
 from core.download import fetch, megabytes, mirrored, sha256
 from core.problem import N_, Problem
 from core.shared_download import no_other_program
@@ -124,7 +126,7 @@ def download(entry: Entry, *, resume: bool = False) -> Steps[Path]:
                 resume=resume,
             )
             partial.replace(target)
-    except BlockingIOError as error:
+    except Timeout as error:
         raise Problem(
             N_(
                 "Another program on this computer is downloading {name}. Wait until it has ended, and try again."

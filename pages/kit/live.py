@@ -44,7 +44,7 @@ _COUNTED_IN = {
 
 
 class Seldom:
-    """Says when it is time again for what need not be told with every frame."""
+    """Limits how often something is shown that need not change with every frame."""
 
     def __init__(self, seconds: float) -> None:
         """Be due at once, and then every so many seconds."""
@@ -52,7 +52,7 @@ class Seldom:
         self._next = 0.0
 
     def is_due(self) -> bool:
-        """Whether it is time; asking starts the next wait."""
+        """Return whether it is time; asking starts the next wait."""
         now = time.monotonic()
         if now < self._next:
             return False
@@ -61,12 +61,12 @@ class Seldom:
 
 
 def is_running(job: Job | None) -> bool:
-    """Whether a job is there and has not ended."""
+    """Return whether a job is there and has not ended."""
     return job is not None and not job.snapshot().state.is_end
 
 
 def run_number(*jobs: Job | None) -> str:
-    """Name the first of these that is running, for `layout.in_sight`; empty if none is."""
+    """Return the number of the first of these that is running, for `layout.in_sight`; empty if none is."""
     return next((str(job.number) for job in jobs if job is not None and is_running(job)), "")
 
 
@@ -98,7 +98,7 @@ class Reel:
             self._last = pixels
 
     def film(self) -> str | None:
-        """Give, as an address, the film of what was gathered since the last; None if not due."""
+        """Return, as an address, the film of the frames since the last; None if not due."""
         seconds = time.monotonic() - self._began
         if not self._frames or seconds < self._length:
             return None

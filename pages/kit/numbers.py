@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.jobs import State, scheduler
+from core.jobs import State
 from core.limits import LIMITS
 from core.metrics import numbers
+from core.scheduler import scheduler
 from pages.kit import uploads
 from pages.kit.language import number, percent, sentence, t
 

@@ -12,8 +12,8 @@ import streamlit as st
 
 from core.classroom import lesson
 from core.classroom.scene import Dial, Scene, Value, read, refuse
-from core.jobs import scheduler
 from core.problem import Problem
+from core.scheduler import scheduler
 from core.zoo import catalogue, weights
 from pages.kit import language, session
 from pages.kit.language import say, t

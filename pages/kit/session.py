@@ -14,9 +14,10 @@ from PIL import Image
 
 from core import cluster, photos
 from core.classroom.answer import Answer
-from core.jobs import Job, scheduler
+from core.jobs import Job
 from core.log import who
 from core.problem import Problem
+from core.scheduler import scheduler
 from core.steps import Step, Steps
 from core.zoo import catalogue, weights
 from pages.kit import live, streamlit_internals
@@ -40,7 +41,7 @@ MOST_LEARNED = 8
 
 
 def owner() -> str:
-    """The unguessable id under which this session's jobs run; they end when it goes."""
+    """Return the unguessable id under which this session's jobs run; they end when it goes."""
     if OWNER not in st.session_state:
         st.session_state[OWNER] = uuid.uuid4().hex
     _lease(st.session_state[OWNER], streamlit_internals.session_id())
@@ -97,13 +98,13 @@ class Latest(Generic[T]):
 
 @kept
 def own_photos() -> dict[str, Image.Image]:
-    """This session's uploaded and taken photos; only in memory, gone with the session."""
+    """Return this session's uploaded and taken photos; only in memory, gone with the session."""
     return {}
 
 
 @kept
 def own_photo_names() -> dict[str, str]:
-    """What the files of `own_photos` are called, by the same ids."""
+    """Return what the files of `own_photos` are called, by the same ids."""
     return {}
 
 
@@ -113,7 +114,7 @@ def _offered() -> Latest[dict[str, tuple[str, Image.Image]]]:
 
 
 def learned_photos() -> dict[str, tuple[str, Image.Image]]:
-    """Some photos that this session's network was examined on, by their ids, with their classes."""
+    """Return some validation photos of this session's network by their ids, with their classes."""
     found = training()
     if found is None:
         return {}
@@ -137,12 +138,12 @@ def learned_photos() -> dict[str, tuple[str, Image.Image]]:
 
 @kept
 def answers() -> dict[str, Answer]:
-    """What this visitor has predicted in the lesson's scenes, by the scene's id."""
+    """Return what this visitor has predicted in the lesson's scenes, by the scene's id."""
     return {}
 
 
 def job(name: str) -> Job | None:
-    """This session's job of that name, running or ended."""
+    """Return this session's job of that name, running or ended."""
     return scheduler().get(owner(), name)
 
 
@@ -176,18 +177,18 @@ def start_job(
 
 
 def compute(work: Callable[[], T]) -> T:
-    """Do something short on the compute thread, ahead of the long runs."""
+    """Do something short on the compute thread, ahead of the long runs, and return its result."""
     return scheduler().call(work)
 
 
 def comparison() -> Comparison | None:
-    """What this session's latest training has come to, way by way, if there is one."""
+    """Return what this session's latest training has come to, way by way, if there is one."""
     trained = job(TRAIN)
     return trained.snapshot().result if trained else None
 
 
 def training() -> Training | None:
-    """This session's own network with the evidence for it, if one was trained here."""
+    """Return this session's own network with the evidence for it, if one was trained here."""
     from core.training.comparison import best
 
     found = comparison()
@@ -196,12 +197,12 @@ def training() -> Training | None:
 
 @kept
 def brought() -> dict[str, Classifier]:
-    """The network that the visitor has brought along, under `OWN`; only in memory."""
+    """Return the network that the visitor has brought along, under `OWN`; only in memory."""
     return {}
 
 
 def own_classifier() -> Classifier | None:
-    """This session's own network: the one brought along, or else the one trained here."""
+    """Return this session's own network: the one brought along, or else the one trained here."""
     if OWN in brought():
         return brought()[OWN]
     trained = training()
@@ -209,26 +210,26 @@ def own_classifier() -> Classifier | None:
 
 
 def photo(default: str) -> Image.Image:
-    """The chosen photo as RGB; the page's own default as long as nothing was chosen."""
+    """Return the chosen photo as RGB; the page's own default as long as nothing was chosen."""
     chosen = photo_id(default)
     return own_photos().get(chosen) or photos.read_sample(chosen)
 
 
 def photo_id(default: str) -> str:
-    """Which photo is chosen: a sample's id, or one of `own_photos`."""
+    """Return which photo is chosen: a sample's id, or one of `own_photos`."""
     chosen = str(st.session_state.get(PHOTO, default))
     known = {sample.id for sample in photos.SAMPLES} | set(own_photos())
     return chosen if chosen in known else default
 
 
 def photo_name(default: str) -> str:
-    """What to call the chosen photo: a sample's id, or the name of the visitor's own file."""
+    """Return what to call the chosen photo: a sample's id, or the name of the visitor's own file."""
     chosen = photo_id(default)
     return own_photo_names().get(chosen, chosen)
 
 
 def classifier() -> Classifier:
-    """The chosen network, ready for use.
+    """Return the chosen network, ready for use.
 
     Where its weights have to be downloaded first, this shows the download and ends the run of
     the page; where that fails, it says so and gives the built-in network.
@@ -240,7 +241,7 @@ def classifier() -> Classifier:
 
 
 def network_named(name: str) -> Classifier:
-    """Give a network by its name, the visitor's own one included, without any download.
+    """Return a network by its name, the visitor's own one included, without any download.
 
     Raises:
         Problem: there is none, or its weights are not here.
@@ -253,7 +254,7 @@ def network_named(name: str) -> Classifier:
 
 
 def base_classifier() -> Classifier:
-    """The chosen network of the catalogue; for the visitor's own one, the one it grew out of."""
+    """Return the chosen network of the catalogue; for the visitor's own one, its origin."""
     name = st.session_state.get(NETWORK, catalogue.DEFAULT)
     if name == OWN:
         own = own_classifier()

@@ -9,7 +9,7 @@ from functools import lru_cache
 import streamlit as st
 
 from core import log, metrics
-from core.jobs import scheduler
+from core.scheduler import scheduler
 from core.zoo import catalogue
 from pages.kit import housekeeping, uploads
 from pages.kit.language import t

@@ -13,7 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.environment import GRACE_SECONDS
-from core.jobs import scheduler
+from core.scheduler import scheduler
 from pages.kit import language, session, streamlit_internals
 
 _JS = Path(__file__).parents[2] / "assets" / "components" / "tab.js"

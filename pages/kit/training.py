@@ -10,10 +10,11 @@ from typing import Any
 import streamlit as st
 
 from core import photos
-from core.jobs import Job, scheduler
+from core.jobs import Job
 from core.limits import LIMITS
 from core.photo_files import Skipped
 from core.problem import N_, Problem
+from core.scheduler import scheduler
 from core.steps import Step, Steps, returned
 from core.training import data, finetune, head, learning_curve, loop, sources
 from core.training.challenge import challenge
