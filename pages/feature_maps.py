@@ -21,6 +21,7 @@ VIEWS = {
     "compare": N_("Side by side"),
     "filters": N_("First filters"),
 }
+VIEW_CLICKS = "maps_view_clicks"
 
 
 @st.fragment
@@ -43,6 +44,8 @@ def walk(classifier: Classifier, photo: Image.Image) -> None:
         required=True,
         key=remember_choice("maps_view"),
         persist_state="session",
+        on_change=layout.count,
+        args=(VIEW_CLICKS,),
         label_visibility="collapsed",
     )
     if view == "where":
@@ -53,7 +56,8 @@ def walk(classifier: Classifier, photo: Image.Image) -> None:
         compare.view(classifier, photo, layer)
     elif view == "filters":
         filters.view(classifier)
-    else:
+    else:  # what comes next is a click in the diagram
+        layout.in_sight(layout.counted(VIEW_CLICKS), diagram.component_key(classifier), just=True)
         maps_kit.layer_view(classifier, photo, layer)
 
 

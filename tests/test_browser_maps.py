@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.helpers.accessibility import assert_open_to_all
 
 LAYER = "blocks.2.1"
@@ -46,6 +48,15 @@ def test_the_diagram_and_the_mosaic_work_with_the_keyboard(browse):
     page.get_by_alt_text("Mosaic of the feature maps of conv_head").wait_for()
     page.keyboard.press("Home")
     page.get_by_alt_text("Mosaic of the feature maps of conv_stem").wait_for()
+
+    # Where the picture is lower than its place, as on a projector, the frames keep to it.
+    page.add_style_tag(content=".st-key-maps_mosaic img { max-height: 100px; object-fit: contain }")
+    frames = page.locator(".channels").first.bounding_box()
+    assert frames["height"] == pytest.approx(100, abs=1)
+    assert frames["width"] == pytest.approx(200, abs=1)  # 8 by 4 channels
+    place = page.locator(".st-key-maps_mosaic").bounding_box()
+    middles = [box["x"] + box["width"] / 2 for box in (frames, place)]
+    assert middles[0] == pytest.approx(middles[1], abs=1)
 
     page.get_by_role("radio", name="Channel 5", exact=True).focus()
     page.keyboard.press("Enter")

@@ -455,6 +455,18 @@ def test_a_spotlight_lights_where_a_channel_is_active_and_nothing_else():
     assert lit[40:, 40:].max() < 40
 
 
+def test_a_spotlight_lights_all_of_the_greatest_value_where_an_activation_is_clipped():
+    values = np.zeros((1, 8, 8), np.float32)
+    values[0, :5] = 6.0  # ReLU6
+    values[0, 5] = 5.0
+    seen = np.full((64, 64, 3), (200, 100, 50), np.uint8)
+    lit = spotlight(maps_of(*values), 0, seen)
+    assert np.array_equal(lit[8, 8], seen[8, 8])
+    assert np.ptp(lit[56:]) == 0  # grey
+    nothing = spotlight(maps_of(*np.full((1, 8, 8), 6.0)), 0, seen)
+    assert np.ptp(nothing) == 0
+
+
 def test_the_map_that_changed_most_is_found():
     before = maps_of([[1.0, 1.0]], [[2.0, 2.0]])
     after = maps_of([[1.0, 1.0]], [[2.0, 5.0]])

@@ -5,6 +5,7 @@ export default function ({ data, parentElement, setStateValue }) {
   grid.className = "channels";
   grid.setAttribute("role", "radiogroup");
   grid.setAttribute("aria-label", data.label);
+  grid.style.aspectRatio = `${columns} / ${rows}`;
   grid.style.gridTemplateColumns = `repeat(${columns}, 1fr)`;
   grid.style.gridTemplateRows = `repeat(${rows}, 1fr)`;
 

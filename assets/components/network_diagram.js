@@ -94,7 +94,8 @@ export default function ({ data, parentElement, setStateValue }) {
   const arrows = [element("span", "arrow", "→"), element("span", "arrow", "→")];
   for (const arrow of arrows) arrow.setAttribute("aria-hidden", "true");
   row.append(photo, arrows[0], layers, arrows[1], answers);
-  network.append(row, told, element("p", "hint", data.hint));
+  network.append(row, told);
+  if (data.hint) network.append(element("p", "hint", data.hint));
   parentElement.append(network);
   const current = buttons.find((button) => button.tabIndex === 0);
   if (hadFocus) current.focus({ preventScroll: true });

@@ -126,6 +126,8 @@ def overlay(features: FeatureMaps, channel: int, seen: Pixels) -> Pixels:
 def spotlight(features: FeatureMaps, channel: int, seen: Pixels) -> Pixels:
     """Light the quarter of a photo in which a channel is most active; the rest is dark and grey.
 
+    Where more of the map has its greatest value, as with a clipped activation, all of it is lit.
+
     Args:
         features: the maps.
         channel: which.
@@ -133,6 +135,8 @@ def spotlight(features: FeatureMaps, channel: int, seen: Pixels) -> Pixels:
     """
     values = features.maps[channel]
     least, most = np.quantile(values, (0.75, 0.98))
+    if least == most:
+        least = values[values < most].max(initial=values.min())
     scaled = np.sqrt(((values - least) / max(most - least, _TINY)).clip(0, 1))
     height, width, _ = seen.shape
     lit = _enlarged(scaled, (width, height))[..., None] / 255

@@ -13,9 +13,10 @@ from core import photos
 from core.features import diagram
 from core.features.maps import Observation, find_layer
 from core.zoo.classifier import Classifier
-from pages.kit import layout, session
+from pages.kit import layout, scenes, session
 from pages.kit.language import class_name, current, number, percent, t
 from pages.kit.live import data_uri
+from pages.kit.registry import MAPS
 
 _ASSETS = Path(__file__).parents[2] / "assets" / "components"
 _PHOTO = 104
@@ -56,7 +57,7 @@ def layer_choice(
     chosen = str(st.session_state[key])
     identity = (current(), classifier.provenance.network, classifier.provenance.body)
     layers = _layers(classifier, identity)
-    component = f"maps_diagram_{classifier.provenance.network}"
+    component = component_key(classifier)
     _component(
         key=component,
         data={
@@ -65,7 +66,8 @@ def layer_choice(
             "label": t("The layers of {network}", network=classifier.title),
             "layers": [{**bar, "told": bar["name"]} for bar in layers] if covered else layers,
             "selected": chosen,
-            "hint": t("click a bar to choose another layer"),
+            # The question of a scene says so, too, and leaves less room.
+            "hint": "" if scenes.question(MAPS) else t("click a bar to choose another layer"),
             "answersLabel": t("What it says"),
             "covered": t("What it says is covered until you have predicted.") if covered else "",
             "answers": []
@@ -87,6 +89,11 @@ def layer_choice(
 def choose(classifier: Classifier, layer: str) -> None:
     """Choose a layer as if it was clicked on; to be called before the diagram is shown."""
     st.session_state[_key(classifier)] = layer
+
+
+def component_key(classifier: Classifier) -> str:
+    """Return the key of the diagram on the page."""
+    return f"maps_diagram_{classifier.provenance.network}"
 
 
 def _key(classifier: Classifier) -> str:

@@ -116,11 +116,15 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
     """Show all channels of a layer, and the one that was clicked. A click runs only this part."""
     observation = observed(classifier, photo)
     maps = observation.maps[name]
-    order, scale, strip_wanted = _dials(maps)
+    above, shown, below = st.container(), st.container(), st.container()
+    in_scene = bool(scenes.question(MAPS))
+    with below if in_scene else above:  # in a scene the maps are in sight, with the diagram
+        order, scale, strip_wanted = _dials(maps, folded=in_scene)
     sheet = _sheet(photo_key(classifier, photo), maps, order, scale)
     if strip_wanted:
-        _strip(classifier, maps)
-    left, right = st.columns([1.15, 1], gap="medium")
+        with above:
+            _strip(classifier, maps)
+    left, right = shown.columns([1.15, 1], gap="medium")
     layout.in_sight(layout.counted(diagram.CLICKS), "maps_mosaic", just=True)
     layout.in_sight(layout.counted(_CLICKS), "maps_row_channel", just=True)
     with left:
@@ -160,8 +164,7 @@ def _strip(classifier: Classifier, maps: FeatureMaps) -> None:
     save.png(lambda: whole, stem, "maps_strip_download")
 
 
-def _dials(maps: FeatureMaps) -> tuple[Order, Scale, bool]:
-    folded = bool(scenes.question(MAPS))  # the maps are to be in sight, below the diagram
+def _dials(maps: FeatureMaps, *, folded: bool) -> tuple[Order, Scale, bool]:
     controls = layout.dials(folded=folded).columns(
         [2, 2, 2], gap="medium", vertical_alignment="bottom"
     )
