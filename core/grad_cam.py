@@ -27,11 +27,12 @@ def grad_cam(classifier: Classifier, picture: torch.Tensor, class_id: int) -> to
         (H, W), at least 0: L, enlarged to the size of the picture.
     """
     last = classifier.layers[-1].name
+    look = classifier.look(layers=[last])
     # The weights are frozen: without this, PyTorch would keep nothing to compute gradients with.
     picture = picture.detach().requires_grad_()
-    seen = classifier.look(layers=[last])(picture)  # logits (1, classes) and maps (1, K, h, w)
-    logit, maps = seen.logits[0, class_id], seen.maps[last]
-    (gradient,) = torch.autograd.grad(logit, maps)
-    weights = gradient.mean(dim=(2, 3), keepdim=True)
-    heat = (weights * maps.detach()).sum(dim=1, keepdim=True).relu()
+    seen = look(picture)
+    logit, maps = seen.logits[0, class_id], seen.maps[last]  # yᶜ; Aᵏ, (1, K, h, w)
+    (gradient,) = torch.autograd.grad(logit, maps)  # ∂yᶜ/∂Aᵏ at each place, (1, K, h, w)
+    weights = gradient.mean(dim=(2, 3), keepdim=True)  # αₖ, (1, K, 1, 1)
+    heat = (weights * maps.detach()).sum(dim=1, keepdim=True).relu()  # L, (1, 1, h, w)
     return F.interpolate(heat, picture.shape[-2:], mode="bilinear", align_corners=False)[0, 0]
