@@ -61,7 +61,8 @@ def relayed_from_cluster(run: Run, person: str = "") -> Generator[Any, None, Non
     """Run something on the cluster, and give its steps as they come, with futures in between.
 
     Where the computer that made them is lost, another one starts again, from the seed or from the
-    state that came last; a step's phase says so, and numbers that have been told are not repeated.
+    state that came last; a step's phase says so, and numbers that have been reported are not
+    repeated.
     Pictures and results come with the last step of a slice; those before it carry the latest ones.
 
     Raises:
@@ -71,46 +72,46 @@ def relayed_from_cluster(run: Run, person: str = "") -> Generator[Any, None, Non
 
     latest: Step[Any] = Step(0, 1, phase=N_("on its way to the cluster"))
     yield latest
-    told = made = lost = 0
+    reported = made = lost = 0
     sent: set[tuple[Any, str]] = set()
     while True:
-        with _Errand(run, person, made) as errand:
+        with _RemoteRun(run, person, made) as remote:
             try:
                 while True:
-                    answer = errand.ask()
+                    answer = remote.ask()
                     while not answer.done():
                         yield answer
-                    reply = errand.take(answer)
+                    reply = remote.take(answer)
                     effort.add(reply.seconds)
                     for step in reply.steps:
                         made += 1
                         latest = replace(
                             step,
-                            scalars=step.scalars if made > told else {},
+                            scalars=step.scalars if made > reported else {},
                             picture=latest.picture if step.picture is None else step.picture,
                             result=latest.result if step.result is None else step.result,
                         )
-                        told = max(told, made)
+                        reported = max(reported, made)
                         yield latest
                     if reply.missing:
-                        brought = (errand.worker, reply.missing)
-                        if brought not in sent and errand.bring_weights(reply.missing):
-                            sent.add(brought)
-                            made = errand.made
+                        needed = (remote.worker, reply.missing)
+                        if needed not in sent and remote.send_weights(reply.missing):
+                            sent.add(needed)
+                            made = remote.made
                             break
                     if reply.problem:
                         raise reply.problem
                     if reply.is_end:
                         return
             except RayActorError as error:
-                errand.give_up()
+                remote.give_up()
                 lost += 1
                 if lost > _MOST_RESTARTS:
                     raise Problem(
                         N_("Computers that the cluster lost on the way: {count}. Start again."),
                         count=lost,
                     ) from error
-                made = errand.made
+                made = remote.made
                 phase = (
                     N_("a computer was lost, going on from the last state")
                     if made
@@ -122,7 +123,7 @@ def relayed_from_cluster(run: Run, person: str = "") -> Generator[Any, None, Non
 
 @dataclass(frozen=True)
 class _Reply:
-    """What a worker tells after a slice.
+    """What a worker sends back after a slice.
 
     Attributes:
         steps: those that were made; all but the last without picture and result.
@@ -144,7 +145,7 @@ class _Reply:
     embeddings: tuple[tuple[Any, Any], ...] = ()
 
 
-class _Errand:
+class _RemoteRun:
     """A run on a worker, seen from here.
 
     Attributes:
@@ -173,7 +174,7 @@ class _Errand:
         self._person = person
         self.worker = workers.place(person)
 
-    def __enter__(self) -> _Errand:
+    def __enter__(self) -> _RemoteRun:
         return self
 
     def ask(self) -> Future[bytes]:
@@ -201,7 +202,7 @@ class _Errand:
         _workers().forget(self.worker)
         self._is_over = True
 
-    def bring_weights(self, file: str) -> bool:
+    def send_weights(self, file: str) -> bool:
         """Send a network's weights there, if they are here."""
         import ray
 
@@ -242,7 +243,7 @@ def _state_of(run: Run) -> Resumable | None:
     return owner if isinstance(owner, Resumable) else None
 
 
-class _Going:
+class _LocalRun:
     """A run on this worker."""
 
     def __init__(self, run: Run, person: str, exchange: Any) -> None:
@@ -273,11 +274,11 @@ class Worker:
         """Begin without any run."""
         from core.training.embeddings import shared_cache
 
-        self._going: dict[str, _Going] = {}
+        self._runs: dict[str, _LocalRun] = {}
         self._dropped: set[str] = set()
         self._lock = threading.Lock()
-        self._found: list[tuple[Any, Any]] = []
-        shared_cache().on_put = lambda key, row: self._found.append((key, row))
+        self._embeddings: list[tuple[Any, Any]] = []
+        shared_cache().on_put = lambda key, row: self._embeddings.append((key, row))
 
     def advance(self, name: str, dials: bytes, opening: bytes | None = None) -> bytes:
         """Make a slice of steps, and return the packed reply.
@@ -291,76 +292,76 @@ class Worker:
         from core.zoo.weights import WeightsMissing
 
         exchange = Exchange()
-        going: _Going | None = None
+        local: _LocalRun | None = None
         try:
             if opening is not None:
                 run, person = exchange.unpack(opening, is_first=True)
-                _turn(exchange, dials)
-                going = self._begin(name, _Going(run, person, exchange))
+                _set_dials(exchange, dials)
+                local = self._begin(name, _LocalRun(run, person, exchange))
             else:
-                going = self._going.get(name)
-            if going is None:  # it was dropped
+                local = self._runs.get(name)
+            if local is None:  # it was dropped
                 return exchange.pack(_Reply(is_end=True))
-            with going.lock:
-                exchange = going.exchange
-                _turn(exchange, dials)
-                reply = self._slice(going)
+            with local.lock:
+                exchange = local.exchange
+                _set_dials(exchange, dials)
+                reply = self._slice(local)
         except Problem as problem:  # it could not even begin
             reply = _Reply(problem=problem)
         if reply.is_end or reply.problem:
-            self._going.pop(name, None)
+            self._runs.pop(name, None)
         if isinstance(reply.problem, WeightsMissing):
             reply = replace(reply, missing=str(reply.problem.fields.get("file", "")))
-        found, self._found = self._found, []
-        return exchange.pack(replace(reply, embeddings=tuple(found)))
+        embeddings, self._embeddings = self._embeddings, []
+        return exchange.pack(replace(reply, embeddings=tuple(embeddings)))
 
-    def _begin(self, name: str, going: _Going) -> _Going | None:
+    def _begin(self, name: str, local: _LocalRun) -> _LocalRun | None:
         with self._lock:
             if name in self._dropped:
                 self._dropped.discard(name)
                 return None
-            self._going[name] = going
-            return going
+            self._runs[name] = local
+            return local
 
-    def _slice(self, going: _Going) -> _Reply:
-        runs = list(self._going.values())
+    def _slice(self, local: _LocalRun) -> _Reply:
+        runs = list(self._runs.values())
         people = Counter(run.person for run in runs)
-        share = min(_SLICE_SECONDS, _ROUND_SECONDS / len(people)) / people[going.person]
-        going.credit = share + (going.credit if len(runs) > 1 else 0.0)
+        share = min(_SLICE_SECONDS, _ROUND_SECONDS / len(people)) / people[local.person]
+        local.credit = share + (local.credit if len(runs) > 1 else 0.0)
         began = time.monotonic()
-        until = began + going.credit
+        until = began + local.credit
         steps: list[Step[Any]] = []
-        is_end, problem = going.is_leaving, None
-        while not is_end and not going.is_leaving and time.monotonic() < until:
+        is_end, problem = local.is_leaving, None
+        while not is_end and not local.is_leaving and time.monotonic() < until:
             try:
-                steps.append(next(going.steps))
+                steps.append(next(local.steps))
             except StopIteration:
                 is_end = True
-            except Problem as found:
-                is_end, problem = True, found
+            except Problem as error:
+                is_end, problem = True, error
         seconds = time.monotonic() - began
-        going.credit -= seconds
-        going.made += len(steps)
-        is_due = time.monotonic() - going.state_sent > _STATE_SECONDS
+        local.credit -= seconds
+        local.made += len(steps)
+        is_due = time.monotonic() - local.state_sent > _STATE_SECONDS
         return _Reply(
             steps=(*(replace(s, picture=None, result=None) for s in steps[:-1]), *steps[-1:]),
             seconds=seconds,
             is_end=is_end,
             problem=problem,
-            state=going.packed_state() if is_end or is_due else None,
+            state=local.packed_state() if is_end or is_due else None,
         )
 
     def drop(self, name: str) -> tuple[bytes, int] | None:
         """End a run between two steps, and return its state, if it can be gone on with."""
         with self._lock:
-            going = self._going.pop(name, None)
-            if going is None:
+            local = self._runs.pop(name, None)
+            if local is None:
                 self._dropped.add(name)
                 return None
-        going.is_leaving = True
-        with going.lock:
-            going.steps.close()
-            return going.packed_state()
+        local.is_leaving = True
+        with local.lock:
+            local.steps.close()
+            return local.packed_state()
 
     def take_weights(self, name: str, content: bytes) -> None:
         """Put a network's weights where they are looked for."""
@@ -373,7 +374,7 @@ class Worker:
         partial.replace(path)
 
 
-def _turn(exchange: Any, dials: bytes) -> None:
+def _set_dials(exchange: Any, dials: bytes) -> None:
     for dial, value in zip(exchange.dials, exchange.unpack_state(dials), strict=False):
         dial.value = value
 

@@ -36,7 +36,7 @@ class Exchange:
     def __init__(self) -> None:
         """Begin without a common past."""
         self.dials: list[Dial[Any]] = []
-        self._things: dict[int, Any] = {}  # by number; holding them keeps their ids from others
+        self._objects: dict[int, Any] = {}  # by number; holding them keeps their ids from others
         self._numbers: dict[int, int] = {}  # by id
         self._first: set[int] = set()
         self._next = 0
@@ -80,17 +80,17 @@ class Exchange:
             self.dials.append(Dial(None))
         return self.dials[number]
 
-    def _remember(self, number: int, thing: Any) -> None:
-        self._things[number] = thing
-        self._numbers[id(thing)] = number
+    def _remember(self, number: int, value: Any) -> None:
+        self._objects[number] = value
+        self._numbers[id(value)] = number
         self._next = max(self._next, number + 1)
 
     def _forget_all_but(self, used: set[int], is_first: bool) -> None:
         """Both ends do so after the same message, so they agree on what is known."""
         if is_first:
             self._first |= used
-        for number in self._things.keys() - used - self._first:
-            del self._numbers[id(self._things.pop(number))]
+        for number in self._objects.keys() - used - self._first:
+            del self._numbers[id(self._objects.pop(number))]
 
 
 class _Packer(pickle.Pickler):
@@ -144,15 +144,15 @@ class _Unpacker(pickle.Unpickler):
         self._exchange = exchange
         self._used = used
 
-    def persistent_load(self, told: Any) -> Any:
-        kind, number, *content = told
+    def persistent_load(self, reference: Any) -> Any:
+        kind, number, *content = reference
         if kind == _DIAL:
             return self._exchange._dial(number)
         if kind == _NEW:
-            thing = _Unpacker(content[0], self._exchange, self._used).load()
-            self._exchange._remember(number, thing)
+            value = _Unpacker(content[0], self._exchange, self._used).load()
+            self._exchange._remember(number, value)
         self._used.add(number)
-        return self._exchange._things[number]
+        return self._exchange._objects[number]
 
 
 def _is_worth_remembering(value: Any) -> bool:

@@ -297,7 +297,7 @@ def test_what_was_sent_before_is_not_sent_again():
     here, there = Exchange(), Exchange()
     photo, picture = os.urandom(10_000), np.random.default_rng(0).random((50, 50))
     there.unpack(here.pack([photo], is_first=True), is_first=True)
-    (brought,) = there._things.values()
+    (brought,) = there._objects.values()
     first = there.pack((brought, picture))
     back, shown = here.unpack(first)
     assert back is photo
