@@ -160,7 +160,7 @@ def draw(snapshot: Snapshot) -> None:
 
 
 def line_names(found: loop.Attempt) -> dict[str, str]:
-    """Give the names of the lines: of what is wanted, and of what the photo was seen as."""
+    """Return the names of the lines: of what is wanted, and of what the photo was seen as."""
     goal = found.goal
     names = {
         "probability": t("Probability of {name}", name=class_name(classifier.labels[goal.class_id]))
@@ -174,7 +174,7 @@ def line_names(found: loop.Attempt) -> dict[str, str]:
 
 
 def live_numbers(found: loop.Attempt, snapshot: Snapshot) -> list[plots.LiveNumber]:
-    """Give the lines as they move with the run."""
+    """Return the lines as they move with the run."""
     return [
         plots.LiveNumber(label, percent(curve[-1], 1), curve, True)
         for name, label in line_names(found).items()

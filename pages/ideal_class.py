@@ -15,7 +15,7 @@ from core.steps import Pixels, Step
 from core.synthesis import lesson, loop, recipe, record
 from core.synthesis.objective import ClassLogit, CrossEntropy, classes_of
 from core.synthesis.presets import PRESETS
-from core.synthesis.verdict import Sitting, Verdict, judge
+from core.synthesis.verdict import RecordedDrawing, Verdict, judge
 from core.takeaway import drawing as takeaway
 from core.zoo.classifier import Classifier
 from pages.kit import drawing as kit
@@ -73,19 +73,21 @@ def start() -> None:
     wanted, chosen = kit.planned(classifier, objective, settings)
     photo = kit.start_photo(chosen.photo)
     drawing = scheduler().call(lambda: loop.Drawing(classifier, wanted, chosen, photo))
-    _submit(Sitting(drawing, settings.steps))
+    _submit(RecordedDrawing(drawing, settings.steps))
 
 
 def go_on(verdict: Verdict, history: Mapping[str, Sequence[float]]) -> None:
     """Draw on from where the picture stands."""
-    _submit(Sitting(kit.in_progress()["drawing"].drawing, MORE_STEPS, verdict.record), history)
+    _submit(
+        RecordedDrawing(kit.in_progress()["drawing"].drawing, MORE_STEPS, verdict.record), history
+    )
 
 
-def _submit(sitting: Sitting, history: Mapping[str, Sequence[float]] | None = None) -> None:
-    kit.in_progress()["drawing"] = sitting
+def _submit(run: RecordedDrawing, history: Mapping[str, Sequence[float]] | None = None) -> None:
+    kit.in_progress()["drawing"] = run
     # The drawing's own network: another one may have been chosen since it was begun.
-    network = sitting.drawing.classifier
-    session.start_job(JOB, sitting.resume, lambda last: _judged(network, last), history)
+    network = run.drawing.classifier
+    session.start_job(JOB, run.resume, lambda last: _judged(network, last), history)
 
 
 def _judged(network: Classifier, last: Step[record.Record]) -> Verdict | None:
@@ -146,8 +148,8 @@ with place.buttons:
                 )
     if problem:
         st.error(say(problem), icon=":material/error:")
-    if running and (sitting := kit.in_progress().get("drawing")):
-        drawing = sitting.drawing
+    if running and (run := kit.in_progress().get("drawing")):
+        drawing = run.drawing
         live_now = {name: getattr(settings, name) for name in loop.LIVE}
         begun = replace(drawing.settings, turns=(), **live_now)
         if begun != settings or objective != drawing.objective:

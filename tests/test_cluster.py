@@ -23,7 +23,7 @@ from core.scheduler import Scheduler
 from core.steps import Dial, Step
 from core.synthesis.loop import Drawing, Settings
 from core.synthesis.objective import ClassLogit
-from core.synthesis.verdict import Sitting
+from core.synthesis.verdict import RecordedDrawing
 from core.training.data import Dataset, Photo
 from core.training.embeddings import shared_cache
 from core.training.finetune import TuningSettings
@@ -172,7 +172,9 @@ def test_runs_of_a_lost_node_go_on_on_another_and_say_so(two_nodes, turns, lite0
     """A drawing whose dials are turned, and a training, in the middle of which the node goes."""
     made, first, sizes = two_nodes
     training = turns.submit("b", "train", cluster.anywhere(learning(lite0), "b"), result)
-    sitting = Sitting(Drawing(lite0, ClassLogit(284), Settings(size=64, steps=10**3)), 10**3)
+    sitting = RecordedDrawing(
+        Drawing(lite0, ClassLogit(284), Settings(size=64, steps=10**3)), 10**3
+    )
     job = turns.submit("a", "ideal", cluster.anywhere(sitting.resume, "a"), result)
     until(job, lambda s: s.history.get("probability"))
     sitting.drawing.turn(tv=3.0, learning_rate=0.02)
@@ -193,7 +195,7 @@ def test_runs_of_a_lost_node_go_on_on_another_and_say_so(two_nodes, turns, lite0
     assert before < drawn.result.synthesis.steps_done <= sitting.drawing.done
     assert len(drawn.history["probability"]) == drawn.step.index  # nothing twice, no gap
 
-    more = Sitting(sitting.drawing, 3, drawn.result)
+    more = RecordedDrawing(sitting.drawing, 3, drawn.result)
     again = ended(turns.submit("a", "ideal", cluster.anywhere(more.resume, "a"), result))
     assert again.result.synthesis.steps_done == more.drawing.done == sitting.drawing.done + 3
     assert [frame.step for frame in again.result.frames][:2] == [1, 4]
@@ -358,13 +360,13 @@ def test_a_tuned_body_travels_by_value(lite0, dalmatian):
 
 
 def test_a_drawing_that_has_travelled_is_gone_on_with_as_if_it_had_not(lite0):
-    def drawn(sitting: Sitting, count: int):
+    def drawn(sitting: RecordedDrawing, count: int):
         steps = sitting.resume()
         return [next(steps) for _ in range(count)][-1].result
 
     settings = Settings(size=64, steps=6)
     small = lite0.for_drawing(64)
-    stayed, left = (Sitting(Drawing(small, ClassLogit(284), settings), 6) for _ in range(2))
+    stayed, left = (RecordedDrawing(Drawing(small, ClassLogit(284), settings), 6) for _ in range(2))
     expected = drawn(stayed, 6)
     drawn(left, 3)
     here, there = Exchange(), Exchange()

@@ -28,7 +28,7 @@ class Goal:
     true_id: int | None = field(default=None, compare=False)
 
     def loss(self, logits: torch.Tensor) -> torch.Tensor:
-        """Give what the attack brings down, per picture.
+        """Return what the attack brings down, per picture.
 
         The cross-entropy of the class: as it is towards the class, negated away from it
         (Kurakin, Goodfellow and Bengio, "Adversarial examples in the physical world", 2017).
@@ -44,11 +44,11 @@ class Goal:
         return cross_entropy if self.targeted else -cross_entropy
 
     def reached(self, logits: torch.Tensor) -> torch.Tensor:
-        """Say per picture, (N,) booleans, whether logits (N, classes) are what was wanted."""
+        """Return per picture, (N,) booleans, whether logits (N, classes) are what was wanted."""
         return (logits.argmax(dim=-1) == self.class_id) == self.targeted
 
     def wanted(self, logits: torch.Tensor) -> torch.Tensor:
-        """Give the probability, (N,), of what is wanted: the target, or the strongest other."""
+        """Return the probability, (N,), of what is wanted: the target, or the strongest other."""
         probabilities = logits.softmax(dim=-1)
         if self.targeted:
             return probabilities[:, self.class_id]
@@ -58,7 +58,7 @@ class Goal:
 
 
 def goal_for(classifier: Classifier, photo: Image.Image, target: int | None) -> Goal:
-    """Give the goal for a photo.
+    """Return the goal for a photo.
 
     Args:
         classifier: the network to fool.

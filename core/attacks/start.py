@@ -25,7 +25,7 @@ _NOISES = 20
 def beginning(
     classifier: Classifier, photo: torch.Tensor, goal: Goal, files: Sequence[PhotoFile]
 ) -> Generator[Step[Any], None, torch.Tensor | None]:
-    """Say where to begin; see `starting_point`.
+    """Return where to begin; see `starting_point`.
 
     Networks of many classes see nearly all noise as something else, and that is found at once;
     of two classes, all noise may be the wrong one.

@@ -52,7 +52,12 @@ def add(verb: Verb) -> None:
         help=f"{', '.join(foolbox_adapter.METHODS)}: from foolbox; they look for the smallest L2 and know no ε",
     )
     added.add_argument(
-        "--eps", dest="epsilon", type=float, default=4, help="in 1/255 for linf, absolute for l2"
+        "--eps",
+        dest="epsilon",
+        type=float,
+        metavar="EPS",
+        default=4,
+        help="in 1/255 for linf, absolute for l2",
     )
     added.add_argument("--step-size", type=float, metavar="SHARE", help="of ε; default: 2.5/steps")
     setting_options(added, _ASKED, has_defaults=True)

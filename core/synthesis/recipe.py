@@ -9,6 +9,7 @@ import math
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -185,7 +186,7 @@ def _value(kind: Any, data: Any) -> Any:
 
 
 def _fields(kind: Any, data: dict[str, Any]) -> Any:
-    types, known = get_type_hints(kind), settings_of(kind)
+    types, known = _types(kind), settings_of(kind)
     unknown = set(data) - {field.name for field in fields(kind)}
     if unknown:
         raise ValueError(f"unknown settings {unknown}")
@@ -225,6 +226,7 @@ def _number(value: object) -> float:
     return float(value)
 
 
+_types = cache(get_type_hints)
 _READING: dict[Any, Callable[[object], Any]] = {
     str: _text,
     bool: _switch,

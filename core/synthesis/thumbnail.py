@@ -92,6 +92,6 @@ def thumbnails(
 
 
 def _clouds() -> Image.Image:
-    """Give coloured clouds to begin with: from grey, early channels find only the picture's edges."""
+    """Return coloured clouds to begin with: from grey, early channels find only the picture's edges."""
     clouds = PhaseCanvas(SIDE, torch.Generator().manual_seed(0)).picture()
     return Image.fromarray(photos.to_pixels(0.5 + _CONTRAST * (clouds - 0.5)))

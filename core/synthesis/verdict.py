@@ -39,19 +39,19 @@ class Verdict:
 
 
 def targets(classifier: Classifier, objective: Objective) -> tuple[str, ...]:
-    """Give the names of the classes that a picture is to become."""
+    """Return the names of the classes that a picture is to become."""
     return tuple(classifier.labels[class_id] for class_id in classes_of(objective))
 
 
 def others_than(classifier: Classifier) -> list[str]:
-    """Give the names of the built-in networks that share no layer with this one."""
+    """Return the names of the built-in networks that share no layer with this one."""
     return [name for name in catalogue.BUILT_IN if name != classifier.provenance.network]
 
 
 def second_opinions(
     classifier: Classifier, objective: Objective
 ) -> Callable[[Pixels], tuple[Opinion, ...]]:
-    """Give a function that asks the other built-in networks what an 8-bit picture shows.
+    """Return a function that asks the other built-in networks what an 8-bit picture shows.
 
     They are loaded when they are first asked.
     """
@@ -77,7 +77,7 @@ def judge(classifier: Classifier, record: Record) -> Verdict:
     )
 
 
-class Sitting:
+class RecordedDrawing:
     """A drawing with its record up to a number of steps; a `core.steps.Resumable`.
 
     Attributes:
@@ -92,7 +92,7 @@ class Sitting:
         Args:
             drawing: from where it stands.
             count: how many steps to make.
-            record: of the sitting that this one goes on from.
+            record: of what has been drawn before.
         """
         self.drawing = drawing
         self.until = drawing.planned + count

@@ -11,6 +11,9 @@ from core.takeaway import network
 from core.takeaway.drawing import fitted
 from core.zoo.classifier import Classifier
 
+_LONG = 70
+"""Characters of a call in a script, beyond which it gets lines of its own."""
+
 
 def script(
     classifier: Classifier,
@@ -68,10 +71,10 @@ start = ImageOps.exif_transpose(Image.open("start.jpg")).convert("RGB")
 start = ImageOps.fit(start, (INPUT, INPUT))
 start = torchvision.transforms.functional.to_tensor(start)[None]
 """
-    given = [
-        "steps=ROUNDS",
-        *(f"{name}={value}" for name, value in METHODS[method].options.items()),
-    ]
+    options = "".join(f", {name}={value}" for name, value in METHODS[method].options.items())
+    call = f"{METHODS[method].attack}(steps=ROUNDS{options})"
+    if len(call) > _LONG:
+        call = call.replace("(", "(\n    ").replace(")", "\n)")
     criterion = "TargetedMisclassification" if goal.targeted else "Misclassification"
     more = ", starting_points=start" if start else ""
     return (
@@ -85,9 +88,7 @@ start = torchvision.transforms.functional.to_tensor(start)[None]
 CLASS, ROUNDS = {goal.class_id}, {rounds}  # {classifier.labels[goal.class_id]}
 preprocessing = {{"mean": mean.flatten(), "std": std.flatten(), "axis": -3}}
 model = foolbox.PyTorchModel(network, bounds=(0, 1), preprocessing=preprocessing)
-attack = foolbox.attacks.{METHODS[method].attack}(
-    {", ".join(given)}
-)
+attack = foolbox.attacks.{call}
 criterion = foolbox.criteria.{criterion}(torch.tensor([CLASS]))
 _, found, success = attack(model, photo, criterion, epsilons=None{more})
 for push in (1, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2):  # until it survives rounding to 8 bits

@@ -130,7 +130,7 @@ def live_epsilon() -> dict[str, Any]:
 
 
 def photo_key(photo: Image.Image) -> str:
-    """Tell a photo from all others."""
+    """Return what tells a photo from all others."""
     return hashlib.sha256(photo.tobytes()).hexdigest()
 
 
@@ -284,13 +284,13 @@ def _others(classifier: Classifier) -> tuple[str, ...]:
 
 
 def labels_of(name: str) -> Labels:
-    """Give the classes of a network by its name, without loading it."""
+    """Return the classes of a network by its name, without loading it."""
     own = session.own_classifier()
     return own.labels if name == session.OWN and own else imagenet()
 
 
 def networks(names: Sequence[str]) -> Callable[[], list[Classifier]]:
-    """Give a function that loads networks by their names; called on the compute thread."""
+    """Return a function that loads networks by their names; called on the compute thread."""
     own = session.own_classifier()
     others = [name for name in names if name != session.OWN]
     # The visitor's own may have gone: a new one is being trained.
@@ -363,7 +363,7 @@ def run(
 def starter(
     classifier: Classifier, photo: Image.Image, name: str, plan: Plan
 ) -> tuple[Callable[[], Steps[loop.Attempt]], Callable[[Step[loop.Attempt]], Outcome | None]]:
-    """Give a job's generator and its conclusion, which enters a row into the ledger."""
+    """Return a job's generator and its conclusion, which enters a row into the ledger."""
     rows, live_now, pictures = book(), live_epsilon(), notebook.attacks()
     live_now.clear()
     epsilon = Dial(plan.settings.epsilon)
@@ -417,7 +417,7 @@ def enter(outcome: Outcome, brought_back: Report) -> None:
 
 
 def within(outcome: Outcome, epsilon: float) -> Report:
-    """Give the outcome brought back to within another ε; the network is asked once for each."""
+    """Return the outcome brought back to within another ε; the network is asked once for each."""
     attempt = outcome.report.attempt
     if not outcome.plan.bounded or epsilon >= attempt.settings.epsilon:
         return outcome.report
@@ -593,7 +593,7 @@ def _transfer_told(other: ledger.Transfer, target: str) -> str:
 
 
 def network_title(name: str) -> str:
-    """Give a network's name for people."""
+    """Return a network's name for people."""
     if name in (session.OWN, OWN_NETWORK):
         return t("★ Your network")
     return catalogue.TITLES.get(name, name)

@@ -31,10 +31,10 @@ _MOST_BLOCKS = 50
 
 @dataclass(frozen=True)
 class Place:
-    """A dial, and where a page keeps its value.
+    """A setting, and where a page keeps its value.
 
     Attributes:
-        key: in the session's state, with fields for the network and for other dials.
+        key: in the session's state, with fields for the network and for other settings.
         dial: what it may be.
     """
 
@@ -42,16 +42,16 @@ class Place:
     dial: Dial
 
     def filled(self, network: str, values: Mapping[str, Value]) -> str:
-        """Give the key, for a network and the values of the page's dials."""
+        """Return the key, for a network and the values of the page's settings."""
         return self.key.format(network=network, **values)
 
 
 def places(page: PageInfo, preset: str | None = None) -> dict[str, Place]:
-    """Give the dials of a page that travel, by their names in links.
+    """Return the settings of a page that travel, by their names in links.
 
     Args:
         page: the page.
-        preset: of the ideal class page, which has a set of dials for each.
+        preset: of the ideal class page, which has settings for each.
     """
     if page is IDEAL:
         return _ideal(preset if preset in drawing.PRESET_NAMES else "best")

@@ -33,7 +33,7 @@ from core.synthesis.objective import (
 from core.synthesis.presets import PRESETS, TV_LADDER
 from core.synthesis.record import Frame, Record
 from core.synthesis.regularisers import REGULARISERS
-from core.synthesis.verdict import Sitting, Verdict
+from core.synthesis.verdict import RecordedDrawing, Verdict
 from core.training import hardening
 from core.training.loop import Training
 from core.zoo import catalogue
@@ -247,7 +247,7 @@ def gallery() -> list[Keepsake]:
 
 
 @session.kept
-def in_progress() -> dict[str, Sitting]:
+def in_progress() -> dict[str, RecordedDrawing]:
     """This session's latest drawing, under "drawing": to change its settings and to go on with."""
     return {}
 
@@ -270,10 +270,10 @@ def ask(name: str, preset: str, **how: Any) -> Any:
 
 def change_live() -> None:
     """Let the settings that can be changed on the way act on a running drawing."""
-    sitting, state = in_progress().get("drawing"), st.session_state
+    run, state = in_progress().get("drawing"), st.session_state
     preset = state.get("ideal_preset") or "best"
-    if sitting is not None:
-        drawing = sitting.drawing
+    if run is not None:
+        drawing = run.drawing
         chosen = {n: state.get(key(n, preset), getattr(drawing.settings, n)) for n in LIVE}
         drawing.turn(**{name: float(value) for name, value in chosen.items()})
 
@@ -388,12 +388,12 @@ def _start_photos() -> dict[str, str]:
 
 
 def own_photo_name(image: Image.Image) -> str:
-    """Name a visitor's photo by its content: a recipe must not carry the photo itself."""
+    """Return a name for a visitor's photo, of its content: a recipe must not carry the photo itself."""
     return "own:" + hashlib.sha256(image.tobytes()).hexdigest()[:16]
 
 
 def start_photo(name: str) -> Image.Image | None:
-    """Give the photo of that name; None for noise, or where it is not here."""
+    """Return the photo of that name; None for noise, or where it is not here."""
     own = {own_photo_name(image): image for image in session.own_photos().values()}
     if name in own:
         return own[name]
@@ -461,7 +461,7 @@ def time_lapse(record: Record, contrasted: Callable[[Pixels], Pixels]) -> None:
 
 
 def fingerprint(pixels: Pixels) -> str:
-    """Tell two pictures apart, or the same."""
+    """Return what tells a picture from others."""
     return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 

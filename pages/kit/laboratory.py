@@ -63,7 +63,7 @@ class Chosen:
     pictures: tuple[str, Hashable]
 
     def with_more(self, title: str = "", *more: Hashable) -> made.Ingredients:
-        """Give them with what else a run takes: what to call it, and what tells it from others."""
+        """Return them with what else a run takes: what to call it, and what tells it from others."""
         name, identity = self.pictures
         # The visitor's own network may be another one under the same name.
         network = self.classifier.name, self.classifier.title, self.classifier.provenance.body
@@ -354,7 +354,7 @@ class Hardening:
 
 
 def hardened_within(training: Training) -> int:
-    """Give the ε that a network was trained against, in 1/255; the least, if against none."""
+    """Return the ε that a network was trained against, in 1/255; the least, if against none."""
     tuning = training.settings.tuning
     epsilon = round(255 * tuning.epsilon) if tuning else 0
     return epsilon if epsilon in HARDENED_WITHIN else HARDENED_WITHIN[0]
