@@ -27,6 +27,7 @@ from core.synthesis.presets import PRESETS
 from core.training import data
 from core.training import loop as training_loop
 from core.training.embeddings import EmbeddingCache
+from core.training.settings import Settings as TrainingSettings
 from core.zoo import loading
 from core.zoo.classifier import Classifier
 
@@ -63,7 +64,7 @@ def maps(classifier: Classifier) -> Image.Image:
 
 def train(classifier: Classifier) -> Image.Image:
     """Digits it was examined on, and its accuracy epoch by epoch."""
-    settings = training_loop.Settings(per_class=60, validation_per_class=30)
+    settings = TrainingSettings(per_class=60, validation_per_class=30)
     accuracy = []
     for step in training_loop.train(classifier, data.digits(), settings, EmbeddingCache()):
         if "validation accuracy" in step.scalars:
@@ -71,7 +72,7 @@ def train(classifier: Classifier) -> Image.Image:
     training = step.result
     sheet, side = Image.new("RGBA", SIZE, CLEAR), 66
     pen = ImageDraw.Draw(sheet)
-    answers = training.trained.examination.predicted
+    answers = training.evaluation.predicted
     for i, index in enumerate(range(0, training.n_val, training.n_val // 28)[:28]):
         photo = training.validation[index]
         row, column = divmod(i, 7)

@@ -24,7 +24,8 @@ from core.training.data import from_folder
 from core.training.embeddings import EmbeddingCache
 from core.training.evidence import wilson
 from core.training.hardening import with_and_without
-from core.training.loop import Settings, train
+from core.training.loop import train
+from core.training.settings import Settings
 from core.zoo import loading
 
 EPSILONS = (0.0, 0.25, 0.5, 1.0, 2.0)

@@ -27,16 +27,16 @@ from core.synthesis.presets import PRESETS
 from core.training import store
 from core.training.data import from_folder
 from core.training.embeddings import EmbeddingCache
-from core.training.finetune import ALL_BLOCKS, TuningSettings
 from core.training.hardening import RECIPE
-from core.training.loop import Settings, train
+from core.training.loop import train
+from core.training.settings import ALL_BLOCKS, Settings, settings_for
 from core.zoo import loading
 from core.zoo.classifier import Classifier
 
 TUNINGS = {
-    "head": None,
-    "blocks": TuningSettings(),
-    "all": TuningSettings(blocks=ALL_BLOCKS),
+    "head": Settings(),
+    "blocks": settings_for("blocks"),
+    "all": settings_for("blocks", blocks=ALL_BLOCKS),
     "plain": RECIPE,
     **{f"hard{within}": replace(RECIPE, epsilon=within / 255) for within in (1, 2, 4)},
 }
@@ -47,7 +47,7 @@ def trained(data: Path, tuning: str, per_class: int, networks: Path) -> Classifi
     """Return the network that is kept for this data and tuning, after training if there is none."""
     folder = networks / f"{data.name}_{tuning}_{per_class}"
     if not folder.exists():
-        settings = Settings(per_class=per_class, tuning=TUNINGS[tuning])
+        settings = replace(TUNINGS[tuning], per_class=per_class)
         base = loading.shared("efficientnet_lite0")
         training = finish(train(base, from_folder(data), settings, EmbeddingCache()))
         store.save(training, folder)

@@ -20,7 +20,8 @@ from typing import Any
 from core.steps import finish
 from core.training.data import Dataset, from_folder
 from core.training.embeddings import EmbeddingCache
-from core.training.loop import Settings, train
+from core.training.loop import train
+from core.training.settings import Settings
 from core.zoo import loading
 
 TASKS = (("PetImages", 10), ("PetImages", 100), ("hymenoptera_data", 60))

@@ -31,8 +31,8 @@ from core.problem import Problem
 from core.steps import finish
 from core.training.data import from_folder, split
 from core.training.embeddings import EmbeddingCache
-from core.training.head import HeadSettings
-from core.training.loop import Settings, train
+from core.training.loop import train
+from core.training.settings import Settings
 from core.zoo import catalogue, loading, weights
 
 BATCH = 16
@@ -66,7 +66,7 @@ def ours(folder: Path) -> dict[str, Any]:
     cold = time.perf_counter() - began
     dataset = from_folder(folder)
     began = time.perf_counter()
-    other = Settings(head=HeadSettings(epochs=30, learning_rate=0.02))
+    other = Settings(epochs=30, learning_rate=0.02)
     finish(train(base, dataset, other, cache))
     again = time.perf_counter() - began
     return {"seconds": cold, "again_seconds": again, "accuracy": training.accuracy}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +15,13 @@ from core.limits import LIMITS
 from core.predictions import top
 from core.problem import Problem
 from core.steps import Steps
-from core.training import bundle, learning_curve, loop, overview, sources
+from core.training import bundle, learning_curve, overview, sources
 from core.training.comparison import Comparison, best
 from core.training.data import Dataset, takes
 from core.training.descent import RateSearch
 from core.training.evidence import familiarity
-from core.training.head import fit_head
-from core.training.loop import Training, Way
+from core.training.loop import Training, descend
+from core.training.settings import STRATEGIES, Settings, Strategy
 from core.wording import Wording
 from core.zoo.classifier import Classifier
 from pages.kit import (
@@ -60,7 +59,7 @@ jobs = {name: session.job(name) for name in (session.TRAIN, LOOK, RATE, CURVE, F
 watched = next((job for job in jobs.values() if job and live.is_running(job)), None)
 
 problem: Problem | None = None
-plan: Mapping[Way, loop.Settings] = {}
+plan: Mapping[Strategy, Settings] = {}
 with layout.dials():
     wanted = kit.photos_to_learn_from(watched=watched is not None)
     try:
@@ -108,7 +107,7 @@ def measure_curve() -> None:
 
 def try_the_unfamiliar() -> None:
     """Submit trainings on sets that ImageNet has nothing like."""
-    settings = replace(next(iter(plan.values())), tuning=None)
+    settings = next(iter(plan.values())).of_head
     titles = {name: t(sources.source(name).title) for name in kit.UNFAMILIAR}
     run = partial(kit.unfamiliar_run, base, titles, settings)
     made.note(FAIR, made.Ingredients(base.name, base.title))
@@ -116,31 +115,33 @@ def try_the_unfamiliar() -> None:
 
 
 def draw(snapshot: Snapshot) -> None:
-    """Show accuracy and loss of the way that is being trained, or the curve, as they move."""
+    """Show accuracy and loss of what is being trained, or the learning curve, as they move."""
     found = snapshot.step.result if snapshot.step else None
     if isinstance(found, learning_curve.LearningCurve):
         for curve in growing:
             curve.draw(found)
-    ways = [way for way in loop.WAYS if f"{way} · validation accuracy" in snapshot.history]
-    if snapshot.state.is_end and snapshot.result and ways:
+    shown = [name for name in STRATEGIES if f"{name} · validation accuracy" in snapshot.history]
+    if snapshot.state.is_end and snapshot.result and shown:
         kept = best(snapshot.result)
         with curves.container():
-            _live_numbers(st.empty(), snapshot, kept.settings.way, kept.trained.epoch)
+            _live_numbers(st.empty(), snapshot, kept.settings.strategy, kept.epoch)
             st.caption(
                 t(
                     "The numbers are those of epoch {epoch}, which was kept.",
-                    epoch=number(kept.trained.epoch),
+                    epoch=number(kept.epoch),
                 )
             )
-    elif ways:
-        _live_numbers(curves, snapshot, ways[-1])
+    elif shown:
+        _live_numbers(curves, snapshot, shown[-1])
 
 
-def _live_numbers(place: DeltaGenerator, snapshot: Snapshot, way: Way, epoch: int = 0) -> None:
-    """Show the curves of a way with their values after an epoch, or after the latest one."""
+def _live_numbers(
+    place: DeltaGenerator, snapshot: Snapshot, strategy: Strategy, epoch: int = 0
+) -> None:
+    """Show the curves of a strategy with their values after an epoch, or after the latest one."""
     shown = []
     for name in CURVES:
-        values = snapshot.history[f"{way} · {name}"]
+        values = snapshot.history[f"{strategy} · {name}"]
         is_share = name.endswith("accuracy")
         value = percent(values[epoch - 1], 1) if is_share else number(values[epoch - 1], 3)
         shown.append(plots.LiveNumber(sentence(t(name)), value, values, is_share))
@@ -148,7 +149,7 @@ def _live_numbers(place: DeltaGenerator, snapshot: Snapshot, way: Way, epoch: in
 
 
 def begins(name: str) -> DeltaGenerator:
-    """Give the place of the button that begins a run; below it is shown how far the run is."""
+    """Return the place of the button that begins a run; below it is shown how far the run is."""
     places[name] = st.container(key=f"train_{name}_begins")
     layout.in_sight(live.run_number(jobs[name]), f"train_{name}_begins")
     return places[name]
@@ -417,7 +418,7 @@ layout.why(
         "photos and a few seconds are enough."
     ),
     r"\min_{W,b}\; \frac1n \sum_{i} -\log \mathrm{softmax}(W f(x_i) + b)_{y_i} + \frac{\lambda}{2n}\lVert W\rVert^2",
-    [fit_head],
+    [descend],
 )
 name = next((name for name, job in jobs.items() if job and job is watched), session.TRAIN)
 if shown := jobs[name]:

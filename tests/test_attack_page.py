@@ -14,10 +14,9 @@ from core.scheduler import scheduler
 from core.synthesis import lesson
 from core.training.comparison import compare
 from core.training.data import from_files
-from core.training.descent import Tricks
 from core.training.embeddings import EmbeddingCache
-from core.training.finetune import TuningSettings
-from core.training.loop import Settings, train
+from core.training.loop import train
+from core.training.settings import settings_for
 from core.zoo import loading
 from pages.kit import laboratory, registry
 from tests.helpers.files import ODD_PICTURES
@@ -206,7 +205,7 @@ def own(lab):
         pieces[name] = [(f"{i}.png", encoded(crop)) for i, crop in enumerate(crops)]
     dataset, base = from_files(pieces), loading.shared("lite0")
     # Adversarial already, so that only the other one is left to be trained.
-    settings = Settings(tuning=TuningSettings(blocks=1, epochs=1, epsilon=2 / 255, tricks=Tricks()))
+    settings = settings_for("blocks", blocks=1, epochs=1, epsilon=2 / 255, augmentation=False)
     ways = {"blocks": train(base, dataset, settings, EmbeddingCache())}
     job = scheduler().submit(
         lab.session_state["owner"], "train", lambda: compare(ways), lambda last: last.result

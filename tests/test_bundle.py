@@ -29,12 +29,11 @@ from core.problem import Problem
 from core.steps import finish
 from core.training import bundle, onnx_form, store
 from core.training.data import Dataset, from_files
-from core.training.descent import Tricks
 from core.training.embeddings import EmbeddingCache
-from core.training.finetune import TuningSettings, fingerprint
-from core.training.head import HeadSettings
-from core.training.loop import Settings, Training, train
+from core.training.loop import Training, train
 from core.training.model_card import SETTING_NAMES, model_card
+from core.training.network import fingerprint
+from core.training.settings import Settings, settings_for
 from core.wording import Wording
 from core.zoo.classifier import Classifier
 from core.zoo.labels import Labels
@@ -64,7 +63,7 @@ def colours(first: str = "red", second: str = "blue") -> Dataset:
 
 
 def trained_on(base: Classifier, dataset: Dataset) -> Training:
-    return finish(train(base, dataset, Settings(head=HeadSettings(epochs=5)), EmbeddingCache()))
+    return finish(train(base, dataset, Settings(epochs=5), EmbeddingCache()))
 
 
 def opened(archive: bytes) -> dict[str, bytes]:
@@ -288,8 +287,7 @@ def test_writing_leaves_the_shared_network_as_it_was(training, before, archive, 
 @pytest.fixture(scope="module")
 def tuned(lite0) -> Training:
     """A network whose last block was trained too."""
-    quick = TuningSettings(blocks=1, epochs=1, tricks=Tricks())
-    settings = Settings(head=HeadSettings(epochs=5), tuning=quick)
+    settings = settings_for("blocks", blocks=1, epochs=1, head_epochs=5, augmentation=False)
     return finish(train(lite0, colours(), settings, EmbeddingCache()))
 
 

@@ -16,8 +16,9 @@ from core.limits import Limits
 from core.problem import Problem
 from core.training import bundle
 from core.training.data import Photo
-from core.training.head import Examination, LinearHead, TrainedHead
-from core.training.loop import Settings, Training
+from core.training.loop import Evaluation, Training
+from core.training.network import frozen_head
+from core.training.settings import Settings
 from core.zoo import catalogue, loading
 from core.zoo.classifier import Classifier
 from core.zoo.labels import Labels
@@ -34,17 +35,18 @@ def names_in(archive: bytes) -> set[str]:
 def trained(base: Classifier) -> Training:
     """A network with a head that nobody has trained, and some evidence."""
     random = torch.Generator().manual_seed(2)
-    head = LinearHead(
+    head = frozen_head(
         torch.randn(2, base.head.in_features, generator=random),
         torch.randn(2, generator=random),
     )
-    answers = Examination(0.5, 0.5, torch.tensor([0, 1]), torch.tensor([0.9, 0.9]))
+    answers = Evaluation(0.5, 0.5, torch.tensor([0, 1]), torch.tensor([0.9, 0.9]))
     classifier = base.with_head(
-        head.module(), name="own", title="a · b", labels=Labels(["a", "b"]), accuracy=0.5
+        head, name="own", title="a · b", labels=Labels(["a", "b"]), accuracy=0.5
     )
     return Training(
         classifier=classifier,
-        trained=TrainedHead(head, 1, answers),
+        epoch=1,
+        evaluation=answers,
         train=PHOTOS,
         validation=PHOTOS,
         skipped=(),

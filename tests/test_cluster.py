@@ -26,9 +26,7 @@ from core.synthesis.objective import ClassLogit
 from core.synthesis.verdict import RecordedDrawing
 from core.training.data import Dataset, Photo
 from core.training.embeddings import shared_cache
-from core.training.finetune import TuningSettings
-from core.training.head import HeadSettings
-from core.training.loop import Settings as TrainingSettings
+from core.training.settings import settings_for
 from core.zoo import catalogue, weights
 from core.zoo.graph import NormStatistics
 from core.zoo.labels import Labels
@@ -237,9 +235,7 @@ def photos_of_two() -> Dataset:
 
 
 def learning(base):
-    settings = TrainingSettings(
-        head=HeadSettings(epochs=2), tuning=TuningSettings(blocks=1, epochs=3, batch=1)
-    )
+    settings = settings_for("blocks", blocks=1, epochs=3, batch=1, head_epochs=2)
     return partial(training_run, base, {"blocks": settings}, photos_of_two())
 
 

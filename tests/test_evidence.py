@@ -19,10 +19,10 @@ from core.training import evidence, learning_curve, projection
 from core.training.challenge import challenge
 from core.training.data import Dataset, Photo, Split, from_folder, split
 from core.training.embeddings import EmbeddingCache
-from core.training.head import HeadSettings
-from core.training.loop import Settings, train
-from core.training.overview import overview, survey, withheld
+from core.training.loop import train
+from core.training.overview import Overview, survey
 from core.training.random_body import random_body
+from core.training.settings import Settings
 from core.zoo.labels import imagenet
 
 
@@ -38,6 +38,10 @@ def coloured(count: int) -> tuple[Photo, ...]:
 
 
 # A look at the data
+
+
+def overview(dataset: Dataset, **choice: int) -> Overview:
+    return finish(survey(dataset, **choice))
 
 
 def test_the_overview_counts_what_can_be_read_and_names_what_cannot():
@@ -77,15 +81,6 @@ def test_copies_are_told_apart_by_the_harm_they_do():
     assert [p.name for group in seen.leaks for p in group.photos] == ["b", "b examined"]
     assert [p.name for group in seen.contradictions for p in group.photos] == ["c", "c elsewhere"]
     assert seen.extra_copies == 3
-
-
-def test_copies_of_what_is_learned_from_are_withheld_and_counted():
-    same = tuple(Photo(f"{i}", 0, png(i % 3)) for i in range(9))
-    dataset = Dataset(("same", "blue"), (*same, *coloured(4)[4:]))
-    parts = split(dataset, per_class=3, validation_per_class=None, seed=0)
-    missing = withheld(dataset, parts)
-    assert len(parts.train) + len(parts.validation) + len(missing) == len(dataset.photos)
-    assert {p.data for p in missing} <= {p.data for p in parts.train}
 
 
 def test_samples_are_of_their_class_distinct_and_the_same_for_the_same_seed():
@@ -182,7 +177,7 @@ def test_familiarity_is_what_the_networks_own_head_says(tiny):
     for label in range(3):
         of_class = answers[labels == label].tolist()
         most = max(set(of_class), key=of_class.count)
-        assert found[label].share == pytest.approx(of_class.count(most) / 10)
+        assert found[label].fraction == pytest.approx(of_class.count(most) / 10)
         assert found[label].total == 10
     assert found[3].total == 0
     assert found[3].answer == ""
@@ -279,7 +274,7 @@ def test_norms_that_are_not_folded_away_are_forgotten_too(make_tiny):
 
 # The learning curve
 
-QUICK = learning_curve.Settings(seeds=2, head=HeadSettings(epochs=15))
+QUICK = learning_curve.Settings(seeds=2, head=Settings(epochs=15))
 
 
 @pytest.fixture(scope="module")
@@ -288,7 +283,7 @@ def measured(test_data, lite0) -> learning_curve.LearningCurve:
     dataset = from_folder(test_data / "PetImages")
     parts = split(dataset, per_class=10, validation_per_class=20, seed=0)
     settings = learning_curve.Settings(
-        kinds=("transfer", "pixels"), seeds=2, head=HeadSettings(epochs=15)
+        kinds=("transfer", "pixels"), seeds=2, head=Settings(epochs=15)
     )
     return finish(learning_curve.learning_curve(lite0, parts, 2, settings, EmbeddingCache()))
 
@@ -355,7 +350,7 @@ def test_large_sets_are_thinned_out_class_by_class(tiny):
     rows = coloured(10)
     parts = Split(rows[:8] + rows[10:18], rows[8:10] + rows[18:])
     settings = learning_curve.Settings(
-        kinds=("pixels",), seeds=1, head=HeadSettings(epochs=2), most_train=6, most_validation=2
+        kinds=("pixels",), seeds=1, head=Settings(epochs=2), most_train=6, most_validation=2
     )
     curve = finish(learning_curve.learning_curve(tiny, parts, 2, settings, EmbeddingCache()))
     assert [spread.per_class for spread in curve.curve("pixels")] == [1, 2, 3]
@@ -386,7 +381,7 @@ def test_the_challenge_scores_each_data_set_as_a_training_of_its_own_would(tiny)
         "many": Dataset(("red", "blue"), coloured(10)),
         "few": Dataset(("red", "blue"), coloured(4)),
     }
-    settings = Settings(head=HeadSettings(epochs=5))
+    settings = Settings(epochs=5)
     steps = list(challenge(tiny, sets, settings, EmbeddingCache()))
     done = [step.index for step in steps]
     assert done == sorted(done)
@@ -407,10 +402,11 @@ def page_of_evidence() -> None:
     import torch
 
     from core import photos
+    from core.steps import finish
     from core.training import evidence as scores
     from core.training.data import Dataset, Photo
     from core.training.learning_curve import LearningCurve, Point
-    from core.training.overview import overview
+    from core.training.overview import survey
     from pages.kit import data_set, evidence, fairness, feature_map, learning_curve
     from pages.kit.live import Seldom
 
@@ -420,9 +416,8 @@ def page_of_evidence() -> None:
         for i in range(8)
     )
     copy = Photo("copy.png", 1, shown[0].data)
-    data_set.overview(
-        overview(Dataset(names, (*shown, copy, Photo("bad.png", 1, b"x")))), withheld=1
-    )
+    seen = finish(survey(Dataset(names, (*shown, copy, Photo("bad.png", 1, b"x")))))
+    data_set.overview(seen)
     predicted = np.array([0, 1, 1, 1, 0, 0, 0, 0])
     answers = evidence.Answers(shown, names, predicted, np.linspace(0.6, 0.9, 8, dtype=np.float32))
     evidence.accuracy(answers)
@@ -490,7 +485,6 @@ def test_the_evidence_is_shown_and_names_are_only_names(shown):
     assert not shown.exception
     text = words(shown)
     assert "in several classes at once: 1" in text
-    assert "Left out of validation" in text
     assert r"\<b\>dog\</b\>" in text
     assert "<b>dog</b>" not in text
     assert "&lt;b&gt;dog&lt;/b&gt;" in text
@@ -522,8 +516,9 @@ def page_of_data() -> None:
     from core import photos
     from core.photo_files import Skipped
     from core.problem import Problem
+    from core.steps import finish
     from core.training.data import Dataset, Photo
-    from core.training.overview import overview
+    from core.training.overview import survey
     from pages.kit import data_set
 
     def photo(i: int, label: int, **more: object) -> Photo:
@@ -532,10 +527,10 @@ def page_of_data() -> None:
 
     takes = [photo(i, 0, group="a") for i in range(3)]
     takes += [photo(i + 10, 1, group=f"b{i % 2}") for i in range(4)]
-    data_set.overview(overview(Dataset(("once", "twice"), tuple(takes))))
+    data_set.overview(finish(survey(Dataset(("once", "twice"), tuple(takes)))))
     divided = [photo(i + 20, 0, is_validation=i > 2) for i in range(5)]
     left_out = (Skipped("a.mov", Problem("a.mov is a film.")),)
-    data_set.overview(overview(Dataset(("read", "unread"), tuple(divided), left_out, 7)))
+    data_set.overview(finish(survey(Dataset(("read", "unread"), tuple(divided), left_out, 7))))
 
 
 def test_the_sheet_tells_takes_divisions_and_what_was_left_out():

@@ -12,26 +12,15 @@ from torch import nn
 from core import photos
 from core.problem import Problem
 from core.steps import finish
-from core.training import finetune
+from core.training import embeddings
 from core.training.comparison import compare
 from core.training.data import Dataset, from_files
-from core.training.descent import (
-    OPTIMISERS,
-    SCHEDULES,
-    Examples,
-    Group,
-    Tricks,
-    descend,
-    dropped,
-    find_learning_rate,
-    learn,
-    make_optimiser,
-)
-from core.training.embeddings import EmbeddingCache
-from core.training.finetune import TuningSettings, _Learner, fingerprint
+from core.training.descent import dropout, make_optimiser, regularise, search_rate
+from core.training.embeddings import EmbeddingCache, Examples
 from core.training.hardening import HARDENED, PLAIN, RECIPE, with_and_without
-from core.training.head import LEARNING_RATES, HeadSettings, blank_layer, fit_head, search_rate
-from core.training.loop import Settings, train
+from core.training.loop import descend, train, train_head
+from core.training.network import Blocks, HeadAlone, fast_gradient_sign, fingerprint
+from core.training.settings import OPTIMISERS, SCHEDULES, Settings, settings_for
 from core.zoo import loading
 from core.zoo.graph import rest, tap
 
@@ -64,24 +53,19 @@ def problem(count=90, classes=3, width=12):
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_each_optimiser_learns_at_its_own_rate_under_each_schedule(optimiser, schedule):
     learned = problem()
-    settings = HeadSettings(
-        epochs=20,
-        learning_rate=LEARNING_RATES[optimiser],
-        tricks=Tricks(optimiser=optimiser, schedule=schedule),
-    )
-    assert finish(fit_head(learned, learned, 3, settings)).examination.accuracy > 0.95
+    settings = settings_for("head", optimiser, epochs=20, schedule=schedule)
+    assert finish(train_head(learned, learned, 3, settings)).evaluation.accuracy > 0.95
 
 
 def distances(schedule):
     """How far plain descent goes at each of 20 steps down the same slope."""
-    layer = blank_layer(2, 2)
-    groups = [Group(tuple(layer.parameters()), 1e-3)]
-    examples = Examples.of(torch.ones(8, 2), torch.zeros(8, dtype=torch.long))
-    tricks = Tricks(optimiser="sgd", schedule=schedule)
-    places = [layer.bias.detach().clone()]
-    for _ in descend(layer, groups, examples, tricks, epochs=10, batch=4, seed=0):
-        places.append(layer.bias.detach().clone())
-    return [(after - before).norm().item() for before, after in pairwise(places)]
+    network = HeadAlone(torch.eye(2), classes=2)
+    examples = Examples(torch.ones(8, 2), torch.zeros(8, dtype=torch.long))
+    settings = Settings(epochs=10, batch=4, learning_rate=1e-3, optimiser="sgd", schedule=schedule)
+    places = {0: network.head.bias.detach().clone()}
+    for step in descend(network, examples, examples, settings):
+        places[step.index] = network.head.bias.detach().clone()
+    return [(after - before).norm().item() for before, after in pairwise(places.values())]
 
 
 def test_the_schedule_sets_the_pace():
@@ -96,9 +80,12 @@ def test_the_schedule_sets_the_pace():
 def test_clipping_bounds_the_step():
     layer = nn.Linear(4, 2)
     before = torch.cat([p.detach().flatten().clone() for p in layer.parameters()])
-    optimiser = make_optimiser([Group(tuple(layer.parameters()), 1.0)], "sgd")
-    inputs = 1000 * torch.ones(3, 4)
-    learn(layer, inputs, torch.tensor([0, 1, 0]), optimiser, Tricks(clip=0.5), 3)
+    weights = tuple(layer.parameters())
+    settings = Settings(optimiser="sgd", learning_rate=1.0, clip=0.5)
+    logits = layer(1000 * torch.ones(3, 4))
+    nn.functional.cross_entropy(logits, torch.tensor([0, 1, 0])).backward()
+    regularise(weights, settings, 3)
+    make_optimiser(weights, settings).step()
     after = torch.cat([p.detach().flatten() for p in layer.parameters()])
     assert (after - before).norm().item() == pytest.approx(0.5, rel=1e-4)
 
@@ -106,7 +93,7 @@ def test_clipping_bounds_the_step():
 def test_dropout_keeps_the_mean_and_leaves_the_global_random_numbers_alone():
     before = torch.get_rng_state()
     generator = torch.Generator().manual_seed(0)
-    blanked = dropped(torch.ones(400, 50), 0.4, generator)
+    blanked = dropout(torch.ones(400, 50), 0.4, generator)
     assert torch.equal(torch.get_rng_state(), before)
     assert (blanked == 0).float().mean().item() == pytest.approx(0.4, abs=0.02)
     assert blanked.mean().item() == pytest.approx(1.0, abs=0.03)
@@ -116,10 +103,8 @@ def test_label_smoothing_makes_the_network_less_certain():
     learned = problem()
 
     def certainty(smoothing):
-        settings = HeadSettings(
-            epochs=200, tricks=Tricks(label_smoothing=smoothing, weight_decay=0)
-        )
-        return finish(fit_head(learned, learned, 3, settings)).examination.confidence.mean()
+        settings = Settings(epochs=200, label_smoothing=smoothing, weight_decay=0)
+        return finish(train_head(learned, learned, 3, settings)).evaluation.confidence.mean()
 
     assert certainty(0.3) < certainty(0.0) - 0.1
 
@@ -127,22 +112,18 @@ def test_label_smoothing_makes_the_network_less_certain():
 def test_patience_ends_what_no_longer_gets_better():
     features, labels = problem()
     unknowable = torch.roll(labels, 1)
-    settings = HeadSettings(epochs=100, tricks=Tricks(patience=3))
-    steps = list(fit_head((features, labels), (features, unknowable), 3, settings))
+    settings = Settings(epochs=100, patience=3)
+    steps = list(train_head((features, labels), (features, unknowable), 3, settings))
     assert steps[-1].index == steps[-1].result.epoch + 3 < 100
     assert steps[-1].index == steps[-1].total
 
 
-def test_the_search_suggests_a_rate_that_learns_and_changes_nothing():
+def test_the_search_suggests_a_rate_that_learns():
     learned = problem()
-    found = search_rate(learned, 3, HeadSettings())
+    found = search_rate(learned, 3, Settings())
     assert list(found.rates) == sorted(found.rates)
-    settings = HeadSettings(epochs=10, learning_rate=found.suggestion)
-    assert finish(fit_head(learned, learned, 3, settings)).examination.accuracy > 0.9
-    layer = nn.Linear(12, 3)
-    before = [p.detach().clone() for p in layer.parameters()]
-    find_learning_rate(layer, tuple(layer.parameters()), Examples.of(*learned), Tricks())
-    assert all(torch.equal(p, b) for p, b in zip(layer.parameters(), before, strict=True))
+    settings = Settings(epochs=10, learning_rate=found.suggestion)
+    assert finish(train_head(learned, learned, 3, settings)).evaluation.accuracy > 0.9
 
 
 @pytest.mark.parametrize(
@@ -150,7 +131,7 @@ def test_the_search_suggests_a_rate_that_learns_and_changes_nothing():
 )
 def test_absurd_tricks_are_refused(absurd):
     with pytest.raises(Problem, match="must lie between"):
-        Tricks(**absurd)
+        Settings(**absurd)
 
 
 # Fine-tuning
@@ -176,7 +157,7 @@ def test_a_network_that_goes_around_a_node_cannot_be_cut_there(lite0):
 @pytest.fixture(scope="module")
 def tuned(samples):
     base = loading.shared("efficientnet_lite0")
-    settings = Settings(tuning=TuningSettings(blocks=1, epochs=2), head=HeadSettings(epochs=5))
+    settings = settings_for("blocks", blocks=1, epochs=2, head_epochs=5)
     return base, list(train(base, samples, settings, EmbeddingCache()))
 
 
@@ -198,9 +179,9 @@ def test_the_network_that_is_kept_gives_the_answers_it_was_examined_on(tuned):
     for i, photo in enumerate(training.validation):
         picture = photos.prepare(photos.decode(photo.data, photo.name), size)
         probabilities = training.classifier.probabilities(picture)[0]
-        answer = int(training.trained.examination.predicted[i])
+        answer = int(training.evaluation.predicted[i])
         assert probabilities[answer].item() == pytest.approx(
-            training.trained.examination.confidence[i].item(), abs=5e-3
+            training.evaluation.confidence[i].item(), abs=5e-3
         )
 
 
@@ -209,7 +190,7 @@ def test_stopping_keeps_the_best_epoch(tuned):
     ends = [step for step in steps if "validation loss" in step.scalars]
     assert len(ends) == 2
     best = min(step.scalars["validation loss"] for step in ends)
-    assert steps[-1].result.trained.examination.loss == best
+    assert steps[-1].result.evaluation.loss == best
     assert steps[-1].index == steps[-1].total
     first = steps.index(ends[0])
     assert all(step.result is not None for step in steps[first:])
@@ -219,8 +200,9 @@ def test_from_scratch_everything_learns_and_is_reproducible(samples):
     base = loading.shared("efficientnet_lite0")
     before = torch.get_rng_state()
 
-    tuning = TuningSettings(blocks=None, epochs=1, tricks=Tricks())
-    settings = Settings(per_class=2, validation_per_class=1, tuning=tuning)
+    settings = settings_for(
+        "scratch", epochs=1, augmentation=False, per_class=2, validation_per_class=1
+    )
     first, second = (
         finish(train(base, samples, settings, EmbeddingCache())).classifier for _ in range(2)
     )
@@ -236,8 +218,8 @@ def test_from_scratch_everything_learns_and_is_reproducible(samples):
 def test_ways_are_compared_on_the_same_photos(samples, lite0):
     cache = EmbeddingCache()
     ways = {
-        "head": train(lite0, samples, Settings(head=HeadSettings(epochs=2)), cache),
-        "blocks": train(lite0, samples, Settings(tuning=TuningSettings(blocks=1, epochs=1)), cache),
+        "head": train(lite0, samples, Settings(epochs=2), cache),
+        "blocks": train(lite0, samples, settings_for("blocks", blocks=1, epochs=1), cache),
     }
     *_, last = compare(ways)
     assert list(last.result) == ["head", "blocks"]
@@ -249,40 +231,45 @@ def test_ways_are_compared_on_the_same_photos(samples, lite0):
 
 def test_adversarial_training_attacks_within_epsilon_and_is_remembered(samples):
     base = loading.shared("efficientnet_lite0")
-    learner = _Learner(
-        base,
-        loading.load("efficientnet_lite0", trainable=True),
-        TuningSettings(blocks=1, epsilon=4 / 255),
-        2,
-    )
-    torch.nn.init.normal_(learner.head.weight, generator=torch.Generator().manual_seed(0))
+    network = Blocks(base, settings_for("blocks", blocks=1, epsilon=4 / 255), classes=2)
+    torch.nn.init.normal_(network.head.weight, generator=torch.Generator().manual_seed(0))
     kept = torch.stack([torch.full((3, 224, 224), value, dtype=torch.uint8) for value in (0, 200)])
     labels = torch.tensor([0, 1])
-    changed = learner.against(kept, labels, 4 / 255, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    changed = fast_gradient_sign(network, kept, labels, 4 / 255, generator)
     assert (changed - kept / 255).abs().max() <= 4 / 255 + 1e-6
     assert 0 <= changed.min() < changed.max() <= 1
 
     def loss(pictures):
         with torch.no_grad():
-            return nn.functional.cross_entropy(learner.head(learner.embed(pictures)), labels)
+            return nn.functional.cross_entropy(network.head(network.body(pictures)), labels)
 
     assert loss(changed) > loss(kept / 255)
-    tuning = TuningSettings(blocks=1, epochs=1, epsilon=4 / 255, tricks=Tricks())
-    settings = Settings(per_class=2, validation_per_class=1, tuning=tuning)
+    settings = settings_for(
+        "blocks",
+        blocks=1,
+        epochs=1,
+        epsilon=4 / 255,
+        augmentation=False,
+        per_class=2,
+        validation_per_class=1,
+    )
     training = finish(train(base, samples, settings, EmbeddingCache()))
-    assert training.settings.tuning.epsilon == 4 / 255
+    assert training.settings.epsilon == 4 / 255
     assert training.classifier.provenance.body.startswith("tuned-")
 
 
 def test_with_and_without_adversarial_training_differ_in_nothing_else(samples):
     base, cache = loading.shared("efficientnet_lite0"), EmbeddingCache()
-    tuning = TuningSettings(blocks=1, epochs=2, epsilon=4 / 255, tricks=Tricks())
-    own = finish(train(base, samples, Settings(per_class=2, tuning=tuning), cache))
-    assert own.trained.epoch == 2  # the latest one, not that of the least loss without attack
+    settings = settings_for(
+        "blocks", blocks=1, epochs=2, epsilon=4 / 255, augmentation=False, per_class=2
+    )
+    own = finish(train(base, samples, settings, cache))
+    assert own.epoch == 2  # the latest one, not that of the least loss without attack
     steps = list(with_and_without(base, own, 4 / 255, cache))
     plain, hardened = steps[-1].result[PLAIN], steps[-1].result[HARDENED]
     assert hardened is own  # not trained again
-    assert plain.settings.tuning == replace(tuning, epsilon=0)
+    assert plain.settings == replace(settings, epsilon=0)
     assert {p.data for p in plain.train} == {p.data for p in own.train}
     assert {p.data for p in plain.validation} == {p.data for p in own.validation}
     assert all(step.index <= step.total for step in steps)
@@ -294,15 +281,14 @@ def test_a_network_that_nobody_attacked_is_compared_by_the_recipe(samples):
     steps = with_and_without(base, own, 1 / 255, cache)
     found = next(step.result for step in steps if step.result)
     steps.close()
-    assert found[PLAIN].settings.tuning == RECIPE
+    assert found[PLAIN].settings == RECIPE
 
 
 def test_too_many_photos_to_keep_are_looked_at_anew_and_learned_from_alike(samples, monkeypatch):
     base, cache = loading.shared("efficientnet_lite0"), EmbeddingCache()
-    tuning = TuningSettings(blocks=1, epochs=2, tricks=Tricks(augmentation=True))
-    settings = Settings(per_class=3, tuning=tuning, head=HeadSettings(epochs=2))
+    settings = settings_for("blocks", blocks=1, epochs=2, per_class=3, head_epochs=2)
     kept = list(train(base, samples, settings, cache))
-    monkeypatch.setattr(finetune, "_MOST_BYTES_OF_MAPS", 0)
+    monkeypatch.setattr(embeddings, "_MOST_BYTES_OF_MAPS", 0)
     anew = list(train(base, samples, settings, cache))
     losses = [
         [step.scalars["training loss"] for step in steps if "training loss" in step.scalars]

@@ -15,7 +15,10 @@ from PIL import Image
 
 from core import __main__ as command_line
 from core.problem import Problem
-from core.training.descent import Examples, Group, Tricks, descend
+from core.training.embeddings import Examples
+from core.training.loop import descend
+from core.training.network import HeadAlone
+from core.training.settings import Settings
 from core.zoo import loading
 
 NEVER = ("-1", "nan", "inf")
@@ -168,17 +171,10 @@ def test_numbers_that_json_has_no_word_for_become_null(monkeypatch, capsys):
 
 
 def test_a_training_that_goes_astray_is_no_network_but_a_sentence():
-    weight = torch.nn.Parameter(torch.zeros(2, 3))
-    examples = Examples.of(torch.full((4, 3), 1e30), torch.tensor([0, 1, 0, 1]))
-    steps = descend(
-        lambda inputs: inputs @ weight.T,
-        [Group((weight,), 100.0)],
-        examples,
-        Tricks(optimiser="sgd"),
-        epochs=5,
-        batch=3,
-        seed=0,
-    )
+    examples = Examples(torch.full((4, 3), 1e30), torch.tensor([0, 1, 0, 1]))
+    network = HeadAlone(torch.eye(3), classes=2)
+    settings = Settings(epochs=5, batch=3, learning_rate=100.0, optimiser="sgd")
+    steps = descend(network, examples, examples, settings)
     with pytest.raises(Problem, match="smaller learning rate"):
         list(steps)
 

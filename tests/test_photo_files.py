@@ -33,8 +33,9 @@ from core.training.data import (
     takes,
 )
 from core.training.embeddings import EmbeddingCache
-from core.training.loop import Settings, train
-from core.training.overview import overview
+from core.training.loop import train
+from core.training.overview import survey
+from core.training.settings import Settings
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
 FILM = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(100)
@@ -345,7 +346,7 @@ def test_photos_are_told_by_their_content_and_the_rest_is_listed(tmp_path):
         told = reasons(dataset)
         assert set(told) == {"dog/film.mp4", "labels.csv", "empty"}
         assert "film" in told["dog/film.mp4"]
-        seen = overview(dataset)
+        seen = finish(survey(dataset))
         assert seen.counts == (4, 1)
         assert {skipped.file for skipped in seen.unreadable} == {*told, "dog/a.heic"}
 
@@ -391,7 +392,7 @@ def test_a_zip_of_heic_says_so_and_what_to_do(tiny, layout):
         )
     )
     dataset = from_zip(archive)
-    assert len(overview(dataset).unreadable) == 6
+    assert len(finish(survey(dataset)).unreadable) == 6
     with pytest.raises(Problem, match="HEIC") as told:
         for _ in train(tiny, dataset, Settings(), EmbeddingCache()):
             pass

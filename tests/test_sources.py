@@ -21,8 +21,8 @@ from core.steps import finish
 from core.training import data, sources
 from core.training.data import Dataset
 from core.training.embeddings import EmbeddingCache, embed
-from core.training.head import HeadSettings
-from core.training.loop import Settings, train
+from core.training.loop import train
+from core.training.settings import Settings
 from tests.helpers.files import ANTS_AND_BEES, noise, zipped
 
 BREEDS = (("Abyssinian", 1), ("american_bulldog", 2), ("Bengal", 1), ("pug", 2))
@@ -186,7 +186,7 @@ def test_a_source_is_downloaded_read_and_learned_from(
     assert source in sources.offline()
     assert not [file for file in cached(torch_home) if "part" in file or "unchecked" in file]
     assert len(mirror.asked_for) == len(source.archives)
-    training = finish(train(tiny, dataset, Settings(head=HeadSettings(epochs=1)), EmbeddingCache()))
+    training = finish(train(tiny, dataset, Settings(epochs=1), EmbeddingCache()))
     assert training.classifier.labels[:] == classes
 
 

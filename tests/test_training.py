@@ -33,11 +33,10 @@ from core.training.data import (
     from_zip,
     split,
 )
-from core.training.descent import Tricks
 from core.training.embeddings import EmbeddingCache, embed
 from core.training.evidence import confusion_matrix, wilson
-from core.training.head import HeadSettings, LinearHead, examine, fit_head
-from core.training.loop import Settings, train
+from core.training.loop import Evaluation, train, train_head
+from core.training.settings import Settings
 from core.zoo.labels import Labels
 from tests.hostile import declared
 
@@ -258,7 +257,7 @@ def test_folders_written_as_windows_does_are_folders():
 
 def learned(classifier, dataset: Dataset, **settings):
     """Train for an epoch, and check that the evidence is whole."""
-    chosen = Settings(head=HeadSettings(epochs=1), **settings)
+    chosen = Settings(epochs=1, **settings)
     training = finish(train(classifier, dataset, chosen, EmbeddingCache()))
     assert training.classifier.labels[:] == dataset.classes
     assert training.confusion.shape == (len(dataset.classes),) * 2
@@ -399,7 +398,7 @@ def test_enough_photos_of_each_class_stay_for_validation_however_many_are_asked_
 
 def test_a_network_is_examined_on_enough_photos_unless_somebody_insists(colours, tiny):
     def examined(**kept) -> int:
-        settings = Settings(per_class=500, head=HeadSettings(epochs=1), **kept)
+        settings = Settings(per_class=500, epochs=1, **kept)
         return finish(train(tiny, colours, settings, EmbeddingCache())).n_val
 
     assert (examined(reserve=True), examined()) == (10, 2)
@@ -540,19 +539,21 @@ def blobs(classes: int = 3, count: int = 90, width: int = 8) -> tuple[torch.Tens
 def test_the_loss_falls_and_the_result_is_the_best_on_the_validation_photos():
     features, labels = blobs()
     learn, examined = (features[:60], labels[:60]), (features[60:], labels[60:])
-    steps = list(fit_head(learn, examined, 3, HeadSettings(epochs=30, learning_rate=0.05)))
+    steps = list(train_head(learn, examined, 3, Settings(epochs=30, learning_rate=0.05)))
     assert [step.index for step in steps] == list(range(1, 31))
     losses = [step.scalars["training loss"] for step in steps]
     assert losses[-1] < 0.7 * losses[0]
     best = min(step.scalars["validation loss"] for step in steps)
-    assert steps[-1].result.examination.loss == best
-    assert examine(steps[-1].result.head, *examined).loss == pytest.approx(best, rel=1e-4)
+    assert steps[-1].result.evaluation.loss == best
+    features, labels = examined
+    logits = steps[-1].result.head(features)
+    assert Evaluation.of(logits, labels).loss == pytest.approx(best, rel=1e-4)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 10])
 def test_before_learning_every_class_is_equally_likely(classes):
     learn = blobs(classes)
-    step = next(fit_head(learn, learn, classes, HeadSettings(learning_rate=1e-9)))
+    step = next(train_head(learn, learn, classes, Settings(learning_rate=1e-9)))
     assert step.scalars["training loss"] == pytest.approx(math.log(classes), rel=1e-4)
 
 
@@ -561,9 +562,10 @@ def test_before_learning_every_class_is_equally_likely(classes):
 @pytest.mark.parametrize(("weight_decay", "learning_rate"), [(0.1, 0.1), (1.0, 0.03), (10.0, 0.01)])
 def test_the_head_is_sklearns_logistic_regression(weight_decay, learning_rate):
     features, labels = blobs()
-    tricks = Tricks(weight_decay=weight_decay)
-    settings = HeadSettings(epochs=500, learning_rate=learning_rate, batch=90, tricks=tricks)
-    steps = list(fit_head((features, labels), (features, labels), 3, settings))
+    settings = Settings(
+        epochs=500, learning_rate=learning_rate, batch=90, weight_decay=weight_decay
+    )
+    steps = list(train_head((features, labels), (features, labels), 3, settings))
     centred = features - features.mean(dim=0)
     scaled = centred / centred.square().sum(dim=1).mean().sqrt()
     oracle = LogisticRegression(C=1 / weight_decay, tol=1e-8, max_iter=5000)
@@ -574,17 +576,17 @@ def test_the_head_is_sklearns_logistic_regression(weight_decay, learning_rate):
 
 def test_features_that_never_vary_do_no_harm():
     features, labels = torch.full((6, 4), 3.0), torch.tensor([0, 1, 0, 1, 0, 1])
-    result = finish(fit_head((features, labels), (features, labels), 2, HeadSettings(epochs=2)))
+    result = finish(train_head((features, labels), (features, labels), 2, Settings(epochs=2)))
     assert result.head.weight.isfinite().all()
-    assert result.examination.loss == pytest.approx(math.log(2), abs=0.1)
+    assert result.evaluation.loss == pytest.approx(math.log(2), abs=0.1)
 
 
 def test_the_same_seed_gives_the_same_head():
     learn = blobs()
 
     def weight(seed):
-        settings = HeadSettings(epochs=3, batch=8, seed=seed)
-        return finish(fit_head(learn, learn, 3, settings)).head.weight
+        settings = Settings(epochs=3, batch=8, seed=seed)
+        return finish(train_head(learn, learn, 3, settings)).head.weight
 
     assert torch.equal(weight(0), weight(0))
     assert not torch.equal(weight(0), weight(1))
@@ -592,14 +594,14 @@ def test_the_same_seed_gives_the_same_head():
 
 def test_training_leaves_the_global_random_numbers_alone(tiny, colours):
     before = torch.get_rng_state()
-    list(train(tiny, colours, Settings(head=HeadSettings(epochs=2)), EmbeddingCache()))
+    list(train(tiny, colours, Settings(epochs=2), EmbeddingCache()))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("epochs", [0, -1, 501])
 def test_a_number_of_epochs_out_of_range_is_refused(epochs):
     with pytest.raises(Problem, match="Between 1 and 500 epochs"):
-        HeadSettings(epochs=epochs)
+        Settings(epochs=epochs)
 
 
 # Evidence
@@ -664,7 +666,7 @@ def test_twenty_photos_a_class_are_enough_for_cats_and_dogs(pets):
 
 
 def test_the_evidence_agrees_with_itself(pets):
-    assert pets.confusion.sum() == pets.n_val == len(pets.trained.examination.predicted)
+    assert pets.confusion.sum() == pets.n_val == len(pets.evaluation.predicted)
     assert pets.confusion.trace() / pets.n_val == pytest.approx(pets.accuracy)
     assert pets.classifier.provenance.accuracy == pytest.approx(pets.accuracy)
 
@@ -674,10 +676,10 @@ def test_the_trained_classifier_says_of_a_photo_what_was_said_in_its_examination
         photo = photos.decode(pets.validation[place].data, "photo")
         picture = photos.prepare(photo, pets.classifier.input_size)
         probabilities = pets.classifier.probabilities(picture)[0]
-        examination = pets.trained.examination
-        answer = int(examination.predicted[place])
+        evaluation = pets.evaluation
+        answer = int(evaluation.predicted[place])
         assert probabilities[answer].item() == pytest.approx(
-            examination.confidence[place].item(), abs=5e-3
+            evaluation.confidence[place].item(), abs=5e-3
         )
 
 
@@ -697,7 +699,7 @@ def test_a_saved_network_comes_back_with_the_same_probabilities(pets, tmp_path, 
 
 
 def test_looking_comes_first_and_every_epoch_has_a_result(tiny, colours):
-    settings = Settings(per_class=8, head=HeadSettings(epochs=5))
+    settings = Settings(per_class=8, epochs=5)
     steps = list(train(tiny, colours, settings, EmbeddingCache()))
     assert {step.total for step in steps} == {24 + 5}
     done = [step.index for step in steps]
@@ -712,7 +714,7 @@ def test_leaving_the_training_midway_keeps_a_network_that_works(tiny, colours):
     steps.close()
     picture = photos.prepare(photos.decode(red(500), "red"), tiny.input_size)
     assert result.classifier.probabilities(picture).shape == (1, 2)
-    assert result.trained.epoch == 1
+    assert result.epoch == 1
 
 
 def test_the_base_network_is_not_changed(tiny, colours):
@@ -756,10 +758,10 @@ def test_a_long_list_of_classes_has_a_short_title(tiny):
 @pytest.fixture
 def saved(tmp_path, lite0) -> Path:
     """A folder as `store.save` writes it."""
-    head = LinearHead(0.01 * torch.ones(2, 1280), torch.zeros(2))
     folder = tmp_path / "mine"
     folder.mkdir()
-    save_file({"weight": head.weight, "bias": head.bias}, folder / store.HEAD_FILE)
+    tensors = {"weight": 0.01 * torch.ones(2, 1280), "bias": torch.zeros(2)}
+    save_file(tensors, folder / store.HEAD_FILE)
     card = {
         "network": lite0.name,
         "title": "cat · dog",
@@ -848,7 +850,7 @@ def test_the_head_is_readable_by_anyone_with_safetensors(pets, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named(tiny, colours, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    training = finish(train(tiny, colours, Settings(head=HeadSettings(epochs=1)), EmbeddingCache()))
+    training = finish(train(tiny, colours, Settings(epochs=1), EmbeddingCache()))
     with pytest.raises(Problem, match="cannot be written to"):
         store.save(training, tmp_path / "file" / "mine")
 
@@ -873,7 +875,7 @@ def test_an_image_of_any_mode_can_be_learned_from(tiny):
 
 def test_looking_at_photos_leaves_the_number_of_threads_as_it_is(tiny, colours):
     before = torch.get_num_threads()
-    list(train(tiny, colours, Settings(head=HeadSettings(epochs=1)), EmbeddingCache()))
+    list(train(tiny, colours, Settings(epochs=1), EmbeddingCache()))
     found = []
     thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
     thread.start()

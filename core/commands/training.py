@@ -18,7 +18,16 @@ from core.commands.shared import (
     told,
     write_file,
 )
-from core.problem import Problem
+from core.problem import N_, Problem, check_range
+from core.training.settings import (
+    ALL_BLOCKS,
+    OPTIMISERS,
+    SCHEDULES,
+    STRATEGIES,
+    Settings,
+    Strategy,
+    settings_for,
+)
 
 
 def add(verb: Verb) -> None:
@@ -53,7 +62,7 @@ def add(verb: Verb) -> None:
     added.add_argument("--seed", type=int, default=0)
     added.add_argument(
         "--way",
-        choices=("head", "blocks", "scratch", "all"),
+        choices=(*STRATEGIES, "all"),
         default="head",
         help=(
             "what learns: the head, the last blocks too, or everything from random weights;"
@@ -68,9 +77,9 @@ def add(verb: Verb) -> None:
         help="attack each photo within EPS/255 before the last blocks learn from it (default: 0)",
     )
     added.add_argument("--batch", type=int, help="photos per step")
-    added.add_argument("--optimiser", choices=("adam", "momentum", "sgd"))
+    added.add_argument("--optimiser", choices=OPTIMISERS)
     added.add_argument("--learning-rate", type=float, help="default: what suits the optimiser")
-    added.add_argument("--schedule", choices=("cosine", "constant", "warm-up"))
+    added.add_argument("--schedule", choices=SCHEDULES)
     for name in ("weight-decay", "dropout", "clip", "label-smoothing"):
         added.add_argument(f"--{name}", type=float)
     added.add_argument("--patience", type=int, help="epochs without progress that end it")
@@ -162,29 +171,32 @@ def _train(options: argparse.Namespace) -> Answer:
         raise Problem("Say where to save the network: --out FOLDER, --export FILE.zip, or both.")
     if options.whole and options.export is None:
         raise Problem("--whole goes with --export.")
-    ways = loop.WAYS if options.way == "all" else (options.way,)
-    _check_way(options, ways)
-    plan = {way: _training_settings(options, way) for way in ways}
+    strategies = STRATEGIES if options.way == "all" else (options.way,)
+    _check_options(options, strategies)
+    plans = {name: _training_settings(options, name) for name in strategies}
     dataset = _data_set(options) if options.data else data.from_folder(options.folder)
     base = load_network(options.model)
     cache = EmbeddingCache()
     started = time.perf_counter()
     compared = comparison.compare(
-        {way: loop.train(base, dataset, settings, cache) for way, settings in plan.items()}
+        {name: loop.train(base, dataset, settings, cache) for name, settings in plans.items()}
     )
     outcomes: comparison.Comparison = last(compared, "training")
     seconds = time.perf_counter() - started
     training = comparison.best(outcomes)
     if options.out:
         store.save(training, options.out)
+    exported: Answer = {}
     if options.export:
         name = options.data or photo_files.name_of(options.folder)  # where it lies is private
         most = None if options.whole else bundle.MOST_BYTES
         write_file(options.export, bundle.write(training, {"Data": name}, most_bytes=most))
+        onnx = options.whole or bundle.holds_onnx(training.classifier)
+        exported = {"zip": str(options.export), "onnx": onnx}
     return {
         "model": base.name,
         "classes": list(dataset.classes),
-        "way": training.settings.way,
+        "way": training.settings.strategy,
         "n_train": training.n_train,
         "n_val": training.n_val,
         "val_accuracy": training.accuracy,
@@ -192,85 +204,41 @@ def _train(options: argparse.Namespace) -> Answer:
         "seconds": round(seconds, 3),
         "ways": [
             {
-                "way": way,
+                "way": name,
                 "val_accuracy": outcome.training.accuracy,
                 "val_interval_95": outcome.training.interval,
                 "seconds": round(outcome.seconds, 3),
             }
-            for way, outcome in outcomes.items()
+            for name, outcome in outcomes.items()
         ],
         "skipped": told([(s.file, s.reason) for s in training.skipped]),
         **({"folder": str(options.out)} if options.out else {}),
-        **(_exported(options, training) if options.export else {}),
+        **exported,
     }
 
 
-def _exported(options: argparse.Namespace, training: Any) -> Answer:
-    from core.training import bundle
-
-    with_onnx = options.whole or bundle.holds_onnx(training.classifier)
-    return {"zip": str(options.export), "onnx": with_onnx}
-
-
-def _check_way(options: argparse.Namespace, ways: Sequence[str]) -> None:
-    """Refuse options that would change nothing.
+def _check_options(options: argparse.Namespace, strategies: Sequence[str]) -> None:
+    """Refuse options that would change nothing, or not what they say.
 
     Raises:
         Problem: there is one.
     """
     is_given = options.blocks is not None or options.adversarial is not None
-    if is_given and "blocks" not in ways:
+    if is_given and "blocks" not in strategies:
         raise Problem("--blocks and --adversarial go with --way blocks, or all.")
+    if options.blocks is not None:  # 0 would be the head alone
+        check_range(N_("number of blocks"), options.blocks, 1, ALL_BLOCKS)
     if options.most is not None and not options.data:
         raise Problem("--most goes with --data. Of a folder, --per-class says how many to learn.")
 
 
-def _training_settings(options: argparse.Namespace, way: str) -> Any:
-    """Give the settings of one way of training, with the defaults for what is not given."""
-    from core.training import finetune, head, loop
-    from core.training.descent import Tricks
-
-    tricks = Tricks(
-        **_given(
-            optimiser=options.optimiser,
-            schedule=options.schedule,
-            weight_decay=options.weight_decay,
-            dropout=options.dropout,
-            clip=options.clip,
-            label_smoothing=options.label_smoothing,
-            patience=options.patience,
-            augmentation=way != "head" if options.augmentation is None else options.augmentation,
-        )
-    )
-    rates = {
-        "head": head.LEARNING_RATES,
-        "blocks": finetune.LEARNING_RATES,
-        "scratch": finetune.SCRATCH_LEARNING_RATES,
-    }
-    usual = rates[way][tricks.optimiser]
-    rate = usual if options.learning_rate is None else options.learning_rate
-    common = _given(
-        epochs=options.epochs,
-        learning_rate=rate,
-        batch=options.batch,
-        seed=options.seed,
-        tricks=tricks,
-    )
-    if way == "head":
-        frozen, tuning = head.HeadSettings(**common), None
-    else:
-        frozen = head.HeadSettings(
-            learning_rate=head.LEARNING_RATES[tricks.optimiser], seed=options.seed, tricks=tricks
-        )
-        of_blocks = _given(
-            blocks=options.blocks,
-            epsilon=None if options.adversarial is None else options.adversarial / 255,
-        )
-        own = of_blocks if way == "blocks" else {"blocks": None}
-        tuning = finetune.TuningSettings(**own, **common)
-    return loop.Settings(per_class=options.per_class, head=frozen, tuning=tuning, seed=options.seed)
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    """Leave out what was not given, so that the defaults hold."""
-    return {name: value for name, value in options.items() if value is not None}
+def _training_settings(options: argparse.Namespace, strategy: Strategy) -> Settings:
+    """Return the settings of a strategy, with the defaults for what is not given."""
+    names = ("per_class", "epochs", "learning_rate", "batch", "seed", "optimiser", "schedule")
+    tricks = ("weight_decay", "dropout", "clip", "label_smoothing", "patience", "augmentation")
+    given = {name: getattr(options, name) for name in (*names, *tricks)}
+    if strategy == "blocks":
+        given["blocks"] = options.blocks
+        if options.adversarial is not None:
+            given["epsilon"] = options.adversarial / 255
+    return settings_for(strategy, **{k: v for k, v in given.items() if v is not None})

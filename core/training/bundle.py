@@ -29,10 +29,9 @@ from core.archives import open_zip
 from core.limits import LIMITS
 from core.problem import N_, Problem
 from core.training import data
-from core.training.finetune import fingerprint
-from core.training.head import LinearHead
 from core.training.loop import OWN_NETWORK, Training
 from core.training.model_card import model_card
+from core.training.network import fingerprint, frozen_head
 from core.training.onnx_form import onnx_form
 from core.wording import Wording
 from core.zoo import catalogue, loading
@@ -139,7 +138,7 @@ def _whole_body_bytes(classifier: Classifier) -> int:
 
 
 def essentials(training: Training, *, is_rounded: bool = False) -> dict[str, bytes]:
-    """Give the files that `assemble` needs, by their names.
+    """Return the files that `assemble` needs, by their names.
 
     Args:
         training: the network.
@@ -230,7 +229,7 @@ def assemble(
     card = _card(source, name)
     network = _network(card, name)
     labels = _part(name, CARD_FILE, lambda: _labels(card["labels"]))
-    accuracy = _part(name, CARD_FILE, lambda: _share(card["val_accuracy"]))
+    accuracy = _part(name, CARD_FILE, lambda: _fraction(card["val_accuracy"]))
     title = _part(name, CARD_FILE, lambda: _text(card.get("title", "")))
     grown_out_of = base(network)
     wanted = {
@@ -247,7 +246,7 @@ def assemble(
         weights = _part(name, CARD_FILE, lambda: _text(card.get("weights", "")))
         grown_out_of = _with_body(grown_out_of, body, weights)
     return grown_out_of.with_head(
-        LinearHead(head["weight"], head["bias"]).module(),
+        frozen_head(head["weight"], head["bias"]),
         name=OWN_NETWORK,
         title=title or " · ".join(labels[:3]),
         labels=labels,
@@ -256,7 +255,7 @@ def assemble(
 
 
 def _pictures(training: Training) -> torch.Tensor:
-    """Some of the photos that the network was examined on, and noise, which nobody trains on."""
+    """Return some of the photos that the network was evaluated on, and noise, which nobody trains on."""
     size = training.classifier.input_size
     seen = [
         photos.prepare(photos.decode(photo.data, photo.name), size)
@@ -281,30 +280,30 @@ def _change(
 
     In each row of a tensor they are rounded to 1/127 of the greatest. Tensors without any stay out.
     """
-    told: dict[str, torch.Tensor] = {}
+    change: dict[str, torch.Tensor] = {}
     for key, tensor in body.items():
         difference = (tensor - known[key]).detach()
         if not difference.any():
             continue
         rows = difference.flatten(1) if difference.dim() > 1 else difference[None]
         scale = rows.abs().amax(dim=1, keepdim=True) / _LEVELS
-        told[key] = (rows / scale.clamp_min(1e-30)).round().to(torch.int8).view(difference.shape)
-        told[key + _SCALE] = scale
-    return told
+        change[key] = (rows / scale.clamp_min(1e-30)).round().to(torch.int8).view(difference.shape)
+        change[key + _SCALE] = scale
+    return change
 
 
 def _changed(
     source: Source, card: Mapping[str, Any], network: str, known: Mapping[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
-    """Give the body that `_change` has told of; whatever does not fit is refused."""
+    """Return the body of which `_change` gave the differences; whatever does not fit is refused."""
     if card.get("backbone") != catalogue.entry(network).weights_file:
         raise ValueError("differences from other weights")
     most = sum(t.numel() + 4 * (len(t) if t.dim() > 1 else 1) for t in known.values())
-    told = safetensors.torch.load(source(CHANGE_FILE, most + _MAX_HEADER_BYTES))
+    change = safetensors.torch.load(source(CHANGE_FILE, most + _MAX_HEADER_BYTES))
     body = dict(known)
-    while told:
-        key = next(iter(told)).removesuffix(_SCALE)
-        steps, scale, before = told.pop(key), told.pop(key + _SCALE), known[key]
+    while change:
+        key = next(iter(change)).removesuffix(_SCALE)
+        steps, scale, before = change.pop(key), change.pop(key + _SCALE), known[key]
         rows = len(before) if before.dim() > 1 else 1
         _check_same(
             {"steps": steps, "scale": scale},
@@ -417,11 +416,11 @@ def _text(value: object) -> str:
     return " ".join(shown.split())[:_LONGEST_TEXT].rstrip()
 
 
-def _share(value: object) -> float | None:
+def _fraction(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError("not a share")
+        raise ValueError("not a fraction")
     return float(value)
 
 

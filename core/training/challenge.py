@@ -8,7 +8,8 @@ from core.steps import Step, Steps
 from core.training.data import Dataset
 from core.training.embeddings import EmbeddingCache
 from core.training.evidence import Score
-from core.training.loop import Settings, train
+from core.training.loop import train
+from core.training.settings import Settings
 from core.zoo.classifier import Classifier
 
 

@@ -1,4 +1,4 @@
-"""Ways to train side by side: the same photos, each with its accuracy and its time."""
+"""Trainings side by side: the same photos, each with its accuracy and its time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.training.loop import Training
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one way came out.
+    """What one training came to.
 
     Attributes:
         training: its best network.
@@ -24,35 +24,35 @@ class Outcome:
 
 
 Comparison = Mapping[str, Outcome]
-"""By the name of the way, in the order in which they were trained."""
+"""By name, in the order in which they were trained."""
 
 
 def best(comparison: Comparison) -> Training:
-    """Give the network that is right most often; of equals, the one that is most sure of it."""
+    """Return the network that is right most often; of equals, the one that is most sure of it."""
     return max(
         (outcome.training for outcome in comparison.values()),
-        key=lambda training: (training.accuracy, -training.trained.examination.loss),
+        key=lambda training: (training.accuracy, -training.evaluation.loss),
     )
 
 
-def compare(ways: Mapping[str, Steps[Training]]) -> Steps[Comparison]:
-    """Train in several ways, one after the other.
+def compare(trainings: Mapping[str, Steps[Training]]) -> Steps[Comparison]:
+    """Run several trainings, one after the other.
 
     Args:
-        ways: the trainings, by name; all on the same split of the same photos.
+        trainings: by name; all on the same split of the same photos.
 
     Yields:
         The steps of all; from the first result on, the outcomes so far. The scalars are named
-        "way · scalar", so that each way has curves of its own.
+        "training · scalar", so that each has curves of its own.
     """
     outcomes: dict[str, Outcome] = {}
     done = 0
-    for place, (name, training) in enumerate(ways.items()):
+    for place, (name, training) in enumerate(trainings.items()):
         for step, seconds in _timed(training):
             if step.result is not None:
                 outcomes[name] = Outcome(step.result, seconds)
             # How long those to come will be is not known yet: as long as this one.
-            total = done + step.total * (len(ways) - place)
+            total = done + step.total * (len(trainings) - place)
             yield Step(
                 done + step.index,
                 total,

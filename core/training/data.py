@@ -29,8 +29,8 @@ MAX_CLASSES = LIMITS.classes
 MAX_ARCHIVE_BYTES = LIMITS.zip_mb * 10**6
 MAX_EXPANDED_BYTES = LIMITS.unpacked_mb * 10**6
 MAX_ARCHIVE_ENTRIES = LIMITS.zip_files
-VALIDATION_SHARE = 0.3
-"""Share of each class that stays for validation, unless somebody insists on less."""
+VALIDATION_FRACTION = 0.3
+"""Fraction of each class that stays for validation, unless somebody insists on less."""
 LEAST_VALIDATION = 5
 """Photos of each class that stay for it, where a class has twice as many."""
 _PHOTOS_PER_STEP = 50
@@ -74,7 +74,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Split:
-    """Photos to learn from, and others to be examined on."""
+    """Training photos, and others for validation."""
 
     train: tuple[Photo, ...]
     validation: tuple[Photo, ...]
@@ -108,7 +108,7 @@ class Found:
 
     Attributes:
         counts: photos by class; at least two classes.
-        parts: photos to learn from and to be examined on, where the zip says which; else None.
+        parts: training and validation photos, where the zip says which; else None.
         left_out: files that were not taken, with the reasons.
         unlabelled: photos left out because nothing tells their class.
     """
@@ -256,12 +256,12 @@ def to_learn_from(count: int, wanted: int | None = None, *, reserve: bool = True
     Args:
         count: photos of the class.
         wanted: how many are to be learned from; None for all that need not stay apart.
-        reserve: whether `VALIDATION_SHARE` of them and `LEAST_VALIDATION` stay for validation,
+        reserve: whether `VALIDATION_FRACTION` of them and `LEAST_VALIDATION` stay for validation,
             however many are wanted. In any case one does, as long as one is left to learn from.
     """
     if wanted is None or reserve:
-        share = math.ceil(round(VALIDATION_SHARE * count, 6))
-        most = count - max(share, min(LEAST_VALIDATION, count // 2))
+        least = math.ceil(round(VALIDATION_FRACTION * count, 6))
+        most = count - max(least, min(LEAST_VALIDATION, count // 2))
         wanted = most if wanted is None else min(wanted, most)
     return max(1, min(wanted, count - 1))
 
@@ -274,46 +274,45 @@ def split(
     seed: int,
     reserve: bool = False,
 ) -> Split:
-    """Divide a data set, class by class, into photos to learn from and photos to be examined on.
+    """Divide a data set, class by class, into training and validation photos.
 
     A data set that comes divided into both parts stays so. Photos of one group stay on one side,
-    in whatever class they are. A class with a single group is cut in time: what was taken last is
-    examined on. A photo whose very bytes are learned from is never
-    examined on.
+    in whatever class they are. A class with a single group is cut in time: what was taken
+    last is for validation. A photo whose very bytes are trained on is never validated on.
 
     Args:
         dataset: the photos; those of a group in the order in which they were taken.
         per_class: how many to learn from, per class; None for as many as `to_learn_from` says.
-        validation_per_class: how many to be examined on, at most; None for all others.
+        validation_per_class: how many to validate on, at most; None for all others.
         seed: of the shuffling.
         reserve: see `to_learn_from`.
 
     Raises:
-        Problem: nothing would be left to learn from, or to be examined on.
+        Problem: no photo would be left for training, or for validation.
     """
     is_divided = len({bool(photo.is_validation) for photo in dataset.photos}) == 2
     shuffled = random.Random(seed)
     train: list[Photo] = []
     validation: list[Photo] = []
-    examined = _groups_to_examine(dataset, shuffled) if not is_divided else set[str]()
+    groups = set[str]() if is_divided else _validation_groups(dataset, shuffled)
     for label in range(len(dataset.classes)):
         of_class = [photo for photo in dataset.photos if photo.label == label]
         in_time = list(of_class)
         shuffled.shuffle(of_class)
         if is_divided:
             learn = [photo for photo in of_class if not photo.is_validation]
-            examine = [photo for photo in of_class if photo.is_validation]
+            validate = [photo for photo in of_class if photo.is_validation]
         elif not any(photo.group for photo in of_class):
             count = to_learn_from(len(of_class), per_class, reserve=reserve)
-            learn, examine = of_class[:count], of_class[count:]
+            learn, validate = of_class[:count], of_class[count:]
         elif len({_group(photo) for photo in of_class}) == 1:
             count = to_learn_from(len(in_time))
-            learn, examine = in_time[:count], in_time[count:]
+            learn, validate = in_time[:count], in_time[count:]
         else:
-            learn = [photo for photo in of_class if _group(photo) not in examined]
-            examine = [photo for photo in of_class if _group(photo) in examined]
+            learn = [photo for photo in of_class if _group(photo) not in groups]
+            validate = [photo for photo in of_class if _group(photo) in groups]
         train += learn[:per_class]
-        validation += examine[:validation_per_class]
+        validation += validate[:validation_per_class]
     learned = {photo.data for photo in train}
     apart = [photo for photo in validation if photo.data not in learned]
     if validation and not apart:
@@ -337,8 +336,8 @@ def _group(photo: Photo) -> str:
     return f"group {photo.group}" if photo.group else f"alone {id(photo)}"
 
 
-def _groups_to_examine(dataset: Dataset, shuffled: random.Random) -> set[str]:
-    """Choose groups to be examined on: `VALIDATION_SHARE` of each class, about, and never all of its groups."""
+def _validation_groups(dataset: Dataset, shuffled: random.Random) -> set[str]:
+    """Choose about `VALIDATION_FRACTION` of each class for validation, and never all of its groups."""
     if not any(photo.group for photo in dataset.photos):
         return set()
     groups: dict[str, Counter[int]] = {}
@@ -346,13 +345,13 @@ def _groups_to_examine(dataset: Dataset, shuffled: random.Random) -> set[str]:
         groups.setdefault(_group(photo), Counter())[photo.label] += 1
     totals = sum(groups.values(), Counter[int]())
     groups_left = Counter(label for size in groups.values() for label in size)
-    examined: set[str] = set()
+    chosen: set[str] = set()
     seen: Counter[int] = Counter()
 
-    def examine(group: str) -> None:
+    def choose(group: str) -> None:
         size = groups[group]
-        if group not in examined and all(groups_left[label] > 1 for label in size):
-            examined.add(group)
+        if group not in chosen and all(groups_left[label] > 1 for label in size):
+            chosen.add(group)
             seen.update(size)
             groups_left.subtract(dict.fromkeys(size, 1))
 
@@ -360,13 +359,13 @@ def _groups_to_examine(dataset: Dataset, shuffled: random.Random) -> set[str]:
     shuffled.shuffle(order)
     for group in order:
         size = groups[group]
-        is_wanted = any(seen[label] < round(VALIDATION_SHARE * totals[label]) for label in size)
+        is_wanted = any(seen[label] < round(VALIDATION_FRACTION * totals[label]) for label in size)
         if is_wanted and all(seen[i] + size[i] <= totals[i] / 2 for i in size):
-            examine(group)
+            choose(group)
     for group in sorted(order, key=lambda group: groups[group].total()):
         if any(not seen[label] for label in groups[group]):  # of this class, only long takes
-            examine(group)
-    return examined
+            choose(group)
+    return chosen
 
 
 def takes(classes: int, of: Iterable[Photo]) -> tuple[int, ...]:

@@ -70,7 +70,7 @@ _SEVERAL = {"wolves": "wolf", "cães": "cão", "mice": "mouse", "geese": "goose"
 
 
 def wilson(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """Give Wilson's interval for a share, 95 % by default (Wilson 1927).
+    """Return Wilson's interval for a fraction, 95 % by default (Wilson 1927).
 
     Unlike the textbook's ± it stays within [0, 1] and does not collapse at 100 % right.
 
@@ -84,10 +84,10 @@ def wilson(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
     """
     if total == 0:
         return 0.0, 1.0
-    share = correct / total
+    fraction = correct / total
     scale = 1 + z**2 / total
-    centre = (share + z**2 / (2 * total)) / scale
-    half = z / scale * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+    centre = (fraction + z**2 / (2 * total)) / scale
+    half = z / scale * math.sqrt(fraction * (1 - fraction) / total + z**2 / (4 * total**2))
     # The formula touches the ends exactly only without rounding.
     return max(0.0, centre - half), min(1.0, centre + half)
 
@@ -117,12 +117,12 @@ class Score:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of them that was recognised; None where there was none to be examined on."""
+        """Fraction of them that was recognised; None where there was none."""
         return self.correct / self.total if self.total else None
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of that share (Wilson)."""
+        """The 95 % interval of that fraction (Wilson)."""
         return wilson(self.correct, self.total)
 
 
@@ -140,7 +140,7 @@ def confident_mistakes(
     confidence: NDArray[np.float32],
     most: int | None = None,
 ) -> NDArray[np.int64]:
-    """Give the places of wrong answers, the most confident first.
+    """Return the places of wrong answers, the most confident first.
 
     Args:
         truth: the true classes, (n,).
@@ -158,7 +158,7 @@ def in_cell(
     confidence: NDArray[np.float32],
     cell: tuple[int, int],
 ) -> NDArray[np.int64]:
-    """Give the places behind a cell (true, predicted) of the matrix, the most confident first."""
+    """Return the places behind a cell (true, predicted) of the matrix, the most confident first."""
     here = np.flatnonzero((truth == cell[0]) & (predicted == cell[1]))
     return here[np.argsort(-confidence[here], kind="stable")]
 
@@ -171,8 +171,8 @@ class Familiarity:
         class_name: the visitor's class.
         by_name: its own classes that are called so.
         answer: what it takes photos of the class for, most often; empty without photos.
-        share: how often it gives that answer, in [0, 1].
-        share_by_name: how often it answers with one of `by_name`.
+        fraction: how often it gives that answer, in [0, 1].
+        fraction_by_name: how often it answers with one of `by_name`.
         confidence: how sure it is of its answers, on average.
         total: how many photos it was asked about.
     """
@@ -180,15 +180,15 @@ class Familiarity:
     class_name: str
     by_name: tuple[str, ...]
     answer: str
-    share: float
-    share_by_name: float
+    fraction: float
+    fraction_by_name: float
     confidence: float
     total: int
 
     @property
     def known(self) -> bool:
         """Whether name and answers agree that the network knows the class."""
-        return bool(self.by_name) and (self.share_by_name > 0.5 or not self.total)
+        return bool(self.by_name) and (self.fraction_by_name > 0.5 or not self.total)
 
 
 @torch.no_grad()
@@ -227,8 +227,8 @@ def _familiarity(
         class_name=name,
         by_name=tuple(known[i] for i in by_name),
         answer=known[int(counts.argmax())] if total else "",
-        share=float(counts.max()) / max(1, total),
-        share_by_name=float(counts[list(by_name)].sum()) / max(1, total),
+        fraction=float(counts.max()) / max(1, total),
+        fraction_by_name=float(counts[list(by_name)].sum()) / max(1, total),
         confidence=float(confidence.mean()) if total else 0.0,
         total=total,
     )

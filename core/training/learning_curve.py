@@ -5,20 +5,20 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 import torch
 
 from core import photos
-from core.photo_files import Skipped
 from core.problem import N_, Problem, check_range
 from core.steps import Step, Steps, relayed
 from core.training.data import Photo, Split
-from core.training.embeddings import Embedded, EmbeddingCache, embed
-from core.training.head import HeadSettings, fit_head
+from core.training.embeddings import Embedded, EmbeddingCache, embed, gathered
+from core.training.loop import train_head
 from core.training.random_body import random_body
+from core.training.settings import Settings as TrainingSettings
 from core.zoo.classifier import Classifier
 
 Kind = Literal["transfer", "random", "pixels"]
@@ -29,6 +29,7 @@ _BATCH = 32
 AS_GOOD = 0.02
 """By how much an accuracy may be lower and still count as just as good."""
 _MOST_SEEDS = 10
+_USUAL = TrainingSettings()
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,13 @@ class Settings:
         seeds: how many times each point is measured, with other photos each time.
         head: how each head is trained.
         most_train: photos to learn from, at most; more are left out, class by class.
-        most_validation: photos to be examined on, at most.
+        most_validation: photos to validate on, at most.
         random_seed: of the random weights.
     """
 
     kinds: tuple[Kind, ...] = ("transfer", "pixels", "random")
     seeds: int = 3
-    head: HeadSettings = field(default_factory=HeadSettings)
+    head: TrainingSettings = _USUAL
     most_train: int = 1000
     most_validation: int = 300
     random_seed: int = 0
@@ -69,7 +70,7 @@ class Point:
         kind: of the features.
         per_class: how many photos of each class were learned from, where it has so many.
         seed: which of the choices of photos.
-        accuracy: share of validation photos that were right after the last epoch, in [0, 1].
+        accuracy: fraction of validation photos that were right after the last epoch, in [0, 1].
     """
 
     kind: Kind
@@ -102,8 +103,8 @@ class LearningCurve:
 
     Attributes:
         points: all measurements.
-        n_val: how many photos each was examined on; the same ones for all.
-        chance: share of right answers for always naming the most frequent class.
+        n_val: how many photos each was evaluated on; the same ones for all.
+        chance: fraction of right answers for always naming the most frequent class.
         seeds: how many measurements a finished place has.
     """
 
@@ -113,7 +114,7 @@ class LearningCurve:
     seeds: int
 
     def curve(self, kind: Kind) -> tuple[Spread, ...]:
-        """Give the places of one kind of features, from few photos to many."""
+        """Return the places of one kind of features, from few photos to many."""
         by_count: dict[int, list[float]] = {}
         for point in self.points:
             if point.kind == kind:
@@ -124,7 +125,7 @@ class LearningCurve:
         )
 
     def as_good_from(self, kind: Kind, than: Kind = "transfer") -> int | None:
-        """Give from how many photos per class on one kind is as good as another; None if never.
+        """Return from how many photos per class on one kind is as good as another; None if never.
 
         As good is what is at most `AS_GOOD` worse, at this and at each further place.
         """
@@ -142,14 +143,6 @@ class LearningCurve:
         return tuple(kind for kind in KINDS if any(point.kind == kind for point in self.points))
 
 
-@dataclass(frozen=True)
-class _Set:
-    """Features (n, D) and labels (n,)."""
-
-    features: torch.Tensor
-    labels: torch.Tensor
-
-
 def learning_curve(
     classifier: Classifier,
     parts: Split,
@@ -159,12 +152,12 @@ def learning_curve(
 ) -> Steps[LearningCurve]:
     """Measure how many photos it takes, and what the network's earlier learning is worth.
 
-    Every head is trained alike and examined on the same photos. Accuracy is taken after the last
-    epoch: choosing the best one by the photos that are examined on would flatter small numbers.
+    Every head is trained alike and evaluated on the same photos. Accuracy is taken after the last
+    epoch: choosing the best one by the validation photos would flatter small numbers.
 
     Args:
         classifier: the network whose features are compared.
-        parts: photos to learn from, of which smaller choices are made, and to be examined on.
+        parts: training photos, of which smaller choices are made, and validation photos.
         classes: how many there are.
         settings: what is measured.
         cache: of embeddings; random networks have entries of their own.
@@ -174,7 +167,7 @@ def learning_curve(
         has all points so far.
 
     Raises:
-        Problem: no photo to learn from, or to be examined on, can be read.
+        Problem: no training photo, or no validation photo, can be read.
     """
     train = _first_of_each(parts.train, classes, settings.most_train)
     validation = _first_of_each(parts.validation, classes, settings.most_validation)
@@ -184,22 +177,27 @@ def learning_curve(
     points: list[Point] = []
     for kind in settings.kinds:
         looking = _look(kind, classifier, (*train, *validation), settings, cache)
-        learn, examine = _divided((yield from progress.through(looking)), train)
+        embedded = yield from progress.through(looking)
+        learned, validated = embedded.of(train), embedded.of(validation)
+        if not learned.photos or not validated.photos:
+            raise Problem(
+                N_("Too few photos could be read for a learning curve. Add photos to each class.")
+            )
         for seed in range(settings.seeds):
-            order = _shuffled_by_class(learn.labels, classes, seed)
+            order = _shuffled_by_class(learned.labels, classes, seed)
             for count in counts:
                 chosen = [place for of_class in order for place in of_class[:count]]
                 head = replace(settings.head, seed=settings.head.seed + seed)
-                accuracy = _accuracy(learn, chosen, examine, classes, head)
+                accuracy = _accuracy(learned, chosen, validated, classes, head)
                 points.append(Point(kind, count, seed, accuracy))
                 result = LearningCurve(
-                    tuple(points), len(examine.labels), _chance(examine.labels), settings.seeds
+                    tuple(points), len(validated.labels), _chance(validated.labels), settings.seeds
                 )
                 yield progress.one_more(result)
 
 
 def counts_up_to(most: int) -> tuple[int, ...]:
-    """Give the round numbers of photos below `most`, and `most` itself: 1, 2, 5, 10 and so on."""
+    """Return the round numbers of photos below `most`, and `most` itself: 1, 2, 5, 10 and so on."""
     return (*(count for count in _ROUND if count < most), most)
 
 
@@ -256,38 +254,15 @@ def _look(
 
 def _bare_pixels(wanted: Sequence[Photo]) -> Generator[Step[Embedded], None, Embedded]:
     """Make small copies of photos features as they are, (n, 3 * 32 * 32) in [0, 1]."""
-    features: list[torch.Tensor] = []
-    readable: list[Photo] = []
-    skipped: list[Skipped] = []
-    for start in range(0, len(wanted), _BATCH):
-        batch = wanted[start : start + _BATCH]
-        for photo in batch:
-            try:
-                picture = photos.decode(photo.data, photo.name)
-                features.append(photos.prepare(picture, PIXELS_SIDE).flatten())
-                readable.append(photo)
-            except Problem as reason:
-                skipped.append(Skipped(photo.name, reason))
-        yield Step(start + len(batch), len(wanted), phase=N_("looking at the photos"))
-    return Embedded(
-        torch.stack(features) if features else torch.empty(0, 0),
-        torch.tensor([photo.label for photo in readable], dtype=torch.long),
-        tuple(readable),
-        tuple(skipped),
-    )
 
+    def pixels(photo: Photo) -> torch.Tensor | Problem:
+        try:
+            return photos.prepare(photos.decode(photo.data, photo.name), PIXELS_SIDE).flatten()
+        except Problem as reason:
+            return reason
 
-def _divided(embedded: Embedded, train: Sequence[Photo]) -> tuple[_Set, _Set]:
-    learned = set(map(id, train))
-    is_train = torch.tensor([id(photo) in learned for photo in embedded.photos], dtype=torch.bool)
-    if not is_train.any() or is_train.all():
-        raise Problem(
-            N_("Too few photos could be read for a learning curve. Add photos to each class.")
-        )
-    learn, examine = (
-        _Set(embedded.features[part], embedded.labels[part]) for part in (is_train, ~is_train)
-    )
-    return learn, examine
+    batches = [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)]
+    return gathered(batches, ([pixels(photo) for photo in batch] for batch in batches))
 
 
 def _shuffled_by_class(labels: torch.Tensor, classes: int, seed: int) -> list[list[int]]:
@@ -300,10 +275,14 @@ def _shuffled_by_class(labels: torch.Tensor, classes: int, seed: int) -> list[li
 
 
 def _accuracy(
-    learn: _Set, chosen: list[int], examine: _Set, classes: int, settings: HeadSettings
+    learned: Embedded,
+    chosen: list[int],
+    validated: Embedded,
+    classes: int,
+    settings: TrainingSettings,
 ) -> float:
-    train = learn.features[chosen], learn.labels[chosen]
-    *_, last = fit_head(train, (examine.features, examine.labels), classes, settings)
+    train = learned.features[chosen], learned.labels[chosen]
+    *_, last = train_head(train, validated.labelled, classes, settings)
     return float(last.scalars["validation accuracy"])
 
 

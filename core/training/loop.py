@@ -1,72 +1,241 @@
-"""From a data set to a classifier: split, look at every photo once, train the head."""
+"""Training, whatever is trained: the head of a network, its last blocks too, or all of it.
+
+`descend` is the whole lesson: gradient descent, a batch at a time, which keeps the best epoch.
+`train` puts around it what makes a classifier of a data set: the split, and what the frozen part
+of the network makes of each photo, which is computed once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import nn
 
 from core.photo_files import Skipped
 from core.problem import N_, Problem
-from core.steps import Step, Steps, relayed
+from core.steps import Step, Steps, finish, relayed
 from core.training.data import Dataset, Photo, Split, split
-from core.training.descent import RateSearch
-from core.training.embeddings import Embedded, EmbeddingCache, embed
+from core.training.descent import (
+    RateSearch,
+    dropout,
+    make_optimiser,
+    make_schedule,
+    regularise,
+    search_rate,
+)
+from core.training.embeddings import Embedded, EmbeddingCache, Examples, compute_views, embed
 from core.training.evidence import confusion_matrix, wilson
-from core.training.finetune import TuningSettings, tune
-from core.training.head import HeadSettings, TrainedHead, fit_head, search_rate
+from core.training.network import Blocks, HeadAlone, Network, fast_gradient_sign
+from core.training.settings import Settings, Strategy
 from core.zoo.classifier import Classifier
 from core.zoo.labels import Labels
 
-Way = Literal["head", "blocks", "scratch"]
-WAYS: tuple[Way, ...] = get_args(Way)
 OWN_NETWORK = "own"
 """The name of the network that a person has trained in a session."""
 _CLASSES_IN_TITLE = 3
+_PHASES: dict[Strategy, str] = {
+    "head": N_("training the head"),
+    "blocks": N_("fine-tuning the last blocks"),
+    "scratch": N_("training from nothing"),
+}
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a classifier is trained.
+class Evaluation:
+    """A network's answers for some photos.
 
     Attributes:
-        per_class: photos to learn from, per class; None for seven in ten (see `to_learn_from`).
-        validation_per_class: photos to be examined on, per class at most; None for all others.
-        head: how the head is trained.
-        tuning: how blocks are trained with it; None for the head alone, on frozen features.
-        seed: of the split.
-        reserve: whether enough photos stay for validation, however many are to be learned from;
-            see `data.to_learn_from`.
+        loss: mean cross-entropy in nats.
+        accuracy: fraction of right answers.
+        predicted: the answered classes, (n,).
+        confidence: their probabilities, (n,).
     """
 
-    per_class: int | None = None
-    validation_per_class: int | None = None
-    head: HeadSettings = field(default_factory=HeadSettings)
-    tuning: TuningSettings | None = None
-    seed: int = 0
-    reserve: bool = False
+    loss: float
+    accuracy: float
+    predicted: torch.Tensor
+    confidence: torch.Tensor
 
-    def __post_init__(self) -> None:
-        """Refuse a number of photos with which nothing can be learned.
+    @classmethod
+    def of(cls, logits: torch.Tensor, labels: torch.Tensor) -> Evaluation:
+        """Compare logits (n, classes) for photos with the classes (n,) that they are of."""
+        confidence, predicted = logits.softmax(-1).max(dim=-1)
+        return cls(
+            loss=F.cross_entropy(logits, labels).item(),
+            accuracy=(predicted == labels).float().mean().item(),
+            predicted=predicted,
+            confidence=confidence,
+        )
 
-        Raises:
-            Problem: it is less than one.
-        """
-        if self.per_class is not None and self.per_class < 1:
-            raise Problem(
-                N_("It takes at least 1 photo per class to learn from, not {value}."),
-                value=self.per_class,
+
+@dataclass(frozen=True)
+class Best:
+    """What was trained, as it was after the best epoch so far.
+
+    Attributes:
+        head: the head, for raw embeddings.
+        network: what gives its embeddings, with another head; None where that is frozen.
+        epoch: from 1.
+        evaluation: on the validation photos.
+    """
+
+    head: nn.Linear
+    network: Classifier | None
+    epoch: int
+    evaluation: Evaluation
+
+
+def descend(
+    network: Network, train: Examples, validation: Examples, settings: Settings
+) -> Steps[Best]:
+    """Train by gradient descent, and keep the epoch with the lowest validation loss.
+
+    Args:
+        network: what is trained, in place.
+        train: what it is trained on.
+        validation: what it is evaluated on after each epoch.
+        settings: how.
+
+    Yields:
+        Steps counted in batches; at the end of an epoch with losses in nats and accuracies. From
+        the first epoch on, the result is the best one, or, in adversarial training, the latest.
+
+    Raises:
+        Problem: the loss is infinite, or no number.
+    """
+    batches = settings.batches(len(train.labels))
+    optimiser = make_optimiser(network.weights, settings)
+    schedule = make_schedule(optimiser, settings, batches)
+    generator = torch.Generator().manual_seed(settings.seed)
+    noise = generator  # as heads have always had it, so that a seed still gives the same one
+    if settings.strategy != "head":
+        noise = torch.Generator().manual_seed(settings.seed + 1)
+    now: Step[Best] = Step(0, batches * settings.epochs, phase=_PHASES[settings.strategy])
+    best: Best | None = None
+    for epoch in range(1, settings.epochs + 1):
+        network.train(True)
+        for batch in _shuffled(train, generator).split(settings.batch):
+            inputs, labels = train.draw(batch, generator), train.labels[batch]
+            if settings.epsilon:
+                inputs = fast_gradient_sign(network, inputs, labels, settings.epsilon, noise)
+            logits = network.head(dropout(network.body(inputs), settings.dropout, noise))
+            loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+            _check_finite(loss)
+            optimiser.zero_grad()
+            loss.backward()
+            regularise(network.weights, settings, len(train.labels))
+            optimiser.step()
+            schedule.step()
+            now = replace(now, index=now.index + 1)
+            yield now
+
+        network.train(False)
+        training = yield from evaluate(network, train, now)
+        evaluation = yield from evaluate(network, validation, now)
+        # Photos that are not attacked would choose an epoch that does not withstand much yet.
+        if best is None or settings.epsilon or evaluation.loss < best.evaluation.loss:
+            best = Best(*network.trained(), epoch, evaluation)
+        now = replace(now, result=best)
+        stops_early = 0 < settings.patience <= epoch - best.epoch
+        total = now.index if stops_early else now.total
+        yield replace(now, total=total, scalars=_scores(training, evaluation))
+        if stops_early:
+            return
+
+
+def _shuffled(examples: Examples, generator: torch.Generator) -> torch.Tensor:
+    return torch.randperm(len(examples.labels), generator=generator)
+
+
+def _check_finite(loss: torch.Tensor) -> None:
+    if not loss.isfinite():
+        raise Problem(
+            N_(
+                "The training went astray: its loss is no number any more. Choose a smaller learning rate."
             )
+        )
 
-    @property
-    def way(self) -> Way:
-        """What learns: the head alone, the last blocks with it, or everything from nothing."""
-        if self.tuning is None:
-            return "head"
-        return "scratch" if self.tuning.blocks is None else "blocks"
+
+@torch.no_grad()
+def _logits(network: Network, inputs: torch.Tensor) -> torch.Tensor:
+    logits: torch.Tensor = network.head(network.body(inputs))
+    return logits
+
+
+def evaluate(
+    network: Network, examples: Examples, now: Step[Best]
+) -> Generator[Step[Best], None, Evaluation]:
+    """Let the network answer, a few photos at a time, so that others get their turns."""
+    logits: list[torch.Tensor] = []
+    for batch in torch.arange(len(examples.labels)).split(examples.at_once):
+        logits.append(_logits(network, examples.plain(batch)))
+        yield replace(now, phase=N_("examining"))
+    return Evaluation.of(torch.cat(logits), examples.labels)
+
+
+def _scores(training: Evaluation, validation: Evaluation) -> dict[str, float]:
+    """Return the numbers that are worth a curve."""
+    return {
+        N_("training loss"): training.loss,
+        N_("validation loss"): validation.loss,
+        N_("training accuracy"): training.accuracy,
+        N_("validation accuracy"): validation.accuracy,
+    }
+
+
+def train_head(
+    train: tuple[torch.Tensor, torch.Tensor],
+    validation: tuple[torch.Tensor, torch.Tensor],
+    classes: int,
+    settings: Settings,
+) -> Steps[Best]:
+    """Train a head on embeddings.
+
+    Args:
+        train: features (n, D) and labels (n,).
+        validation: those that it is evaluated on after each epoch.
+        classes: how many there are.
+        settings: how.
+
+    Yields:
+        A step per epoch, as `descend` does at its end.
+    """
+    network = HeadAlone(train[0], classes)
+    steps = descend(network, Examples(*train), Examples(*validation), settings)
+    ends = (step for step in steps if step.scalars)
+    for epoch, step in enumerate(ends, start=1):
+        total = epoch if step.index == step.total else settings.epochs
+        yield replace(step, index=epoch, total=total)
+
+
+def _train_blocks(
+    base: Classifier, train: Embedded, validation: Embedded, classes: int, settings: Settings
+) -> Steps[Best]:
+    """Train the last blocks with a head, which is trained alone before; or all from scratch."""
+    start = None
+    if settings.strategy == "blocks":
+        features = train.labelled, validation.labelled
+        start = finish(train_head(*features, classes, settings.of_head)).head
+    network = Blocks(base, settings, classes, start)
+    n_train, looks = len(train.photos), len(train.photos) + len(validation.photos)
+    total = looks + settings.batches(n_train) * settings.epochs
+    size, frozen = base.input_size, network.frozen
+    examples = yield from relayed(
+        compute_views(frozen, size, train.photos, augmentation=settings.augmentation),
+        lambda step: replace(step, total=total),
+    )
+    validated = yield from relayed(
+        compute_views(frozen, size, validation.photos, augmentation=False),
+        lambda step: replace(step, index=n_train + step.index, total=total),
+    )
+    for step in descend(network, examples, validated, settings):
+        yield replace(step, index=looks + step.index, total=looks + step.total)
 
 
 @dataclass(frozen=True)
@@ -75,15 +244,17 @@ class Training:
 
     Attributes:
         classifier: ready for use, on the shared frozen body or on one of its own.
-        trained: its head, with its answers for the validation photos.
-        train: the photos it learned from.
-        validation: the photos it was examined on, in the order of these answers.
+        epoch: after which it was as it is, from 1.
+        evaluation: its answers for the validation photos.
+        train: the photos it was trained on.
+        validation: the photos it was evaluated on, in the order of these answers.
         skipped: files that were left out, with the reasons.
         settings: how it was trained.
     """
 
     classifier: Classifier
-    trained: TrainedHead
+    epoch: int
+    evaluation: Evaluation
     train: tuple[Photo, ...]
     validation: tuple[Photo, ...]
     skipped: tuple[Skipped, ...]
@@ -91,18 +262,18 @@ class Training:
 
     @property
     def n_train(self) -> int:
-        """How many photos it learned from."""
+        """How many photos it was trained on."""
         return len(self.train)
 
     @property
     def n_val(self) -> int:
-        """How many photos it was examined on."""
+        """How many photos it was evaluated on."""
         return len(self.validation)
 
     @property
     def accuracy(self) -> float:
-        """Share of validation photos that it gets right."""
-        return self.trained.examination.accuracy
+        """Fraction of validation photos that it gets right."""
+        return self.evaluation.accuracy
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -113,14 +284,14 @@ class Training:
     def confusion(self) -> NDArray[np.int64]:
         """Validation photos by true class (rows) and predicted class (columns)."""
         truth = np.array([photo.label for photo in self.validation])
-        predicted = self.trained.examination.predicted.numpy()
+        predicted = self.evaluation.predicted.numpy()
         return confusion_matrix(truth, predicted, len(self.classifier.labels))
 
 
 def train(
     base: Classifier, dataset: Dataset, settings: Settings, cache: EmbeddingCache
 ) -> Steps[Training]:
-    """Train a network on a data set, and examine it.
+    """Train a network on a data set, and evaluate it.
 
     Args:
         base: the network to start from; it is not changed.
@@ -135,54 +306,35 @@ def train(
     Raises:
         Problem: there are not enough readable photos.
     """
-    parts = split(
-        dataset,
-        per_class=settings.per_class,
-        validation_per_class=settings.validation_per_class,
-        seed=settings.seed,
-        reserve=settings.reserve,
-    )
-    embedded = yield from _embed_all(base, parts, settings, cache)
-    _check_readable(dataset, parts, embedded)
-    learned = set(map(id, parts.train))
-    is_train = np.array([id(photo) in learned for photo in embedded.photos])
-    examined = (embedded.features[~is_train], embedded.labels[~is_train])
-    students = tuple(p for p, t in zip(embedded.photos, is_train, strict=True) if t)
-    validation = tuple(p for p, t in zip(embedded.photos, is_train, strict=True) if not t)
+    parts = _split(dataset, settings, settings.validation_per_class)
+    embedded = yield from _embed(base, dataset, parts, settings.epochs, cache)
+    learned, validated = embedded.of(parts.train), embedded.of(parts.validation)
+    classes = len(dataset.classes)
+    if settings.strategy == "head":
+        steps = train_head(learned.labelled, validated.labelled, classes, settings)
+    else:
+        steps = _train_blocks(base, learned, validated, classes, settings)
     looked_at = len(parts.train) + len(parts.validation)
-
-    def training(classifier: Classifier, trained: TrainedHead) -> Training:
-        own = _with_head(classifier, dataset, trained)
-        skipped = (*dataset.left_out, *embedded.skipped)
-        return Training(own, trained, students, validation, skipped, settings)
-
-    frozen: TrainedHead | None = None
-    if settings.way != "scratch":
-        for step in fit_head(
-            (embedded.features[is_train], embedded.labels[is_train]),
-            examined,
-            len(dataset.classes),
-            settings.head,
-        ):
-            assert step.result is not None
-            frozen = step.result
-            if settings.way == "head":
-                yield _after(looked_at, step, training(base, frozen))
-    if settings.tuning is None:
-        return
-    start = frozen.head if frozen else None
-    for tuning in tune(base, students, validation, len(dataset.classes), start, settings.tuning):
+    for step in steps:
         result = None
-        if best := tuning.result:
-            trained = TrainedHead(best.head, best.epoch, best.examination)
-            result = training(best.classifier, trained)
-        yield _after(looked_at, tuning, result)
+        if best := step.result:
+            result = Training(
+                classifier=_with_head(best.network or base, dataset, best),
+                epoch=best.epoch,
+                evaluation=best.evaluation,
+                train=learned.photos,
+                validation=validated.photos,
+                skipped=(*dataset.left_out, *embedded.skipped),
+                settings=settings,
+            )
+        index, total = looked_at + step.index, looked_at + step.total
+        yield Step(index, total, scalars=step.scalars, phase=step.phase, result=result)
 
 
 def search(
     base: Classifier, dataset: Dataset, settings: Settings, cache: EmbeddingCache
 ) -> Steps[RateSearch]:
-    """Search for a learning rate for a head on a data set; see `descent.find_learning_rate`.
+    """Search for a learning rate for a head on a data set; see `descent.search_rate`.
 
     Yields:
         Steps counted in photos; the last one has the result.
@@ -190,40 +342,33 @@ def search(
     Raises:
         Problem: there are not enough readable photos.
     """
-    parts = split(
+    parts = _split(dataset, settings, validation_per_class=1)
+    embedded = yield from _embed(base, dataset, parts, settings.epochs, cache)
+    train = embedded.of(parts.train).labelled
+    result = search_rate(train, len(dataset.classes), settings.of_head)
+    yield Step(1, 1, phase=N_("searching for the learning rate"), result=result)
+
+
+def _split(dataset: Dataset, settings: Settings, validation_per_class: int | None) -> Split:
+    return split(
         dataset,
         per_class=settings.per_class,
-        validation_per_class=1,
+        validation_per_class=validation_per_class,
         seed=settings.seed,
         reserve=settings.reserve,
     )
-    embedded = yield from _embed_all(base, parts, settings, cache)
-    _check_readable(dataset, parts, embedded)
-    learned = set(map(id, parts.train))
-    is_train = np.array([id(photo) in learned for photo in embedded.photos])
-    examples = (embedded.features[is_train], embedded.labels[is_train])
-    found = search_rate(examples, len(dataset.classes), settings.head)
-    yield Step(1, 1, phase=N_("searching for the learning rate"), result=found)
 
 
-def _after(looked_at: int, step: Step[Any], result: Training | None) -> Step[Training]:
-    return Step(
-        looked_at + step.index,
-        looked_at + step.total,
-        scalars=step.scalars,
-        phase=step.phase,
-        result=result,
-    )
-
-
-def _embed_all(
-    base: Classifier, parts: Split, settings: Settings, cache: EmbeddingCache
+def _embed(
+    base: Classifier, dataset: Dataset, parts: Split, epochs: int, cache: EmbeddingCache
 ) -> Generator[Step[Any], None, Embedded]:
-    more = settings.tuning.epochs if settings.tuning else settings.head.epochs
-    return relayed(
+    """Look at the photos of both parts, with which a training of so many epochs begins."""
+    embedded = yield from relayed(
         embed(base, parts.train + parts.validation, cache),
-        lambda step: Step(step.index, step.total + more, phase=step.phase),
+        lambda step: replace(step, total=step.total + epochs),
     )
+    _check_readable(dataset, parts, embedded)
+    return embedded
 
 
 def _check_readable(dataset: Dataset, parts: Split, embedded: Embedded) -> None:
@@ -247,16 +392,12 @@ def _check_readable(dataset: Dataset, parts: Split, embedded: Embedded) -> None:
         raise Problem(N_("No photo is left for validation. Add photos, at least two per class."))
 
 
-def _with_head(base: Classifier, dataset: Dataset, trained: TrainedHead) -> Classifier:
+def _with_head(base: Classifier, dataset: Dataset, best: Best) -> Classifier:
+    shown = " · ".join(dataset.classes[:_CLASSES_IN_TITLE])
     return base.with_head(
-        trained.head.module(),
+        best.head,
         name=OWN_NETWORK,
-        title=_title(dataset.classes),
+        title=shown if len(dataset.classes) <= _CLASSES_IN_TITLE else f"{shown} …",
         labels=Labels(dataset.classes),
-        accuracy=trained.examination.accuracy,
+        accuracy=best.evaluation.accuracy,
     )
-
-
-def _title(classes: tuple[str, ...]) -> str:
-    shown = " · ".join(classes[:_CLASSES_IN_TITLE])
-    return shown if len(classes) <= _CLASSES_IN_TITLE else f"{shown} …"

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any
 
 import torch
 
 from core.problem import N_
 from core.training.evidence import wilson
-from core.training.loop import Settings, Training, Way
+from core.training.loop import Training
+from core.training.settings import Settings, Strategy
 from core.wording import Wording
 from core.zoo import catalogue
 
-_WAYS: dict[Way, str] = {
+_STRATEGIES: dict[Strategy, str] = {
     "head": N_("the last layer, on the frozen features of the rest"),
     "blocks": N_("the last blocks, with the last layer"),
     "scratch": N_("everything, from random weights"),
@@ -51,12 +50,14 @@ _LIMITS = (
     ),
     N_("It was made for learning. Do not let it decide anything about people."),
 )
-SETTING_NAMES = (
-    *(N_("epochs"), N_("learning rate"), N_("batch"), N_("seed"), N_("optimiser"), N_("schedule")),
-    *(N_("weight decay"), N_("dropout"), N_("clip"), N_("label smoothing"), N_("patience")),
-    *(N_("augmentation"), N_("blocks"), N_("epsilon")),
+_TRICKS = (
+    *(N_("optimiser"), N_("schedule"), N_("weight decay"), N_("dropout"), N_("clip")),
+    *(N_("label smoothing"), N_("patience"), N_("augmentation")),
 )
-"""The names of fields as they are translated."""
+_OF_HEAD = (N_("epochs"), N_("learning rate"), N_("batch"), N_("seed"), *_TRICKS)
+_OF_BLOCKS = (N_("blocks"), *_OF_HEAD[:4], N_("epsilon"), *_TRICKS)
+SETTING_NAMES = frozenset((*_OF_HEAD, *_OF_BLOCKS))
+"""The fields of `Settings`, as they are translated."""
 _TITLES = {
     "use": N_("Use"),
     "data": N_("Data and settings"),
@@ -110,7 +111,7 @@ def model_card(
         say(N_("Files left out")): str(len(training.skipped)),
         **_settings(training.settings, say),
     }
-    told = say(_ABOUT).format(
+    about_it = say(_ABOUT).format(
         count=count,
         date=date.today().isoformat(),
         accuracy=percent(training.accuracy),
@@ -122,7 +123,7 @@ def model_card(
     limits = "\n".join(f"- {say(limit)}" for limit in _LIMITS).format(count=count)
     return f"""# {_plain(classifier.title)}
 
-{told}
+{about_it}
 
 ## {title["use"]}
 
@@ -154,25 +155,24 @@ def _table(rows: Mapping[str, str]) -> str:
 
 def _settings(settings: Settings, say: Callable[[str], str]) -> dict[str, str]:
     rows = {
-        say(N_("What learned")): say(_WAYS[settings.way]),
+        say(N_("What learned")): say(_STRATEGIES[settings.strategy]),
         say(N_("Seed of the split")): str(settings.seed),
     }
-    if settings.way != "scratch":
-        rows |= _named(say(N_("head")), asdict(settings.head), say)
-    if settings.tuning:
-        rows |= _named(say(N_("blocks")), asdict(settings.tuning), say)
+    if settings.strategy != "scratch":
+        rows |= _named(say(N_("head")), settings.of_head, _OF_HEAD, say)
+    if settings.strategy != "head":
+        rows |= _named(say(N_("blocks")), settings, _OF_BLOCKS, say)
     return rows
 
 
-def _named(of: str, settings: Mapping[str, Any], say: Callable[[str], str]) -> dict[str, str]:
-    """Settings, and the settings within them, by names for people; see `SETTING_NAMES`."""
+def _named(
+    of: str, settings: Settings, names: Sequence[str], say: Callable[[str], str]
+) -> dict[str, str]:
+    """Return some settings by names for people."""
     rows: dict[str, str] = {}
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            rows |= _named(of, value, say)
-        else:
-            told = say(N_("all")) if value is None else str(value)
-            rows[f"{of}: {say(name.replace('_', ' '))}"] = told
+    for name in names:
+        value = getattr(settings, name.replace(" ", "_"))
+        rows[f"{of}: {say(name)}"] = say(N_("all")) if value is None else str(value)
     return rows
 
 
@@ -186,8 +186,8 @@ def _scores(training: Training, wording: Wording) -> str:
         wrong = confusion[i].copy()
         wrong[i] = 0
         mistaken = f"{_plain(labels[int(wrong.argmax())])} ({wrong.max()})" if wrong.any() else "–"
-        told = wording.say(N_("{low} to {high}"))
-        interval = told.format(low=wording.percent(low), high=wording.percent(high))
+        template = wording.say(N_("{low} to {high}"))
+        interval = template.format(low=wording.percent(low), high=wording.percent(high))
         interval = interval if total else "–"
         counts = f"{learned[i]} | {total} | {right}"
         rows.append(f"| {_plain(name)} | {counts} | {interval} | {mistaken} |\n")
@@ -201,7 +201,7 @@ def _origin(training: Training, say: Callable[[str], str]) -> dict[str, str]:
         say(N_("Network")): known.title if known else origin.network,
         say(N_("Weights")): origin.weights,
     }
-    if training.settings.way != "scratch":
+    if training.settings.strategy != "scratch":
         rows[say(N_("Based on"))] = f"ImageNet, {known.weights_file}" if known else origin.network
         rows[say(N_("Licence of these"))] = origin.licence
     return {**rows, "PyTorch": str(torch.__version__)}

@@ -129,5 +129,5 @@ def _difference(classifier: Classifier, written: bytes, pictures: torch.Tensor) 
     # In one batch and one by one, since N may be anything.
     batches = [pictures.numpy(), *(picture[None].numpy() for picture in pictures)]
     answers = [session.run([OUTPUT], {INPUT: batch})[0] for batch in batches]
-    found = np.stack([answers[0], np.concatenate(answers[1:])])
-    return float(np.abs(found - logits).max() / max(1.0, np.abs(logits).max()))
+    theirs = np.stack([answers[0], np.concatenate(answers[1:])])
+    return float(np.abs(theirs - logits).max() / max(1.0, np.abs(logits).max()))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from core import photos
 from core.photo_files import Skipped
 from core.problem import N_, Problem
-from core.steps import Step, Steps, finish
-from core.training.data import Dataset, Photo, Split, takes
+from core.steps import Step, Steps
+from core.training.data import Dataset, Photo, takes
 
 _BATCH = 16
 _SAMPLES = 12
@@ -35,7 +35,7 @@ class Copies:
 
     @property
     def leak(self) -> bool:
-        """Whether the data set has the photo both to learn from and to be examined on."""
+        """Whether the photo is both a training and a validation photo."""
         return {True, False} <= {photo.is_validation for photo in self.photos}
 
     @property
@@ -54,8 +54,7 @@ class Overview:
         unreadable: files that are left out or cannot be read, with the reasons.
         copies: groups of identical photos.
         samples: some readable photos of each class, no two of them copies.
-        parts: readable photos to learn from and to be examined on, where the data set says which;
-            else None.
+        parts: readable training and validation photos, where the data set says which; else None.
         takes: groups of photos of each class; 0 where photos stand alone.
         unlabelled: photos left out because nothing tells their class.
     """
@@ -91,7 +90,7 @@ class Overview:
 
     @property
     def always_largest(self) -> float:
-        """Share of right answers for always naming the largest class: what has to be beaten."""
+        """Fraction of right answers for always naming the largest class: what has to be beaten."""
         return max(self.counts) / max(1, self.total)
 
     @property
@@ -106,13 +105,8 @@ class Overview:
 
     @property
     def leaks(self) -> tuple[Copies, ...]:
-        """The same photo to learn from and to be examined on."""
+        """The same photo for training and for validation."""
         return tuple(group for group in self.copies if group.leak)
-
-
-def overview(dataset: Dataset, *, samples: int = _SAMPLES, seed: int = 0) -> Overview:
-    """Look through a data set at once; see `survey`."""
-    return finish(survey(dataset, samples=samples, seed=seed))
 
 
 def survey(dataset: Dataset, *, samples: int = _SAMPLES, seed: int = 0) -> Steps[Overview]:
@@ -146,13 +140,6 @@ def survey(dataset: Dataset, *, samples: int = _SAMPLES, seed: int = 0) -> Steps
         if done == total:
             result = _overview(dataset, readable, tuple(unreadable), samples, seed)
         yield Step(done, total, phase=N_("checking the photos"), result=result)
-
-
-def withheld(dataset: Dataset, parts: Split) -> tuple[Photo, ...]:
-    """Give the photos that are kept out of the examination, since a copy is learned from."""
-    learned = {photo.data for photo in parts.train}
-    used = set(map(id, parts.train))
-    return tuple(p for p in dataset.photos if id(p) not in used and p.data in learned)
 
 
 def _overview(

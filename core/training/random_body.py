@@ -18,7 +18,7 @@ _LEAST_SPREAD = 1e-5
 
 @torch.no_grad()
 def random_body(classifier: Classifier, seed: int) -> Classifier:
-    """Give a network of the same architecture whose body has never learned anything.
+    """Return a network of the same architecture whose body has never learned anything.
 
     Weights are drawn as He et al. (2015) advise, which keeps the signal alive from layer to
     layer. Then each layer's output is shifted and scaled, channel by channel, to mean 0 and
@@ -36,24 +36,13 @@ def random_body(classifier: Classifier, seed: int) -> Classifier:
         whose labels mean nothing any more.
     """
     body = copy.deepcopy(classifier.body).requires_grad_(False).eval()
-    other = Classifier(
-        name=classifier.name,
-        title=classifier.title,
-        body=body,
-        head=classifier.head,
-        labels=classifier.labels,
-        input_size=classifier.input_size,
-        mean=classifier.mean.flatten().tolist(),
-        std=classifier.std.flatten().tolist(),
-        layers=classifier.layers,
-        provenance=replace(
-            classifier.provenance,
-            weights=f"random numbers, seed {seed}",
-            accuracy=None,
-            body=f"random-{seed}",
-        ),
+    origin = replace(
+        classifier.provenance,
+        weights=f"random numbers, seed {seed}",
+        accuracy=None,
+        body=f"random-{seed}",
     )
-    other.eval().to(classifier.device)
+    other = classifier.like(body=body, norms=(), provenance=origin)
     samples = [photos.read_sample(sample.id) for sample in photos.SAMPLES]
     seen = torch.cat([photos.prepare(photo, classifier.input_size) for photo in samples])
     generator = torch.Generator().manual_seed(seed)

@@ -16,19 +16,14 @@ from pages.kit.thumbnails import SHEET_COLUMNS, TILE, fingerprint, sprite
 _MOST_LISTED = 20
 
 
-def overview(seen: Overview, *, withheld: int = 0) -> None:
-    """Show what there is to learn from, before anything is learned.
-
-    Args:
-        seen: the data set.
-        withheld: photos kept out of the examination, since a copy is learned from.
-    """
+def overview(seen: Overview) -> None:
+    """Show what there is to learn from, before anything is learned."""
     if seen.total:
         st.markdown(_balance(seen))
     if seen.parts:
         _parts(seen.parts)
     takes(seen.classes, seen.takes)
-    for sentence in _copies(seen, withheld) if seen.total else ():
+    for sentence in _copies(seen) if seen.total else ():
         st.markdown(sentence)
     if seen.contradictions:
         _contradictions(seen)
@@ -112,7 +107,7 @@ def _balance(seen: Overview) -> str:
     )
 
 
-def _copies(seen: Overview, withheld: int) -> list[str]:
+def _copies(seen: Overview) -> list[str]:
     if not seen.copies:
         return [t("No photo is there twice.")]
     sentences = [
@@ -126,13 +121,6 @@ def _copies(seen: Overview, withheld: int) -> list[str]:
             t(
                 "Photos that are both training and validation photos: **{count}**.",
                 count=number(len(seen.leaks)),
-            )
-        )
-    if withheld:
-        sentences.append(
-            t(
-                "Left out of validation, since a copy is learned from: **{count}**. To recognise those would be memory, not understanding.",
-                count=number(withheld),
             )
         )
     return sentences

@@ -15,9 +15,8 @@ from core.attacks.norm import NORMS
 from core.classroom.scene import Choice, Dial, Name, Real, Switch, Value, Whole
 from core.setting import asked
 from core.synthesis.presets import PRESETS
-from core.training import finetune, sources
-from core.training.descent import OPTIMISERS, SCHEDULES
-from core.training.loop import WAYS
+from core.training import sources
+from core.training.settings import MAX_EPOCHS, OPTIMISERS, SCHEDULES, STRATEGIES
 from pages.kit import attack, compare, drawing, laboratory, maps
 from pages.kit.registry import ATTACK, IDEAL, MAPS, TRAINING, PageInfo
 from pages.kit.settings import in_links
@@ -126,10 +125,10 @@ _ATTACK: dict[str, Place] = {
 _TRAINING: dict[str, Place] = {
     "source": Place("train_source", Choice(("sets",), "sets")),  # own photos stay at home
     "set": Place("train_set", _one_of(source.name for source in sources.SOURCES)),
-    "learns": Place("train_way", _one_of((*WAYS, "all"))),
+    "learns": Place("train_way", _one_of((*STRATEGIES, "all"))),
     "photos": Place("train_per_class", Whole(1, 200, 60)),
     "epochs": Place("train_epochs", Whole(1, 200, 40)),
-    "tuning_epochs": Place("train_epochs_tuning", Whole(1, finetune.MAX_EPOCHS, 6)),
+    "tuning_epochs": Place("train_epochs_tuning", Whole(1, MAX_EPOCHS, 6)),
     "optimiser": Place("train_optimiser", _one_of(OPTIMISERS)),
     "schedule": Place("train_schedule", _one_of(SCHEDULES)),
     "rate": Place("train_rate", Real(0.0, 100.0, None)),

@@ -23,7 +23,7 @@ _MOST_IN_GALLERY = 24
 
 @dataclass(frozen=True)
 class Answers:
-    """What a trained network said of the photos that it was examined on.
+    """What a trained network said of its validation photos.
 
     Attributes:
         photos: the n photos.
@@ -96,7 +96,7 @@ def confusion(answers: Answers, key: str) -> None:
     """Show the confusion matrix, and the photos behind the cell that was clicked or chosen.
 
     Args:
-        answers: of the examination.
+        answers: for the validation photos.
         key: of the elements.
     """
     matrix, names = answers.matrix, answers.class_names

@@ -27,7 +27,7 @@ def is_it_fair(familiar: Sequence[Familiarity], comparison: Sequence[Score] = ()
         {
             t("Your class"): one.class_name,
             t("ImageNet has, by name"): _by_name(one.by_name),
-            t("Answers one of these"): percent(one.share_by_name)
+            t("Answers one of these"): percent(one.fraction_by_name)
             if one.by_name and one.total
             else "–",
             t("Most often mistaken for"): _taken_for(one),
@@ -79,4 +79,4 @@ def _by_name(names: Sequence[str]) -> str:
 def _taken_for(one: Familiarity) -> str:
     if not one.total:
         return "–"
-    return f"{class_name(one.answer)} ({percent(one.share)})"
+    return f"{class_name(one.answer)} ({percent(one.fraction)})"

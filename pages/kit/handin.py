@@ -162,15 +162,14 @@ def _trained(comparison: Comparison) -> tuple[Part, ...]:
 def _way(outcome: Outcome) -> tuple[str, ...]:
     done, settings = outcome.training, outcome.training.settings
     low, high = done.interval
-    used = settings.tuning or settings.head
     return (
-        sentence(training.way_name(settings.way)),
+        sentence(training.strategy_name(settings.strategy)),
         percent(done.accuracy, 1),
         f"{percent(low, 1)} – {percent(high, 1)}",
         number(done.n_train),
         number(done.n_val),
-        number(used.epochs),
-        short(used.learning_rate),
+        number(settings.epochs),
+        short(settings.learning_rate),
         number(outcome.seconds, 1),
     )
 

@@ -355,8 +355,7 @@ class Hardening:
 
 def hardened_within(training: Training) -> int:
     """Return the ε that a network was trained against, in 1/255; the least, if against none."""
-    tuning = training.settings.tuning
-    epsilon = round(255 * tuning.epsilon) if tuning else 0
+    epsilon = round(255 * training.settings.epsilon)
     return epsilon if epsilon in HARDENED_WITHIN else HARDENED_WITHIN[0]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,17 +16,25 @@ from core.photo_files import Skipped
 from core.problem import N_, Problem
 from core.scheduler import scheduler
 from core.steps import Step, Steps, returned
-from core.training import data, finetune, head, learning_curve, loop, sources
+from core.training import data, learning_curve, loop, sources
 from core.training.challenge import challenge
 from core.training.comparison import Comparison, best, compare
 from core.training.data import Dataset
-from core.training.descent import OPTIMISERS, SCHEDULES, RateSearch, Tricks
+from core.training.descent import RateSearch
 from core.training.embeddings import Embedded, embed, shared_cache
 from core.training.evidence import Score, wilson
-from core.training.finetune import TuningSettings
-from core.training.head import HeadSettings
 from core.training.learning_curve import LearningCurve
-from core.training.loop import WAYS, Settings, Training, Way
+from core.training.loop import Training
+from core.training.settings import (
+    LEARNING_RATES,
+    MAX_EPOCHS,
+    OPTIMISERS,
+    SCHEDULES,
+    STRATEGIES,
+    Settings,
+    Strategy,
+    settings_for,
+)
 from core.zoo.classifier import Classifier
 from pages.kit import data_set, files, plots, session, uploads, webcam
 from pages.kit.evidence import Answers
@@ -43,7 +51,7 @@ ORIGINS = {
     "files": N_("Your photos"),
     "camera": N_("Webcam"),
 }
-WAY_NAMES: dict[Way, str] = {
+STRATEGY_NAMES: dict[Strategy, str] = {
     "head": N_("Only the head"),
     "blocks": N_("The last blocks too"),
     "scratch": N_("All, from nothing"),
@@ -269,8 +277,8 @@ def _at_once(read: Callable[[], Dataset]) -> Steps[Dataset]:
     yield Step(1, 1, phase=N_("reading the photos"), result=read())
 
 
-def plan(base: Classifier, wanted: Wanted | None) -> Mapping[Way, Settings]:
-    """Show the dials, and give the settings of each way that is wanted, in order.
+def plan(base: Classifier, wanted: Wanted | None) -> Mapping[Strategy, Settings]:
+    """Show the dials, and return the settings of each strategy that is wanted, in order.
 
     Args:
         base: the network to start from.
@@ -281,8 +289,10 @@ def plan(base: Classifier, wanted: Wanted | None) -> Mapping[Way, Settings]:
     """
     chosen = st.segmented_control(
         t("What learns"),
-        [*WAYS, _ALL],
-        format_func=lambda way: t("Compare all three") if way == _ALL else t(WAY_NAMES[way]),
+        [*STRATEGIES, _ALL],
+        format_func=lambda name: (
+            t("Compare all three") if name == _ALL else t(STRATEGY_NAMES[name])
+        ),
         default="head",
         required=True,
         key=remember_choice("train_way"),
@@ -298,37 +308,23 @@ def plan(base: Classifier, wanted: Wanted | None) -> Mapping[Way, Settings]:
     with columns[0]:
         per_class, reserve = _division(wanted)
     with columns[1]:
-        epochs = _epochs(chosen)
+        head_epochs, epochs = _epochs(chosen)
     with st.expander(t("Training tricks"), icon=":material/tune:", key="train_tricks"):
-        tricks, rate, blocks, epsilon = _tricks(base, chosen)
-    common = Settings(
-        per_class=per_class,
-        validation_per_class=VALIDATION_PER_CLASS,
-        reserve=reserve,
-        head=HeadSettings(
-            epochs=epochs["head"],
-            learning_rate=rate or head.LEARNING_RATES[tricks.optimiser],
-            tricks=tricks,
-        ),
-    )
-    tuning = {
-        "head": None,
-        "blocks": TuningSettings(
-            blocks=blocks,
-            epochs=epochs["blocks"],
-            learning_rate=finetune.LEARNING_RATES[tricks.optimiser],
-            epsilon=epsilon,
-            tricks=tricks,
-        ),
-        "scratch": TuningSettings(
-            blocks=None,
-            epochs=epochs["scratch"],
-            learning_rate=finetune.SCRATCH_LEARNING_RATES[tricks.optimiser],
-            tricks=tricks,
-        ),
+        tricks, rate, of_blocks = _tricks(base, chosen)
+    of_head = {"epochs": head_epochs, **({"learning_rate": rate} if rate else {})}
+    common = tricks | {
+        "per_class": per_class,
+        "validation_per_class": VALIDATION_PER_CLASS,
+        "reserve": reserve,
+        **{f"head_{name}": value for name, value in of_head.items()},
     }
-    ways: tuple[Way, ...] = WAYS if chosen == _ALL else tuple(way for way in WAYS if way == chosen)
-    return {way: replace(common, tuning=tuning[way]) for way in ways}
+    own: dict[Strategy, dict[str, Any]] = {
+        "head": of_head,
+        "blocks": {"epochs": epochs, **of_blocks},
+        "scratch": {"epochs": epochs},
+    }
+    wanted_ones = STRATEGIES if chosen == _ALL else [n for n in STRATEGIES if n == chosen]
+    return {name: settings_for(name, **common, **own[name]) for name in wanted_ones}
 
 
 def _division(wanted: Wanted | None) -> tuple[int, bool]:
@@ -393,8 +389,8 @@ def _told_division(train: int, validation: int) -> None:
         )
 
 
-def _epochs(chosen: str) -> dict[str, int]:
-    """Ask for the epochs; the ways that look at photos again and again get fewer."""
+def _epochs(chosen: str) -> tuple[int, int]:
+    """Ask for the epochs of the head, and of blocks, which go through the photos themselves."""
     if chosen == "head":
         epochs = st.slider(
             t("Epochs"),
@@ -405,11 +401,11 @@ def _epochs(chosen: str) -> dict[str, int]:
             persist_state="session",
             help=t("How many times it goes through the photos. The best epoch is kept."),
         )
-        return {"head": epochs, "blocks": 1, "scratch": 1}
+        return epochs, 1
     epochs = st.slider(
         t("Epochs"),
         1,
-        finetune.MAX_EPOCHS,
+        MAX_EPOCHS,
         6,
         key="train_epochs_tuning",
         persist_state="session",
@@ -418,11 +414,11 @@ def _epochs(chosen: str) -> dict[str, int]:
             "fine-tuning takes far longer than one of the head alone."
         ),
     )
-    return {"head": epochs if chosen == _ALL else 40, "blocks": epochs, "scratch": epochs}
+    return (epochs if chosen == _ALL else Settings.head_epochs), epochs
 
 
-def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, float]:
-    """Show the switches; give the tricks, the head's learning rate if set, the blocks, and ε."""
+def _tricks(base: Classifier, chosen: str) -> tuple[dict[str, Any], float | None, dict[str, Any]]:
+    """Show the switches; return settings, the head's learning rate if set, and those of blocks."""
     if not st.session_state.get("train_rate"):  # a link's 0 is the same as none
         st.session_state["train_rate"] = None
     first, second, third = st.columns(3, gap="large")
@@ -453,7 +449,7 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, f
             format="%g",
             key="train_rate",
             persist_state="session",
-            placeholder=short(head.LEARNING_RATES[optimiser]),
+            placeholder=short(LEARNING_RATES["head"][optimiser]),
             help=t("Left empty, it takes what suits the optimiser: the number shown in grey."),
         )
     with second:
@@ -524,35 +520,22 @@ def _tricks(base: Classifier, chosen: str) -> tuple[Tricks, float | None, int, f
                 "photos. Measure what it gains on the page of attacks. 0 switches it off."
             ),
         )
-    return (
-        Tricks(
-            optimiser=optimiser,
-            schedule=schedule,
-            weight_decay=decay,
-            dropout=dropout,
-            clip=clip,
-            label_smoothing=smoothing,
-            patience=int(patience),
-            augmentation=augmentation,
-        ),
-        rate or None,
-        blocks,
-        epsilon / 255,
-    )
+    tricks = {
+        "optimiser": optimiser,
+        "schedule": schedule,
+        "weight_decay": decay,
+        "dropout": dropout,
+        "clip": clip,
+        "label_smoothing": smoothing,
+        "patience": int(patience),
+        "augmentation": augmentation,
+    }
+    return tricks, rate or None, {"blocks": blocks, "epsilon": epsilon / 255}
 
 
-def rate_found(suggestion: float) -> Callable[[], None]:
-    """Give a callback that sets the dial to a learning rate."""
-
-    def take() -> None:
-        st.session_state.train_rate = float(f"{suggestion:.2g}")
-
-    return take
-
-
-def way_name(way: Way) -> str:
-    """What a way of training is called."""
-    return t(WAY_NAMES[way])
+def strategy_name(strategy: Strategy) -> str:
+    """Return what a strategy is called."""
+    return t(STRATEGY_NAMES[strategy])
 
 
 def seconds(value: float) -> str:
@@ -571,12 +554,12 @@ def loaded(load: Callable[[], Steps[Dataset]]) -> Generator[Step[Any], None, Dat
 
 
 def training_run(
-    base: Classifier, wishes: Mapping[Way, Settings], dataset: Dataset
+    base: Classifier, plans: Mapping[Strategy, Settings], dataset: Dataset
 ) -> Steps[Comparison]:
-    """Train in each way that is wanted, one after the other."""
+    """Train with each strategy that is wanted, one after the other."""
     cache = shared_cache()
     yield from compare(
-        {way: loop.train(base, dataset, wish, cache) for way, wish in wishes.items()}
+        {name: loop.train(base, dataset, plan, cache) for name, plan in plans.items()}
     )
 
 
@@ -607,13 +590,12 @@ def result(job: Job | None) -> Any:
 
 
 def answers(training: Training) -> Answers:
-    """What a network said of the photos that it was examined on."""
-    examination = training.trained.examination
+    """What a network said of the validation photos."""
     return Answers(
         photos=training.validation,
         class_names=tuple(training.classifier.labels),
-        predicted=examination.predicted.numpy(),
-        confidence=examination.confidence.numpy(),
+        predicted=training.evaluation.predicted.numpy(),
+        confidence=training.evaluation.confidence.numpy(),
     )
 
 
@@ -632,11 +614,11 @@ def with_own(training: Training, others: Sequence[Score] | None) -> list[Score]:
 
 
 def show_ways(comparison: Comparison) -> None:
-    """Show how good each way of training came out, and how long it took."""
+    """Show how good the network of each strategy is, and how long its training took."""
     kept = best(comparison)
     for column, outcome in zip(st.columns(len(comparison)), comparison.values(), strict=True):
         low, high = outcome.training.interval
-        name = way_name(outcome.training.settings.way)
+        name = strategy_name(outcome.training.settings.strategy)
         column.metric(
             f"★ {name}" if outcome.training is kept else name,
             percent(outcome.training.accuracy, 1),
@@ -670,9 +652,14 @@ def show_rate(search: RateSearch) -> None:
             st.button(
                 t("Take it"),
                 icon=":material/check:",
-                on_click=rate_found(search.suggestion),
+                on_click=_take_rate,
+                args=(search.suggestion,),
                 key="train_take_rate",
             )
+
+
+def _take_rate(suggestion: float) -> None:
+    st.session_state.train_rate = float(f"{suggestion:.2g}")
 
 
 def about(training: Training) -> dict[str, str]:
@@ -680,5 +667,5 @@ def about(training: Training) -> dict[str, str]:
     settings = training.settings
     return {
         t("Photos to learn from, per class at most"): str(settings.per_class),
-        t("Epoch that was kept"): str(training.trained.epoch),
+        t("Epoch that was kept"): str(training.epoch),
     }
