@@ -356,8 +356,10 @@ with st.container():  # so that what follows stays where it is
     elif not live.is_running(job):
         seen = photos.to_pixels(photos.prepare(photo, classifier.input_size))
         show(original_place, seen, t("The photo"))
-        change_place.caption(t("Here you will see the change, amplified …"))
-        result_place.caption(t("… and here the photo that the network takes for something else."))
+        change_place.caption(t("Here you will see the change, amplified."))
+        result_place.caption(
+            t("Here you will see the photo that the network takes for something else.")
+        )
 
 part = st.session_state.get("attack_part", "ledger")
 with st.container(key="attack_laboratory"):

@@ -35,6 +35,7 @@ from pages.kit import (
     live,
     made,
     plots,
+    scenes,
     session,
     uploads,
     webcam,
@@ -60,7 +61,8 @@ watched = next((job for job in jobs.values() if job and live.is_running(job)), N
 
 problem: Problem | None = None
 plan: Mapping[Strategy, Settings] = {}
-with layout.dials():
+# A scene is about a few photos and more: its dials are set.
+with layout.dials(folded=bool(scenes.question(TRAINING))):
     wanted = kit.photos_to_learn_from(watched=watched is not None)
     try:
         plan = kit.plan(base, wanted)
@@ -357,6 +359,10 @@ def bring(given: Sequence[UploadedFile]) -> None:
         st.session_state["train_import_problem"] = found
 
 
+training = session.training()
+if chosen and scenes.question(TRAINING):
+    on_these = made.is_current(session.TRAIN, chosen)
+    kit.lesson_counts(training if on_these else None, chosen.identity)
 with st.container(horizontal=True, vertical_alignment="center", key="train_begins"):
     live.start_and_stop(
         "train",
@@ -385,7 +391,6 @@ if (rate := kit.result(jobs[RATE])) and made.is_current(RATE, chosen):
     kit.show_rate(rate)
 
 comparison = session.comparison()
-training = session.training()
 own = session.own_classifier()
 names = [t("The photos"), t("The results"), t("Why it works"), t("Use it"), t("Take it home")]
 tabs = st.tabs(names, key="train_tab", on_change="rerun", default=names[1] if comparison else None)

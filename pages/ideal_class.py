@@ -273,8 +273,11 @@ with results:
             shown()  # the numbers come first
             drawn.meaning(st.container(), result)
         show_verdict(result, snapshot)
-    elif result:
-        st.markdown(t(kit.COMPARISONS[kit.comparison()[0]].meaning))
+    elif result and job:
+        compared = kit.COMPARISONS[kit.comparison()[0]]
+        if layout.presenting():  # what the networks say of the pictures is to be seen, too
+            layout.in_sight(f"{job.number} over", f"abreast_{len(compared.takes)}")
+        st.markdown(t(compared.meaning))
         for name, one in result.items():
             kit.keep(one, name)
     if kit.gallery():

@@ -33,10 +33,6 @@ def lab(visit):
     return app
 
 
-def tables(app) -> list:
-    return [table.value for table in app.dataframe]
-
-
 def ledger_of(app) -> list:
     """The ledger's tables: the attempts, how large the changes are, and what they survive."""
     return [table.value for table in app.table]
@@ -126,7 +122,7 @@ def test_defences_are_measured_with_the_attack_that_goes_through(lab):
     lab.run()
     lab.button(key="attack_defences_start").click().run()
     assert not lab.exception
-    (found,) = tables(lab)
+    (found,) = (table.value for table in lab.table)
     assert found["Defence"].tolist() == ["No defence", "Blur"]
     assert found["Without attack"].tolist() == ["right", "right"]  # of one photo no percentages
     assert found["Attacker knows it"].tolist() == ["fooled", "fooled"]

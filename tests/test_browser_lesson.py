@@ -20,7 +20,8 @@ def click(field) -> None:
 
 IN_SIGHT = """([selector, part]) => [...document.querySelectorAll(selector)].some(element => {
   const { top, bottom, height } = element.getBoundingClientRect();
-  return height > 0 && Math.min(bottom, innerHeight) - Math.max(top, 64) >= part * height;
+  const bar = document.querySelector("[data-testid=stHeader]").getBoundingClientRect().bottom;
+  return height > 0 && Math.min(bottom, innerHeight) - Math.max(top, bar) >= part * height;
 })"""
 CHANGED = ".st-key-attack_pictures [data-testid=stColumn]:last-child img"
 
@@ -63,12 +64,17 @@ def look(page, part) -> None:
             page.locator(".network .layer").first.click()
             page.get_by_alt_text("conv_stem").first.wait_for()
             in_sight(page, ".st-key-maps_mosaic", part=0.4)
+            in_sight(page, '[class*="st-key-maps_diagram"]')  # for the next click
         case "unfamiliar":
             page.get_by_text("trenó de bobsled", exact=True).wait_for()
         case "transfer":
+            in_sight(page, ".st-key-train_start button")
+            page.locator(".st-key-train_count_1 button").click()
+            page.locator(".st-key-train_count_1 [data-testid=stIconMaterial]").wait_for()
             page.locator(".st-key-train_start button").first.click()
             page.locator(".js-plotly-plot").first.wait_for()
             in_sight(page, ".live-number")
+            page.locator(".st-key-train_count_1 button", has_text="%").wait_for()
         case "noise":
             page.get_by_role("heading", name="Classe ideal", level=1).wait_for()
             page.locator(".st-key-ideal_lesson button").first.click()
@@ -188,6 +194,7 @@ def test_a_link_opens_what_it_was_taken_from(browse):
 def test_the_projector_gets_large_pictures(browse):
     page = browse("ideal_class?question=noise&present=1")
     page.set_viewport_size({"width": 1280, "height": 720})
+    in_sight(page, ".st-key-lesson_strip", part=1)
     page.locator(".st-key-ideal_lesson button").first.click()
     pictures = page.locator('[data-testid="stImage"] img')
     pictures.nth(1).wait_for()
@@ -200,3 +207,9 @@ def test_the_projector_gets_large_pictures(browse):
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
     page.locator(".st-key-ideal_stop button:enabled").first.click()
     page.locator(".st-key-ideal_stop button:disabled").first.wait_for()
+    in_sight(page, '[class*="st-key-abreast"] ul.opinions')
+    # While the page runs again after that, nothing vanishes: it would get shorter, and jump.
+    shown = page.locator('[class*="st-key-abreast"] [data-testid="stElementContainer"]:has(img)')
+    shown.first.evaluate("element => (element.dataset.stale = 'true')")
+    page.wait_for_timeout(800)
+    assert shown.first.is_visible()

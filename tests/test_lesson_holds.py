@@ -178,7 +178,11 @@ def test_the_dalmatian_becomes_a_tabby_by_about_one_in_255(predict):
     press(app, "attack_start")
     press(app, "attack_needed_start")
     (needed,) = result_of(app, "attack_needed").values()
+    allowed = app.slider(key="attack_epsilon_linf").value
     for locale in revealed(app, "dog"):
+        assert 0.5 < needed.epsilon < 0.75  # a little more than one half …
+        assert needed.linf == 1  # … which is saved as 1 …
+        assert numbers(translated(part_of("dog").why, locale))[:2] == [allowed, 1]  # … of 4
         options = options_of("dog", locale)
         assert nearest(needed.epsilon, options) == part_of("dog").expected
         (told,) = (success.value for success in app.success)
@@ -190,7 +194,7 @@ def test_no_defence_helps_against_who_knows_of_it(predict):
     app = predict("helps")
     press(app, "attack_defences_start")
     for locale in revealed(app, "helps"):
-        (table,) = (frame.value for frame in app.dataframe)
+        (table,) = (frame.value for frame in app.table if len(frame.value) == 6)
         _, unaware, through = (table.iloc[1:, column].tolist() for column in range(3))
         fooled, right = translated("fooled", locale), translated("right", locale)
         assert through == [fooled] * 5

@@ -141,3 +141,22 @@ def test_streamlits_own_words_are_covered_in_both_languages():
     sheet = app.run().get("html")[0].proto.body
     assert 'content: "Enviar"' in sheet
     assert 'content: "Enter confirma"' in sheet
+    assert 'content: "Nada encontrado"' in sheet
+
+
+def test_progress_writes_numbers_as_the_language_does():
+    def script():
+        import streamlit as st
+
+        from core.jobs import Snapshot, State
+        from core.steps import Step
+        from pages.kit import live
+
+        step = Step(1234, 1797, phase="reading the photos")
+        live.progress(
+            st.empty(), Snapshot(State.DONE, step, {}, 1, 1, 1, 0, False, 1.5, None, None, None)
+        )
+
+    app = AppTest.from_function(script)
+    app.session_state["language"] = "PT"
+    assert "1.234 de 1.797 fotos" in app.run().get("progress")[0].proto.text

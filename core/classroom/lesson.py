@@ -76,7 +76,7 @@ PARTS = (
         N_("Old features, new classes"),
         7,
         Scene("fine_tuning", question="transfer", settings={"photos": 5}),
-        N_("Press “Train”. Then try with 1 photo per class, and with 60."),
+        N_("Press “Train”. Then choose 1 photo per class and train again, then 60."),
         N_(
             "The network has never learned digits. Only a new last layer learns, from 5 pictures of each. How many of 300 others does it get right?"
         ),
@@ -140,10 +140,10 @@ PARTS = (
         N_(
             "The network is to take the dalmatian for a tabby. By how much must each pixel be allowed to change for that, on a scale from 0 to 255?"
         ),
-        (N_("By about 1"), N_("By about 16"), N_("By more than 100")),
+        (N_("By about 1"), N_("By about 30"), N_("By more than 100")),
         0,
         N_(
-            "Each change is too small to be seen, but there are 150,000 of them and all pull in the same direction."
+            "Of the 4 that were allowed, a little more than one half is enough; in a saved picture, whose values are whole numbers, that is a change of 1. Each is too small to be seen, but there are 150,000 of them and all pull in the same direction."
         ),
     ),
     Part(

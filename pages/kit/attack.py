@@ -506,13 +506,14 @@ def told_tables(rows: Sequence[ledger.Row]) -> dict[str, list[dict[str, str]]]:
 def _attempt_told(row: ledger.Row) -> dict[str, str]:
     return {
         t("Photo"): photo_title(row.photo),
-        t("Network"): network_title(row.network),
         t("Method"): method_told(row.attack),
-        t("To be seen as"): class_name(row.target) if row.target else t("anything else"),
         "ε": "–" if row.epsilon is None else short(row.epsilon) + NORMS[row.norm].unit_name,
         t("Before"): _answer(row.before[0].class_name, row.before[0].probability),
         t("After"): _answer(row.after[0].class_name, row.after[0].probability),
         t("Fooled"): _mark(row.success),
+        # Last: a phone has no room for them.
+        t("To be seen as"): class_name(row.target) if row.target else t("anything else"),
+        t("Network"): network_title(row.network),
     }
 
 

@@ -232,12 +232,13 @@ def caption(kept: Keepsake) -> str:
 def score(asked: Sequence[Opinion]) -> str:
     """Say how many networks recognise a picture, are unsure, or do not; nobody is not told."""
     verdicts = Counter(recognition(of_one) for of_one in by_network(asked).values())
-    told = (
-        f"{t(RECOGNITION_NAMES[one])} **{number(verdicts[one])}**"
+    total = number(verdicts.total())
+    shares = {
+        one: t("{count} of {total}", count=number(verdicts[one]), total=total)
         for one in RECOGNITIONS
         if verdicts[one]
-    )
-    return " · ".join(told)
+    }
+    return " · ".join(f"{t(RECOGNITION_NAMES[one])} **{share}**" for one, share in shares.items())
 
 
 @session.kept

@@ -271,8 +271,11 @@ def _show(figure: go.Figure, key: str, title: str) -> None:
 
 def defence_table(found: Sequence[defences.Finding]) -> None:
     """Show what each defence costs, gains, and what is left of the gain; of one photo, what happens."""
-    rows = _what_happens(found) if found[0].photos == 1 else _shares(found)
-    st.dataframe(rows, hide_index=True, width="stretch", key="attack_defence_table")
+    with st.container(key="attack_defence_table"):
+        if found[0].photos == 1:
+            st.table(_what_happens(found), hide_index=True)  # on a phone, too, it is seen whole
+        else:
+            st.dataframe(_shares(found), hide_index=True, width="stretch")
 
 
 def _what_happens(found: Sequence[defences.Finding]) -> list[dict[str, str]]:
@@ -284,7 +287,7 @@ def _what_happens(found: Sequence[defences.Finding]) -> list[dict[str, str]]:
             t("Defence"): _defence_title(finding),
             t("Attacker does not know it"): seen(finding.attacked, finding.fooled),
             t("Attacker knows it"): seen(finding.adaptive, finding.fooled_adaptive),
-            t("Without attack"): seen(finding.clean),  # last, as a phone has no room for it
+            t("Without attack"): seen(finding.clean),
         }
         for finding in found
     ]

@@ -200,7 +200,7 @@ def prediction_bars(predictions: Sequence[Prediction], highlight: int | None = N
 def _name_and_english(name: str) -> str:
     english = english_beside(name)
     small = f" <small>{html.escape(english)}</small>" if english else ""
-    return html.escape(class_name(name)) + small
+    return f"<span>{html.escape(class_name(name))}</span>{small}"
 
 
 def network_line(classifier: Classifier) -> None:

@@ -169,7 +169,12 @@ def progress(line: DeltaGenerator, snapshot: Snapshot, unit: str = "") -> None:
     unit = unit or t(_COUNTED_IN.get(step.phase, "steps"))
     parts = [
         sentence(t(step.phase)) if step.phase else "",
-        t("{done} of {total} {unit}", done=step.index, total=step.total, unit=unit),
+        t(
+            "{done} of {total} {unit}",
+            done=number(step.index),
+            total=number(step.total),
+            unit=unit,
+        ),
     ]
     if snapshot.state.is_end:
         parts.append(t(snapshot.state))

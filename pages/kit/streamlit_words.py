@@ -7,33 +7,44 @@ They are part of its script in the browser, so a style sheet covers them. What i
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import streamlit as st
 
+from core.problem import N_
 from pages.kit.language import t
 
 _STYLE = """<style>
-[data-testid="stFileUploaderDropzoneInstructions"] {{ display: none; }}
-{upload}, {enter} {{ font-size: 0; }}
-{upload}::after {{ content: {upload_word}; font-size: 0.9rem; }}
-{enter_after} {{ content: {enter_words}; font-size: 0.75rem; }}
+[data-testid="stFileUploaderDropzoneInstructions"] { display: none; }
+%s
 </style>"""
-_UPLOAD = '[data-testid="stFileUploaderDropzone"] > span button p'
 # Beside a count of letters, or alone: where only letters are counted, there is but that count.
 _ENTER = (
     '[data-testid="InputInstructions"] > span:first-child:nth-last-child(2)',
     '[data-testid="stNumberInput"] [data-testid="InputInstructions"] > span:only-child',
 )
+_CAMERA = '[data-testid="stCameraInput"]:has({}) [data-testid="stCameraInputButton"]'
+_WORDS = (
+    (N_("Upload"), "0.9rem", ('[data-testid="stFileUploaderDropzone"] > span button p',)),
+    (N_("Enter confirms it"), "0.75rem", _ENTER),
+    (N_("Take a photo"), "0.9rem", (_CAMERA.format("video"),)),
+    (N_("Take another one"), "0.9rem", (_CAMERA.format("img"),)),
+    (
+        N_("Nothing found"),
+        "0.9rem",
+        ('[data-testid="stSelectboxVirtualDropdown"] [data-empty] span',),
+    ),
+)
+"""What to say, in which size, and what it covers."""
 
 
 def style() -> None:
     """Load the style sheet that covers them."""
-    st.html(
-        _STYLE.format(
-            upload=_UPLOAD,
-            upload_word=json.dumps(t("Upload"), ensure_ascii=False),
-            enter=", ".join(_ENTER),
-            enter_after=", ".join(f"{selector}::after" for selector in _ENTER),
-            enter_words=json.dumps(t("Enter confirms it"), ensure_ascii=False),
-        )
-    )
+    st.html(_STYLE % "\n".join(_covered(*word) for word in _WORDS))
+
+
+def _covered(text: str, size: str, selectors: Sequence[str]) -> str:
+    """Write the rules that show a text where Streamlit shows its own."""
+    content = json.dumps(t(text), ensure_ascii=False)
+    before, after = (", ".join(s + pseudo for s in selectors) for pseudo in ("", "::after"))
+    return f"{before} {{ font-size: 0; }} {after} {{ content: {content}; font-size: {size}; }}"

@@ -43,6 +43,8 @@ from pages.kit.language import number, percent, plain, remember_choice, say, sho
 MOST_CLASSES_BY_HAND = 6
 MOST_PER_CLASS = 200
 VALIDATION_PER_CLASS = 30
+PER_CLASS_IN_LESSON = (1, 5, 60)
+"""Photos per class with which the lesson's scene trains."""
 FEW_FOR_VALIDATION = 10
 """Photos for validation with which an accuracy says little."""
 ORIGINS = {
@@ -365,6 +367,41 @@ def _division(wanted: Wanted | None) -> tuple[int, bool]:
         ]
         _told_division(sum(learned), sum(kept))
     return per_class, reserve
+
+
+def lesson_counts(training: Training | None, photos: Hashable) -> None:
+    """Show a button for each number of photos that the lesson trains with, and what came of it.
+
+    Args:
+        training: the latest one, if it was on these photos.
+        photos: identity of the photos to learn from.
+    """
+    if training is not None:
+        _tried()[photos, training.settings.per_class] = training.accuracy
+    chosen = st.session_state["train_per_class"]
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="xsmall", key="train_counts"
+    ):
+        st.markdown(t("Photos per class:"), width="content")
+        for count in PER_CLASS_IN_LESSON:
+            accuracy = _tried().get((photos, count))
+            st.button(
+                number(count) if accuracy is None else f"{number(count)} → {percent(accuracy, 1)}",
+                key=f"train_count_{count}",
+                icon=":material/check:" if count == chosen else None,
+                on_click=_learn_from,
+                args=(count,),
+            )
+
+
+def _learn_from(per_class: int) -> None:
+    st.session_state["train_per_class"] = per_class
+
+
+@session.kept
+def _tried() -> dict[tuple[Hashable, int | None], float]:
+    """Accuracy of this session's trainings in the lesson, by photos and number of them per class."""
+    return {}
 
 
 def _told_division(train: int, validation: int) -> None:
