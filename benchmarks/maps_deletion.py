@@ -14,10 +14,10 @@ import json
 import numpy as np
 
 from core import photos
+from core.features.deletion import area_under, deletion_curve
 from core.grad_cam import grad_cam
 from core.predictions import top
 from core.zoo import loading
-from tests.helpers.deletion import area_under, deletion_curve
 
 
 def main() -> None:

@@ -10,11 +10,11 @@ from PIL import Image
 
 from core import photos
 from core.features import mosaic, saliency
+from core.features.deletion import area_under, deletion_curve
 from core.features.saliency import METHODS, explain
 from core.grad_cam import grad_cam
 from core.predictions import top
 from core.steps import finish
-from tests.helpers.deletion import area_under, deletion_curve
 
 # Left, top, right and bottom of the animal, tail and legs included, in the middle square at 224
 # pixels. Drawn by eye before any heat map was computed.

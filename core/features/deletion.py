@@ -45,10 +45,10 @@ def deletion_curve(
         torch.where(ranks < rows * side, torch.full_like(picture, _GREY), picture)
         for rows in range(side + 1)
     ]
-    shares = classifier.probabilities(torch.cat(covered))[:, class_id]
-    return tuple(shares.tolist())
+    fractions = classifier.probabilities(torch.cat(covered))[:, class_id]
+    return tuple(fractions.tolist())
 
 
 def area_under(curve: tuple[float, ...]) -> float:
-    """Give the area under a deletion curve, in [0, 1]: the mean probability along the way."""
+    """Return the area under a deletion curve, in [0, 1]: the mean probability along the way."""
     return float(np.trapezoid(curve, dx=1 / (len(curve) - 1)))
