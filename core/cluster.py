@@ -75,7 +75,7 @@ def relayed_from_cluster(run: Run, person: str = "") -> Generator[Any, None, Non
     reported = made = lost = 0
     sent: set[tuple[Any, str]] = set()
     while True:
-        with _RemoteRun(run, person, made) as remote:
+        with _RemoteRun(run, person, made, is_lost=lost > 0) as remote:
             try:
                 while True:
                     answer = remote.ask()
@@ -153,7 +153,7 @@ class _RemoteRun:
         made: how many steps of the whole run had been made when its latest known state was.
     """
 
-    def __init__(self, run: Run, person: str, made: int) -> None:
+    def __init__(self, run: Run, person: str, made: int, *, is_lost: bool) -> None:
         """Send a run to a worker; a `Resumable` begins from the state that it has here.
 
         Raises:
@@ -172,7 +172,7 @@ class _RemoteRun:
         self._opening: Any = ray.put(self._exchange.pack((run, person), is_first=True))
         self._has_begun = self._is_over = False
         self._person = person
-        self.worker = workers.place(person)
+        self.worker = workers.place(person, is_lost=is_lost)
 
     def __enter__(self) -> _RemoteRun:
         return self
@@ -401,10 +401,12 @@ class _Workers:
         self._lock = threading.Lock()
         self._people: dict[Any, Counter[str]] = {}
 
-    def place(self, person: str) -> Any:
+    def place(self, person: str, *, is_lost: bool = False) -> Any:
         """Return a worker for a run: one that is free, or else one that the person has already.
 
-        So a person's runs take one part of the cluster together, where others want theirs.
+        So a person's runs take one part of the cluster together, where others want theirs. A run
+        whose computer was lost gets no new worker where there is another: for a while Ray counts
+        the lost processors still, and a worker for one of them would never begin.
         """
         import ray
 
@@ -412,7 +414,8 @@ class _Workers:
             processors = int(ray.cluster_resources().get("CPU", 1))
             known = self._people
             worker = min(known, key=lambda w: (len(known[w]), known[w].total()), default=None)
-            if worker is None or (known[worker] and len(known) < processors):
+            grows = len(known) < processors and not is_lost
+            if worker is None or (known[worker] and grows):
                 actor = ray.remote(num_cpus=1, concurrency_groups={"control": 1})(Worker)
                 worker = actor.remote()
                 known[worker] = Counter()

@@ -9,6 +9,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -261,6 +262,20 @@ def test_a_cluster_that_does_not_answer_is_named_in_a_sentence(monkeypatch, turn
         monkeypatch.setenv(cluster.ADDRESS, address)
         job = turns.submit("a", "page", cluster.anywhere(partial(counting, 3)))
         assert f"The cluster at {address} does not answer" in str(ended(job).problem)
+
+
+def test_a_run_whose_computer_was_lost_waits_for_no_processor_that_may_be_gone(monkeypatch):
+    import ray
+
+    monkeypatch.setenv(cluster.ADDRESS, "nowhere:1")
+    monkeypatch.setattr(cluster, "_check_that_it_answers", lambda address: None)
+    monkeypatch.setattr(ray, "init", lambda **_: None)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})  # one of them is lost
+    monkeypatch.setattr(ray, "remote", lambda **_: lambda worker: SimpleNamespace(remote=object))
+    workers = cluster._Workers()
+    left = workers.place("a", is_lost=True)
+    assert workers.place("b", is_lost=True) is left
+    assert workers.place("c") is not left
 
 
 def test_people_share_a_worker_equally_whatever_they_run(monkeypatch):
