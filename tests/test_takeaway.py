@@ -220,9 +220,9 @@ def test_only_the_patch_is_changed_at_home(lite0, at_home):
 def test_foolboxs_attacks_are_called_as_here(lite0, method):
     script = attack.foolbox_script(lite0, Goal(TABBY, METHODS[method].towards), method, 7)
     check(script)
-    called = attack._FOOLBOX[method].replace("ROUNDS", "7")
-    written = eval(f"foolbox.attacks.{called}", {"foolbox": foolbox})
-    meant = METHODS[method].make(foolbox.attacks, 7)
+    called = script.partition("attack = ")[2].partition("criterion = ")[0]
+    written = eval(called, {"foolbox": foolbox, "ROUNDS": 7})
+    meant = getattr(foolbox.attacks, METHODS[method].attack)(steps=7, **METHODS[method].options)
     assert type(written) is type(meant)
     assert {k: v for k, v in vars(written).items() if isinstance(v, int | float | str)} == {
         k: v for k, v in vars(meant).items() if isinstance(v, int | float | str)
