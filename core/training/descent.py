@@ -104,7 +104,8 @@ def search_rate(
         classes: how many there are.
         settings: of the head.
     """
-    network, (features, labels) = HeadAlone(train[0], classes), train
+    network, labels = HeadAlone(train[0], classes), train[1]
+    inputs = network.frozen(train[0])
     optimiser = make_optimiser(network.weights, settings)
     generator = torch.Generator().manual_seed(settings.seed)
     count = len(labels)
@@ -115,7 +116,7 @@ def search_rate(
         rates.append(_LEAST_RATE * (_GREATEST_RATE / _LEAST_RATE) ** (step / (_RATES - 1)))
         optimiser.param_groups[0]["lr"] = rates[-1]
         batch = torch.randint(count, (min(settings.batch, count),), generator=generator)
-        embeddings = dropout(network.body(features[batch]), settings.dropout, generator)
+        embeddings = dropout(inputs[batch], settings.dropout, generator)
         logits = network.head(embeddings)
         loss = F.cross_entropy(logits, labels[batch], label_smoothing=settings.label_smoothing)
         optimiser.zero_grad()
@@ -124,7 +125,7 @@ def search_rate(
         optimiser.step()
         smooth = _SMOOTHING * smooth + (1 - _SMOOTHING) * loss.item()
         losses.append(smooth / (1 - _SMOOTHING ** (step + 1)))
-        if not loss.isfinite() or losses[-1] > 4 * min(losses):
+        if not math.isfinite(loss.item()) or losses[-1] > 4 * min(losses):
             break
     return RateSearch(tuple(rates), tuple(losses), _steepest(rates, losses))
 

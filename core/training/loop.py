@@ -7,6 +7,7 @@ of the network makes of each photo, which is computed once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -154,7 +155,7 @@ def _shuffled(examples: Examples, generator: torch.Generator) -> torch.Tensor:
 
 
 def _check_finite(loss: torch.Tensor) -> None:
-    if not loss.isfinite():
+    if not math.isfinite(loss.item()):
         raise Problem(
             N_(
                 "The training went astray: its loss is no number any more. Choose a smaller learning rate."
@@ -207,7 +208,9 @@ def train_head(
         A step per epoch, as `descend` does at its end.
     """
     network = HeadAlone(train[0], classes)
-    steps = descend(network, Examples(*train), Examples(*validation), settings)
+    learned = Examples(network.frozen(train[0]), train[1])
+    validated = Examples(network.frozen(validation[0]), validation[1])
+    steps = descend(network, learned, validated, settings)
     ends = (step for step in steps if step.scalars)
     for epoch, step in enumerate(ends, start=1):
         total = epoch if step.index == step.total else settings.epochs

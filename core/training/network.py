@@ -53,9 +53,13 @@ class HeadAlone:
         self.head = blank_head(features.shape[1], classes)
         self.weights = tuple(self.head.parameters())
 
-    def body(self, inputs: torch.Tensor) -> torch.Tensor:
+    def frozen(self, features: torch.Tensor) -> torch.Tensor:
         """Centre and scale embeddings (n, D)."""
-        return (inputs - self._mean) / self._length
+        return (features - self._mean) / self._length
+
+    def body(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return scaled embeddings (n, D) as they are: nothing but the head is trained."""
+        return inputs
 
     def train(self, is_training: bool) -> None:
         """Do nothing: there are no batch norms."""
