@@ -2,19 +2,19 @@
 
 import streamlit as st
 
-from pages.kit import (
+from pages.parts.shared import (
     language,
     layout,
     pickers,
     questions,
     scenes,
-    start,
+    startup,
     streamlit_words,
     tab,
     uploads,
 )
-from pages.kit.language import t
-from pages.kit.registry import HOME, PAGES
+from pages.parts.shared.language import t
+from pages.parts.shared.registry import HOME, PAGES
 
 layout.arrive()
 st.set_page_config(
@@ -24,7 +24,7 @@ st.set_page_config(
     # In pixels: the width belongs to the pictures.
     initial_sidebar_state="collapsed" if layout.presenting() else 256,
 )
-start.warm_up()
+startup.warm_up()
 
 by_page = {
     # Without icons: with them, Portuguese does not fit, and Streamlit hides half of the pages.
@@ -43,7 +43,7 @@ streamlit_words.style()
 tab.arrive()
 layout.close_menu(info.address)
 if info.uses_network:
-    start.wait_until_warm()
+    startup.wait_until_warm()
 scenes.arrive(info)
 with st.sidebar:
     language.switch()

@@ -15,16 +15,16 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from core import photos
 from core.attacks import loop as attack_loop
 from core.attacks.goal import goal_for
 from core.attacks.report import amplify, report
+from core.data import datasets
 from core.features.maps import observe, ranked
 from core.features.mosaic import mosaic
+from core.images import photos
 from core.steps import finish
 from core.synthesis.loop import synthesise
 from core.synthesis.presets import PRESETS
-from core.training import data
 from core.training import loop as training_loop
 from core.training.embeddings import EmbeddingCache
 from core.training.settings import Settings as TrainingSettings
@@ -66,7 +66,7 @@ def train(classifier: Classifier) -> Image.Image:
     """Digits it was examined on, and its accuracy epoch by epoch."""
     settings = TrainingSettings(per_class=60, validation_per_class=30)
     accuracy = []
-    for step in training_loop.train(classifier, data.digits(), settings, EmbeddingCache()):
+    for step in training_loop.train(classifier, datasets.digits(), settings, EmbeddingCache()):
         if "validation accuracy" in step.scalars:
             accuracy.append(step.scalars["validation accuracy"])
     training = step.result

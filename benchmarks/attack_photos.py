@@ -7,7 +7,7 @@ from pathlib import Path
 import foolbox
 import torch
 
-from core import photos
+from core.images import photos
 
 
 def foolbox_photos(size: int) -> tuple[torch.Tensor, list[int]]:

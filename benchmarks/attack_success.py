@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 
 from benchmarks.attack_photos import foolbox_photos
-from core import photos
 from core.attacks.goal import Goal
 from core.attacks.loop import Settings, attack_all
+from core.images import photos
 from core.steps import finish
 from core.zoo import loading
 

@@ -8,7 +8,7 @@ needs no quiet machine, and a minute.
 
 What it prints: the progress of the slowest over that of the fastest, at its worst from when the
 fastest has done a quarter, of the worst and of the median lesson, where runs that are alike share
-their costs (`core/prices.py`), and where each turn costs what it took.
+their costs (`core/server/fairness.py`), and where each turn costs what it took.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from unittest import mock
 
-from core.prices import Account, Turn
-from core.scheduler import Scheduler
+from core.server.fairness import Account, Turn
+from core.server.scheduler import Scheduler
 from core.steps import Step, Steps
 
 STEP_SECONDS = 0.07

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import torch
 
-from core import photos
 from core.attacks.loop import Settings as AttackSettings
 from core.attacks.robustness import accuracy_by_network
+from core.data.datasets import from_folder
+from core.images import photos
 from core.steps import finish
-from core.training.data import from_folder
 from core.training.embeddings import EmbeddingCache
 from core.training.evidence import wilson
 from core.training.hardening import with_and_without

@@ -25,12 +25,12 @@ from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
 from lucent.optvis import param, render
 from torch import nn
 
-from core.predictions import opinions
 from core.steps import Pixels
 from core.synthesis.loop import synthesise
 from core.synthesis.presets import PRESETS
 from core.zoo import catalogue, loading
 from core.zoo.classifier import Classifier
+from core.zoo.predictions import opinions
 
 # lucent 0.1.8 knows these by the names that they had in kornia 0.4.
 kornia.get_rotation_matrix2d, kornia.warp_affine = get_rotation_matrix2d, warp_affine

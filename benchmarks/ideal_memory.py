@@ -13,7 +13,7 @@ import json
 from functools import partial
 from pathlib import Path
 
-from core.scheduler import scheduler
+from core.server.scheduler import scheduler
 from core.synthesis.loop import Drawing
 from core.synthesis.presets import PRESETS
 from core.synthesis.record import recorded

@@ -21,11 +21,11 @@ from pathlib import Path
 import torch
 
 from benchmarks.ideal_search import letter, sheet
+from core.data.datasets import from_folder
+from core.export import store
 from core.steps import finish
 from core.synthesis.loop import synthesise
 from core.synthesis.presets import PRESETS
-from core.training import store
-from core.training.data import from_folder
 from core.training.embeddings import EmbeddingCache
 from core.training.hardening import RECIPE
 from core.training.loop import train

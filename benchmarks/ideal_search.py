@@ -24,13 +24,13 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from core.predictions import opinions
 from core.steps import Pixels, finish
 from core.synthesis.loop import Settings, synthesise
 from core.synthesis.presets import PRESETS, Preset
 from core.synthesis.schedule import Schedule
 from core.synthesis.view import View
 from core.zoo import catalogue, loading
+from core.zoo.predictions import opinions
 
 _BEST = PRESETS["best"].settings
 _ADAM = Settings()

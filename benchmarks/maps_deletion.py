@@ -13,11 +13,11 @@ import json
 
 import numpy as np
 
-from core import photos
 from core.features.deletion import area_under, deletion_curve
-from core.grad_cam import grad_cam
-from core.predictions import top
+from core.images import photos
 from core.zoo import loading
+from core.zoo.grad_cam import grad_cam
+from core.zoo.predictions import top
 
 
 def main() -> None:

@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import random_weights
-from core import photos
 from core.features.maps import observe
+from core.images import photos
 from core.zoo import loading
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import time
 
-from core import photos
 from core.features.maps import observe
 from core.features.tour import stops
+from core.images import photos
 from core.steps import finish
 from core.synthesis.thumbnail import thumbnail
 from core.zoo import loading

@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from core.data.datasets import Dataset, from_folder
 from core.steps import finish
-from core.training.data import Dataset, from_folder
 from core.training.embeddings import EmbeddingCache
 from core.training.loop import train
 from core.training.settings import Settings

@@ -26,10 +26,10 @@ import torch
 import torchvision
 from torch import nn
 
-from core import photos
+from core.data.datasets import from_folder, split
+from core.images import photos
 from core.problem import Problem
 from core.steps import finish
-from core.training.data import from_folder, split
 from core.training.embeddings import EmbeddingCache
 from core.training.loop import train
 from core.training.settings import Settings

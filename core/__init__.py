@@ -1,4 +1,6 @@
-"""Everything that is true without Streamlit: networks, photos, loops, jobs.
+"""Everything that is true without Streamlit, in rooms: each package's docstring says what it holds.
 
-Nothing in here imports Streamlit; `pages/` calls into `core/`, never the other way round.
+`zoo` has the networks; `features`, `synthesis`, `attacks` and `training` are what a student came for.
+The modules at this level are what every room stands on: `steps`, `setting`, `problem`, `limits`,
+`environment`, `effort`, `cores`. Begin at `steps`: every long computation is a generator of them.
 """

@@ -7,17 +7,16 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from core import photos
 from core.attacks import defences, foolbox_adapter, loop, sticker
 from core.attacks.norm import NORMS
 from core.attacks.report import Report, amplify
-from core.jobs import Job, Snapshot
+from core.export import attack_script as takeaway
+from core.images import photos
+from core.server.jobs import Job, Snapshot
 from core.steps import Pixels
-from core.takeaway import attack as takeaway
-from pages.kit import attack as kit
-from pages.kit import (
+from pages.parts.adversarial_attack import attack, laboratory
+from pages.parts.shared import (
     entry,
-    laboratory,
     layout,
     live,
     made,
@@ -29,9 +28,18 @@ from pages.kit import (
     session,
     wall,
 )
-from pages.kit.language import class_name, number, percent, photo_title, plain, short, t, tn
-from pages.kit.language import sentence as first_large
-from pages.kit.registry import ATTACK, TRAINING
+from pages.parts.shared.language import (
+    class_name,
+    number,
+    percent,
+    photo_title,
+    plain,
+    short,
+    t,
+    tn,
+)
+from pages.parts.shared.language import sentence as first_large
+from pages.parts.shared.registry import ATTACK, TRAINING
 
 entry.only_through_app()
 
@@ -51,7 +59,7 @@ job = session.job(JOB)
 place = layout.dials(folded=bool(scenes.question(ATTACK)))
 controls = place.columns([5, 4, 4, 2], gap="medium")
 with controls[0]:
-    seen_as = kit.seen_as(classifier, photo)
+    seen_as = attack.seen_as(classifier, photo)
     chosen = pickers.class_id(
         t("To be seen as"),
         classifier.labels,
@@ -63,15 +71,15 @@ with controls[0]:
         t("Anything else will do (untargeted)"), key="attack_untargeted", persist_state="session"
     )
 with controls[1]:
-    method = kit.method()
-    possible = anything or kit.aiming(method, classifier, chosen, seen_as)
+    method = attack.method()
+    possible = anything or attack.aiming(method, classifier, chosen, seen_as)
 epsilon_place, steps_place = controls[2].container(), controls[3].container()
 buttons = st.container()
 with st.expander(t("More settings"), icon=":material/tune:"):
-    values, beside = kit.more_settings(method, classifier)
+    values, beside = attack.more_settings(method, classifier)
 from_foolbox = foolbox_adapter.METHODS.get(method)
 with epsilon_place:
-    epsilon = kit.epsilon(values["norm"], beside["mask"], disabled=from_foolbox is not None)
+    epsilon = attack.epsilon(values["norm"], beside["mask"], disabled=from_foolbox is not None)
 with steps_place:
     if from_foolbox:
         steps = st.number_input(
@@ -86,12 +94,12 @@ with steps_place:
             ),
         )
     else:
-        steps = kit.ask("steps", disabled="steps" in loop.METHODS[method].fixed)
+        steps = attack.ask("steps", disabled="steps" in loop.METHODS[method].fixed)
 with buttons:
-    stop_early = kit.ask("stop_early", disabled=from_foolbox is not None)
+    stop_early = attack.ask("stop_early", disabled=from_foolbox is not None)
 
 
-def planned() -> kit.Plan:
+def planned() -> attack.Plan:
     """Return what is chosen."""
     most = min(int(steps), loop.MAX_STEPS)
     if from_foolbox:
@@ -100,18 +108,18 @@ def planned() -> kit.Plan:
         settings = loop.settings_for(
             method, **values, epsilon=epsilon, stop_early=stop_early, steps=most
         )
-    return kit.Plan(method, None if anything else chosen, settings, **beside)
+    return attack.Plan(method, None if anything else chosen, settings, **beside)
 
 
 plan = planned()
-running = kit.live_epsilon()
+running = attack.live_epsilon()
 if running.get("kind") == (plan.settings.norm, plan.mask) and plan.bounded:
     running["epsilon"].value = epsilon  # an attack that runs goes on within it
 
 
 def start() -> None:
     """Submit the attack; the one before it, if any, is replaced."""
-    make, conclude = kit.starter(classifier, photo, photo_name, plan)
+    make, conclude = attack.starter(classifier, photo, photo_name, plan)
     session.start_job(JOB, make, conclude)
 
 
@@ -142,7 +150,7 @@ drawn: dict[str, Pixels] = {}
 def show_change(original: Pixels, changed: Pixels) -> None:
     """Show the change of a photo, amplified, and the changed photo."""
     difference, factor = amplify(original, changed)
-    amplified = kit.written_on(difference, factor)
+    amplified = attack.written_on(difference, factor)
     show(change_place, amplified, t("The change, ×{factor}", factor=factor))
     show(result_place, changed, t("The changed photo"))
 
@@ -182,11 +190,11 @@ def live_numbers(found: loop.Attempt, snapshot: Snapshot) -> list[plots.LiveNumb
     ]
 
 
-def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
+def show_outcome(outcome: attack.Outcome, snapshot: Snapshot) -> None:
     """Show both photos with what the network says of each, and the measures of the change."""
     kind = (outcome.report.attempt.settings.norm, outcome.plan.mask)
     same_kind = kind == (plan.settings.norm, plan.mask) and plan.bounded
-    found = kit.within(outcome, epsilon) if same_kind else outcome.report
+    found = attack.within(outcome, epsilon) if same_kind else outcome.report
     goal = found.attempt.goal
     show(original_place, found.original, t("The photo"))
     show_change(found.original, found.adversarial)
@@ -209,24 +217,24 @@ def show_outcome(outcome: kit.Outcome, snapshot: Snapshot) -> None:
         st.button(
             t("Add it to the ledger"),
             icon=":material/playlist_add:",
-            on_click=kit.enter,
+            on_click=attack.enter,
             args=(outcome, found),
             key="attack_enter",
         )
     slider, plain_change, curves = st.columns([3, 3, 5], gap="medium")
     with slider:
-        kit.compare(found)
+        attack.compare(found)
         st.caption(t("Drag to compare before and after."))
     with plain_change:
         difference = found.adversarial.astype(np.int16) - found.original
         flat = (128 + difference).clip(0, 255).astype(np.uint8)
         caption = t("The change as it is, ×1, around grey")
-        layout.picture(kit.written_on(flat, 1), caption, caption)
+        layout.picture(attack.written_on(flat, 1), caption, caption)
     with curves:
-        kit.probability_chart(snapshot.history, line_names(found.attempt))
+        attack.probability_chart(snapshot.history, line_names(found.attempt))
 
 
-def show_measures(outcome: kit.Outcome, found: Report) -> None:
+def show_measures(outcome: attack.Outcome, found: Report) -> None:
     """Say how large the change is, and offer the picture."""
     settings = found.attempt.settings
     unit = NORMS[settings.norm].unit_name
@@ -255,7 +263,7 @@ def show_measures(outcome: kit.Outcome, found: Report) -> None:
     wall.send(found, outcome.classifier.name, "attack_wall")
 
 
-def _script(outcome: kit.Outcome, found: Report) -> str:
+def _script(outcome: attack.Outcome, found: Report) -> str:
     attempt, planned_then = found.attempt, outcome.plan
     by_foolbox = foolbox_adapter.METHODS.get(planned_then.method)
     if by_foolbox:
@@ -299,7 +307,7 @@ def show_verdict(found: Report, *, bounded: bool) -> None:
                 "The network now takes it for **{after}** ({share}), but this change can be seen.",
                 **told,
             )
-            if found.linf > kit.VISIBLE
+            if found.linf > attack.VISIBLE
             else t(
                 "The network now takes it for **{after}** ({share}); your eye still sees the photo "
                 "on the left.",
@@ -346,8 +354,8 @@ def show_verdict(found: Report, *, bounded: bool) -> None:
 
 
 snapshot = job.snapshot() if job else None
-outcome: kit.Outcome | None = snapshot.result if snapshot else None
-if outcome and not kit.is_of(outcome, classifier, photo):
+outcome: attack.Outcome | None = snapshot.result if snapshot else None
+if outcome and not attack.is_of(outcome, classifier, photo):
     outcome = None  # another network or photo has been chosen since
 is_over = snapshot is None or (snapshot.state.is_end and outcome is None and not snapshot.problem)
 with st.container():  # so that what follows stays where it is
@@ -421,7 +429,7 @@ def experiment(
     return run.snapshot()
 
 
-on_photo = laboratory.Chosen(classifier, (photo_title(photo_name), kit.photo_key(photo)))
+on_photo = laboratory.Chosen(classifier, (photo_title(photo_name), attack.photo_key(photo)))
 on_files = laboratory.Chosen(
     classifier,
     (
@@ -432,10 +440,10 @@ on_files = laboratory.Chosen(
 
 
 with in_ledger:
-    kit.ledger_table(kit.book())
+    attack.ledger_table(attack.book())
     if outcome:
         st.markdown(t("**Does it fool the other networks, which nobody attacked?**"))
-        kit.transfer_lines(outcome.row)
+        attack.transfer_lines(outcome.row)
 
 with in_needed:
     st.markdown(
@@ -445,9 +453,9 @@ with in_needed:
     )
     name = None if anything else classifier.labels[chosen]
     asked = [
-        n for n in beside["others"] if name is None or kit.labels_of(n).called(name) is not None
+        n for n in beside["others"] if name is None or attack.labels_of(n).called(name) is not None
     ]
-    if left_out := [kit.network_title(n) for n in beside["others"] if n not in asked]:
+    if left_out := [attack.network_title(n) for n in beside["others"] if n not in asked]:
         st.caption(
             t(
                 "Not asked, since none of its classes is called {name}: {networks}. “Anything else” asks all.",
@@ -459,7 +467,7 @@ with in_needed:
     found = experiment(
         "needed",
         t("Find the smallest ε"),
-        partial(laboratory.needed_run, classifier, kit.networks(asked), photo, name, bounded),
+        partial(laboratory.needed_run, classifier, attack.networks(asked), photo, name, bounded),
         on_photo.with_more(
             class_name(name) if name else t("anything else"),
             bounded.norm,

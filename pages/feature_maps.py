@@ -4,13 +4,14 @@ import streamlit as st
 from PIL import Image
 
 from core.features import maps, mosaic
-from core.grad_cam import grad_cam
 from core.problem import N_
 from core.zoo.classifier import Classifier
-from pages.kit import compare, diagram, entry, filters, layout, questions, session, tour, where
-from pages.kit import maps as maps_kit
-from pages.kit.language import remember_choice, t
-from pages.kit.registry import MAPS
+from core.zoo.grad_cam import grad_cam
+from pages.parts.feature_maps import compare, diagram, filters, tour, where
+from pages.parts.feature_maps import maps as maps_part
+from pages.parts.shared import entry, layout, questions, session
+from pages.parts.shared.language import remember_choice, t
+from pages.parts.shared.registry import MAPS
 
 entry.only_through_app()
 
@@ -29,7 +30,7 @@ def walk(classifier: Classifier, photo: Image.Image) -> None:
     """Choose a layer in the diagram, and what to look at. A choice runs only this part."""
     covered = questions.awaits_prediction(MAPS)
     tour.lead(classifier, is_open=st.session_state.get("maps_view") == "tour" and not covered)
-    observation = maps_kit.observed(classifier, photo)
+    observation = maps_part.observed(classifier, photo)
     layer = diagram.layer_choice(classifier, photo, observation, covered=covered)
     if covered:
         st.info(
@@ -58,7 +59,7 @@ def walk(classifier: Classifier, photo: Image.Image) -> None:
         filters.view(classifier)
     else:  # what comes next is a click in the diagram
         layout.in_sight(layout.counted(VIEW_CLICKS), diagram.component_key(classifier), just=True)
-        maps_kit.layer_view(classifier, photo, layer)
+        maps_part.layer_view(classifier, photo, layer)
 
 
 layout.heading(t(MAPS.title), t(MAPS.promise))

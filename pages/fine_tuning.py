@@ -9,48 +9,36 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core import photos
-from core.jobs import Snapshot
+from core.data import overview, sources
+from core.data.datasets import Dataset, takes
+from core.export import bundle
+from core.export.wording import Wording
+from core.images import photos
 from core.limits import LIMITS
-from core.predictions import top
 from core.problem import Problem
+from core.server.jobs import Snapshot
 from core.steps import Steps
-from core.training import bundle, learning_curve, overview, sources
+from core.training import learning_curve
 from core.training.comparison import Comparison, best
-from core.training.data import Dataset, takes
 from core.training.descent import RateSearch
 from core.training.evidence import familiarity
 from core.training.loop import Training, descend
 from core.training.settings import STRATEGIES, Settings, Strategy
-from core.wording import Wording
 from core.zoo.classifier import Classifier
-from pages.kit import (
-    data_set,
-    entry,
-    evidence,
-    fairness,
-    feature_map,
-    files,
-    layout,
-    live,
-    made,
-    plots,
-    scenes,
-    session,
-    uploads,
-    webcam,
-)
-from pages.kit import learning_curve as curve_kit
-from pages.kit import training as kit
-from pages.kit.language import number, percent, plain, say, sentence, t, tn, wording
-from pages.kit.registry import TRAINING
+from core.zoo.predictions import top
+from pages.parts.fine_tuning import data_set, embedding_map, evidence, known_before, webcam
+from pages.parts.fine_tuning import learning_curve as curve_part
+from pages.parts.fine_tuning import training as parts
+from pages.parts.shared import entry, files, layout, live, made, plots, scenes, session, uploads
+from pages.parts.shared.language import number, percent, plain, say, sentence, t, tn, wording
+from pages.parts.shared.registry import TRAINING
 
 if TYPE_CHECKING:
-    from pages.kit.streamlit_internals import UploadedFile
+    from pages.parts.shared.streamlit_internals import UploadedFile
 
 entry.only_through_app()
 
-LOOK, RATE, CURVE, FAIR = kit.LOOK, "rate", "curve", "fair"
+LOOK, RATE, CURVE, FAIR = parts.LOOK, "rate", "curve", "fair"
 CURVES = ("validation accuracy", "training accuracy", "validation loss", "training loss")
 
 layout.heading(t(TRAINING.title), t(TRAINING.promise))
@@ -63,9 +51,9 @@ problem: Problem | None = None
 plan: Mapping[Strategy, Settings] = {}
 # A scene is about a few photos and more: its dials are set.
 with layout.dials(folded=bool(scenes.question(TRAINING))):
-    wanted = kit.photos_to_learn_from(watched=watched is not None)
+    wanted = parts.photos_to_learn_from(watched=watched is not None)
     try:
-        plan = kit.plan(base, wanted)
+        plan = parts.plan(base, wanted)
     except Problem as found:
         problem = found
 
@@ -82,14 +70,14 @@ def submit(name: str, run: Callable[[Dataset], Steps[Any]]) -> None:
     assert wanted is not None, "the button is disabled without photos"
     assert chosen is not None
     made.note(name, chosen)
-    first = partial(kit.loaded, wanted.load)
+    first = partial(parts.loaded, wanted.load)
     session.start_job(name, run, lambda last: last.result, first=first)
 
 
 def start() -> None:
     """Submit the training; the network trained before, or brought along, is replaced."""
     make_star()
-    submit(session.TRAIN, partial(kit.training_run, base, dict(plan)))
+    submit(session.TRAIN, partial(parts.training_run, base, dict(plan)))
 
 
 def look() -> None:
@@ -99,19 +87,19 @@ def look() -> None:
 
 def search_rate() -> None:
     """Submit a search for the learning rate."""
-    submit(RATE, partial(kit.rate_run, base, next(iter(plan.values()))))
+    submit(RATE, partial(parts.rate_run, base, next(iter(plan.values()))))
 
 
 def measure_curve() -> None:
     """Submit the learning curve."""
-    submit(CURVE, partial(kit.curve_run, base))
+    submit(CURVE, partial(parts.curve_run, base))
 
 
 def try_the_unfamiliar() -> None:
     """Submit trainings on sets that ImageNet has nothing like."""
     settings = next(iter(plan.values())).of_head
-    titles = {name: t(sources.source(name).title) for name in kit.UNFAMILIAR}
-    run = partial(kit.unfamiliar_run, base, titles, settings)
+    titles = {name: t(sources.source(name).title) for name in parts.UNFAMILIAR}
+    run = partial(parts.unfamiliar_run, base, titles, settings)
     made.note(FAIR, made.Ingredients(base.name, base.title))
     session.start_job(FAIR, run, lambda last: last.result)
 
@@ -167,7 +155,7 @@ def show_data() -> None:
         key="train_look",
         help=t("Counts, samples, files that cannot be read, and photos that are there twice."),
     )
-    found = kit.result(jobs[LOOK])
+    found = parts.result(jobs[LOOK])
     if found and made.is_current(LOOK, chosen):
         data_set.overview(found)
 
@@ -189,12 +177,12 @@ def show_results(training: Training, comparison: Comparison) -> None:
     )
     show_star(training)
     if len(comparison) > 1:
-        kit.show_ways(comparison)
+        parts.show_ways(comparison)
     classes = tuple(training.classifier.labels)
     shown = (*training.train, *training.validation)
     data_set.takes(classes, takes(len(classes), shown))
     data_set.unreadable(training.skipped)
-    answers = kit.answers(training)
+    answers = parts.answers(training)
     left, right = st.columns([2, 3], gap="large")
     with left:
         evidence.accuracy(answers)
@@ -233,8 +221,8 @@ def show_understanding(training: Training) -> None:
     classes = tuple(training.classifier.labels)
     shown = (*training.train, *training.validation)
     network = session.network_named(training.classifier.provenance.network)
-    found = session.compute(lambda: kit.embeddings(network, shown))
-    feature_map.feature_map(found.features, found.photos, classes, "train_map")
+    found = session.compute(lambda: parts.embeddings(network, shown))
+    embedding_map.embedding_map(found.features, found.photos, classes, "train_map")
     layout.label(t("How many photos does it take?"))
     begins(CURVE).button(
         t("Measure the learning curve"),
@@ -248,15 +236,15 @@ def show_understanding(training: Training) -> None:
         ),
     )
     if live.is_running(jobs[CURVE]):
-        growing.append(curve_kit.GrowingCurve("train_growing_curve"))
-    elif (curve := kit.result(jobs[CURVE])) and made.is_current(CURVE, chosen):
-        curve_kit.learning_curve(curve, "train_learning_curve")
-        curve_kit.learning_curve_words(curve)
-    tried = kit.result(jobs[FAIR])
+        growing.append(curve_part.GrowingCurve("train_growing_curve"))
+    elif (curve := parts.result(jobs[CURVE])) and made.is_current(CURVE, chosen):
+        curve_part.learning_curve(curve, "train_learning_curve")
+        curve_part.learning_curve_words(curve)
+    tried = parts.result(jobs[FAIR])
     if not made.is_current(FAIR, made.Ingredients(base.name, base.title)):
         tried = None
     familiar = familiarity(network, classes, found.features, found.labels)
-    fairness.is_it_fair(familiar, kit.with_own(training, tried))
+    known_before.is_it_fair(familiar, parts.with_own(training, tried))
     begins(FAIR).button(
         t("Try what it cannot know"),
         icon=":material/help_center:",
@@ -300,7 +288,7 @@ def show_take_home(training: Training | None) -> None:
         else:
             st.download_button(
                 t("Download the network"),
-                partial(_packed, training, kit.about(training), wording()),
+                partial(_packed, training, parts.about(training), wording()),
                 file_name="network.zip",
                 mime="application/zip",
                 icon=":material/download:",
@@ -362,7 +350,7 @@ def bring(given: Sequence[UploadedFile]) -> None:
 training = session.training()
 if chosen and scenes.question(TRAINING):
     on_these = made.is_current(session.TRAIN, chosen)
-    kit.lesson_counts(training if on_these else None, chosen.identity)
+    parts.lesson_counts(training if on_these else None, chosen.identity)
 with st.container(horizontal=True, vertical_alignment="center", key="train_begins"):
     live.start_and_stop(
         "train",
@@ -385,10 +373,10 @@ places = dict.fromkeys(jobs, st.container())
 """Where each run's progress goes: here, unless the button that begins it is further down."""
 layout.in_sight(live.run_number(jobs[session.TRAIN], jobs[RATE]), "train_begins")
 curves = st.empty()
-growing: list[curve_kit.GrowingCurve] = []  # the learning curve, if its tab is open
-if (rate := kit.result(jobs[RATE])) and made.is_current(RATE, chosen):
+growing: list[curve_part.GrowingCurve] = []  # the learning curve, if its tab is open
+if (rate := parts.result(jobs[RATE])) and made.is_current(RATE, chosen):
     assert isinstance(rate, RateSearch)
-    kit.show_rate(rate)
+    parts.show_rate(rate)
 
 comparison = session.comparison()
 own = session.own_classifier()

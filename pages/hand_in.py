@@ -4,31 +4,32 @@ from functools import partial
 
 import streamlit as st
 
-from core.classroom import report
-from pages.kit import entry, handin, layout, registry, tab
-from pages.kit.language import number, t
+from core.classroom import hand_in
+from pages.parts.hand_in import gathering
+from pages.parts.shared import entry, layout, registry, tab
+from pages.parts.shared.language import number, t
 
 entry.only_through_app()
 
 layout.heading(t(registry.HAND_IN.title), t(registry.HAND_IN.promise))
-counts = handin.counts()
+counts = gathering.counts()
 with st.grid(min_column_width=150):
-    for name, title in handin.TITLES.items():
+    for name, title in gathering.TITLES.items():
         st.metric(t(title), number(counts[name]), border=True)
 
 if any(counts.values()):
     author = st.text_input(
         t("Your name, if it is to stand on the report"),
-        max_chars=report.LONGEST_AUTHOR,
+        max_chars=hand_in.LONGEST_AUTHOR,
         key="hand_in_author",
         persist_state="session",
         placeholder=t("optional"),
     )
-    handed = handin.gathered(author)
+    handed = gathering.gathered(author)
     st.download_button(
         t("Download my report"),
-        partial(report.to_html, handed),
-        file_name=report.file_name(author),
+        partial(hand_in.to_html, handed),
+        file_name=hand_in.file_name(author),
         mime="text/html",
         type="primary",
         icon=":material/download:",

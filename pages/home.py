@@ -5,10 +5,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.photos import data_uri
+from core.images.photos import data_uri
 from core.problem import N_
-from pages.kit import entry, layout, registry
-from pages.kit.language import t
+from pages.parts.shared import entry, layout, registry
+from pages.parts.shared.language import t
 
 entry.only_through_app()
 

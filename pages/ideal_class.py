@@ -7,21 +7,22 @@ from functools import cache, partial
 import numpy as np
 import streamlit as st
 
-from core import photos
-from core.jobs import Snapshot, State
+from core.export import drawing_script as takeaway
+from core.images import photos
 from core.problem import Problem
-from core.scheduler import scheduler
+from core.server.jobs import Snapshot, State
+from core.server.scheduler import scheduler
 from core.steps import Pixels, Step
-from core.synthesis import lesson, loop, recipe, record
+from core.synthesis import comparisons, loop, recipe, record
 from core.synthesis.objective import ClassLogit, CrossEntropy, classes_of
 from core.synthesis.presets import PRESETS
 from core.synthesis.verdict import RecordedDrawing, Verdict, judge
-from core.takeaway import drawing as takeaway
 from core.zoo.classifier import Classifier
-from pages.kit import drawing as kit
-from pages.kit import drawn, entry, files, layout, live, save, scenes, session, wall
-from pages.kit.language import plain, say, t
-from pages.kit.registry import IDEAL
+from pages.parts.ideal_class import drawing as parts
+from pages.parts.ideal_class import drawn
+from pages.parts.shared import entry, files, layout, live, save, scenes, session, wall
+from pages.parts.shared.language import plain, say, t
+from pages.parts.shared.registry import IDEAL
 
 entry.only_through_app()
 
@@ -35,13 +36,13 @@ job = session.job(JOB)
 running = live.is_running(job)
 
 if job is None:
-    kit.comparison().clear()  # a scene was opened, which begins without the pictures before
+    parts.comparison().clear()  # a scene was opened, which begins without the pictures before
 
-place = layout.workbench(wide=bool(kit.comparison()), folded=bool(scenes.question(IDEAL)))
+place = layout.workbench(wide=bool(parts.comparison()), folded=bool(scenes.question(IDEAL)))
 with place.dials:
-    objective = kit.target(classifier)
+    objective = parts.target(classifier)
     preset_name = st.session_state.get("ideal_preset") or "best"
-    values = {"tv": kit.ask("tv", preset_name, captioned=False)}
+    values = {"tv": parts.ask("tv", preset_name, captioned=False)}
 with place.progress:
     layout.in_sight(live.run_number(job), "ideal_buttons")
 canvas = place.picture.empty()
@@ -54,12 +55,12 @@ with place.below:
     )
 results = st.container(key="results")
 with st.expander(t("More settings"), icon=":material/tune:"):
-    preset_name = kit.preset_choice()
+    preset_name = parts.preset_choice()
     columns = st.columns([1, 1, 2])
     for column, name in zip(columns, ("steps", "seed"), strict=False):
         with column:
-            values[name] = kit.ask(name, preset_name, captioned=False)
-    values |= kit.more_settings(preset_name, classifier)
+            values[name] = parts.ask(name, preset_name, captioned=False)
+    values |= parts.more_settings(preset_name, classifier)
     problem: Problem | None = None
     try:
         settings = PRESETS[preset_name].changed(**values)
@@ -69,9 +70,9 @@ with st.expander(t("More settings"), icon=":material/tune:"):
 
 def start() -> None:
     """Submit a drawing; the one before it, if any, is replaced."""
-    kit.comparison().clear()
-    wanted, chosen = kit.planned(classifier, objective, settings)
-    photo = kit.start_photo(chosen.photo)
+    parts.comparison().clear()
+    wanted, chosen = parts.planned(classifier, objective, settings)
+    photo = parts.start_photo(chosen.photo)
     drawing = scheduler().call(lambda: loop.Drawing(classifier, wanted, chosen, photo))
     _submit(RecordedDrawing(drawing, settings.steps))
 
@@ -79,12 +80,12 @@ def start() -> None:
 def go_on(verdict: Verdict, history: Mapping[str, Sequence[float]]) -> None:
     """Draw on from where the picture stands."""
     _submit(
-        RecordedDrawing(kit.in_progress()["drawing"].drawing, MORE_STEPS, verdict.record), history
+        RecordedDrawing(parts.in_progress()["drawing"].drawing, MORE_STEPS, verdict.record), history
     )
 
 
 def _submit(run: RecordedDrawing, history: Mapping[str, Sequence[float]] | None = None) -> None:
-    kit.in_progress()["drawing"] = run
+    parts.in_progress()["drawing"] = run
     # The drawing's own network: another one may have been chosen since it was begun.
     network = run.drawing.classifier
     session.start_job(JOB, run.resume, lambda last: _judged(network, last), history)
@@ -97,26 +98,26 @@ def _judged(network: Classifier, last: Step[record.Record]) -> Verdict | None:
 def start_comparison(name: str) -> None:
     """Submit several drawings of the same seed, which are shown beside each other."""
     (class_id,) = classes_of(objective)
-    kit.in_progress().pop("drawing", None)
-    kit.comparison()[:] = [name]
-    if name == kit.BOTH:
-        networks = kit.both()
-        run = partial(lesson.by_both, networks, classifier.labels[class_id], settings.seed)
+    parts.in_progress().pop("drawing", None)
+    parts.comparison()[:] = [name]
+    if name == parts.BOTH:
+        networks = parts.both()
+        run = partial(comparisons.by_both, networks, classifier.labels[class_id], settings.seed)
     else:
-        networks = dict.fromkeys(kit.COMPARISONS[name].takes, classifier)
-        run = partial(kit.COMPARISONS[name].run, classifier, class_id, settings.seed)
-    session.start_job(JOB, run, lambda last: lesson.compared(networks, last.result or {}))
+        networks = dict.fromkeys(parts.COMPARISONS[name].takes, classifier)
+        run = partial(parts.COMPARISONS[name].run, classifier, class_id, settings.seed)
+    session.start_job(JOB, run, lambda last: comparisons.compared(networks, last.result or {}))
 
 
 def offered(name: str) -> bool:
     """Return whether a comparison can be made here at all."""
     wanted = [classifier.labels[class_id] for class_id in classes_of(objective)]
-    return name != kit.BOTH or all(
-        title in network.labels for network in kit.both().values() for title in wanted
+    return name != parts.BOTH or all(
+        title in network.labels for network in parts.both().values() for title in wanted
     )
 
 
-if kit.is_to_be_drawn() and not running and problem is None:
+if parts.is_to_be_drawn() and not running and problem is None:
     start()
     st.rerun()
 
@@ -132,8 +133,8 @@ with place.buttons:
                 key="ideal_pause",
             )
         else:
-            for name, compared in kit.COMPARISONS.items():
-                if name == kit.BOTH and not kit.both():
+            for name, compared in parts.COMPARISONS.items():
+                if name == parts.BOTH and not parts.both():
                     continue
                 st.button(
                     t(compared.label),
@@ -148,7 +149,7 @@ with place.buttons:
                 )
     if problem:
         st.error(say(problem), icon=":material/error:")
-    if running and (run := kit.in_progress().get("drawing")):
+    if running and (run := parts.in_progress().get("drawing")):
         drawing = run.drawing
         live_now = {name: getattr(settings, name) for name in loop.LIVE}
         begun = replace(drawing.settings, turns=(), **live_now)
@@ -166,15 +167,15 @@ with place.buttons:
 
 def contrasted(pixels: Pixels) -> Pixels:
     """Return a picture as it is to be shown: stretched if that is wanted."""
-    return kit.stretched(pixels) if stretch else pixels
+    return parts.stretched(pixels) if stretch else pixels
 
 
 @cache  # for this run of the page: a frame changes what is in the places, and makes no new ones
 def shown() -> drawn.Canvas | drawn.Abreast:
     """Lay out where the drawing, or the drawings, go."""
-    if kit.comparison():
-        takes = kit.COMPARISONS[kit.comparison()[0]].takes
-        return drawn.Abreast.laid_out(canvas, {take: kit.take_heading(take) for take in takes})
+    if parts.comparison():
+        takes = parts.COMPARISONS[parts.comparison()[0]].takes
+        return drawn.Abreast.laid_out(canvas, {take: parts.take_heading(take) for take in takes})
     with place.beside:
         return drawn.Canvas(canvas, st.empty(), st.empty())
 
@@ -190,7 +191,7 @@ def _script(synthesis: loop.Synthesis) -> str:
 
 def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
     """Show how to keep a finished picture, real photos beside it, and the run's curves."""
-    kept = kit.keep(verdict)
+    kept = parts.keep(verdict)
     synthesis = verdict.synthesis
     with st.container(horizontal=True):
         st.button(
@@ -198,7 +199,7 @@ def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
             icon=":material/forward:",
             on_click=go_on,
             args=(verdict, snapshot.history),
-            disabled="drawing" not in kit.in_progress(),
+            disabled="drawing" not in parts.in_progress(),
             key="ideal_go_on",
         )
         st.download_button(
@@ -233,8 +234,8 @@ def show_gallery() -> None:
     """Show this session's pictures, to download or to take their settings."""
     layout.label(t("This session's pictures"))
     columns = st.columns(6)
-    for i, kept in enumerate(kit.gallery()):
-        caption = kit.caption(kept)
+    for i, kept in enumerate(parts.gallery()):
+        caption = parts.caption(kept)
         with columns[i % len(columns)]:
             st.image(
                 live.data_uri(np.asarray(photos.decode(kept.png, kept.file_name))),
@@ -253,7 +254,7 @@ def show_gallery() -> None:
                 )
                 st.button(
                     t("Settings"),
-                    on_click=kit.restore,
+                    on_click=parts.restore,
                     args=(kept.png, kept.file_name),
                     key=f"ideal_dials_{i}",
                     help=t("Set all settings as for this picture."),
@@ -265,22 +266,22 @@ result = snapshot.result if snapshot else None
 ended = [result] if isinstance(result, Verdict) else list(result.values()) if result else []
 if ended:
     with place.below:
-        kit.tell_of(ended[0], objective, classifier)
+        parts.tell_of(ended[0], objective, classifier)
 with results:
-    kit.notices(ended)
+    parts.notices(ended)
     if isinstance(result, Verdict) and snapshot:
         with place.beside:
             shown()  # the numbers come first
             drawn.meaning(st.container(), result)
         show_verdict(result, snapshot)
     elif result and job:
-        compared = kit.COMPARISONS[kit.comparison()[0]]
+        compared = parts.COMPARISONS[parts.comparison()[0]]
         if layout.presenting():  # what the networks say of the pictures is to be seen, too
             layout.in_sight(f"{job.number} over", f"abreast_{len(compared.takes)}")
         st.markdown(t(compared.meaning))
         for name, one in result.items():
-            kit.keep(one, name)
-    if kit.gallery():
+            parts.keep(one, name)
+    if parts.gallery():
         show_gallery()
 if job is None:
     canvas.info(
@@ -292,12 +293,12 @@ with st.expander(t("Draw a saved picture again"), icon=":material/receipt_long:"
         st.file_uploader,
         t("A PNG that was downloaded here"),
         key="ideal_recipe_file",
-        changed=kit.receive_recipe,
+        changed=parts.receive_recipe,
         type="png",
         max_upload_size=photos.MAX_BYTES // 10**6,
         help=t("Its recipe is in the file: network, class, all settings and the seed."),
     )
-    kit.upload_notice()
+    parts.upload_notice()
 
 layout.why(
     t("Why does it work?"),
@@ -308,7 +309,7 @@ layout.why(
         "can read. Total variation punishes noise; painting with waves and looking from changing "
         "places favours shapes even more."
     ),
-    kit.formula(objective, settings),
+    parts.formula(objective, settings),
     [loop.Drawing.steps],
 )
 if job:

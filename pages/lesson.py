@@ -3,12 +3,12 @@
 import streamlit as st
 
 from core.classroom import lesson
-from pages.kit import entry, layout, questions, session, start
-from pages.kit.language import t
-from pages.kit.registry import LESSON
+from pages.parts.shared import entry, layout, questions, session, startup
+from pages.parts.shared.language import t
+from pages.parts.shared.registry import LESSON
 
 entry.only_through_app()
-start.wait_until_warm()  # the ranges of the dials, with which links are written, come with PyTorch
+startup.wait_until_warm()  # the ranges of the dials, with which links are written, come with PyTorch
 
 layout.heading(t(LESSON.title), t(LESSON.promise))
 answers = session.answers()

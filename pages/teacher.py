@@ -3,9 +3,10 @@
 import streamlit as st
 
 from core.classroom import pin
-from pages.kit import entry, layout, numbers, wall
-from pages.kit.language import t
-from pages.kit.registry import WALL
+from pages.parts.shared import entry, layout, wall
+from pages.parts.shared.language import t
+from pages.parts.shared.registry import WALL
+from pages.parts.teacher import numbers
 
 entry.only_through_app()
 

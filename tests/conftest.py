@@ -20,8 +20,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from core import environment, photos
-from core.training import sources
+from core import environment
+from core.data import sources
+from core.images import photos
 from core.zoo import loading, weights
 from core.zoo.classifier import Classifier, Provenance
 from core.zoo.graph import cut_head, measure_layers, trace
@@ -29,7 +30,7 @@ from core.zoo.labels import Labels
 from tests.helpers.serving import A_WHILE, CHROMIUM, FLAGS, ROOT, Served, serving
 
 DATA_VARIABLE = "IDEALCAT_TEST_DATA"
-collect_ignore = ["webcam_page.py"]  # a page for Streamlit to serve, not a module of tests
+collect_ignore = ["helpers/webcam_page.py"]  # a page for Streamlit to serve, not a module of tests
 
 
 # Tests may run in several processes. Where PyTorch's threads want more cores than there are, they
@@ -261,7 +262,7 @@ def arrive(app_test):
     """Come to the app's first page as a new visitor; all that runs for visitors ends with a test."""
     import streamlit as st
 
-    from core.scheduler import scheduler
+    from core.server.scheduler import scheduler
 
     def come(locale: str = "en-US"):
         st.cache_resource.clear()
@@ -279,7 +280,7 @@ def arrive(app_test):
 @pytest.fixture
 def visit(arrive):
     """Open a page in a language, as a new visitor without a browser."""
-    from pages.kit import registry
+    from pages.parts.shared import registry
 
     def open_page(page: registry.PageInfo, locale: str = "en-US"):
         app = arrive(locale)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.problem import Problem
-from pages.kit.language import plain
-from tests.hostile import CASES, Case, enter
+from pages.parts.shared.language import plain
+from tests.helpers.hostile import CASES, Case, enter
 
 MOST_EXTRA_MB = 500
 STATUS, NEW_PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")

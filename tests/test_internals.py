@@ -32,7 +32,7 @@ from streamlit.runtime import Runtime
 from streamlit.runtime.pages_manager import PagesManager
 from websockets.sync.client import connect
 
-from pages.kit import entry, housekeeping, streamlit_internals, uploads
+from pages.parts.shared import entry, housekeeping, streamlit_internals, uploads
 
 ROOT = Path(__file__).parents[1]
 A_WHILE = 60.0
@@ -44,8 +44,8 @@ import gc
 import tempfile
 import threading
 import streamlit as st
-from core import log
-from pages.kit import housekeeping, uploads
+from core.server import log
+from pages.parts.shared import housekeeping, uploads
 
 @st.cache_resource
 def begin() -> list:
@@ -69,7 +69,7 @@ st.navigation([st.Page("pages/home.py", default=True), st.Page("pages/one.py")])
 """,
     "pages/home.py": """
 import streamlit as st
-from pages.kit import streamlit_internals, uploads
+from pages.parts.shared import streamlit_internals, uploads
 
 store, asked = streamlit_internals.upload_store(), st.query_params
 if "remove" in asked:
@@ -81,7 +81,7 @@ if "collect" in asked:
     st.config.set_option("runner.postScriptGC", asked["collect"] == "yes")
 """,
     "pages/one.py": """
-from pages.kit import entry
+from pages.parts.shared import entry
 entry.only_through_app()
 import streamlit as st
 st.text("page one")
@@ -220,7 +220,7 @@ def visit(server):
 def test_an_upload_stays_in_memory_while_it_arrives(server, visit):
     status = server.upload(visit.session, bytes(range(256)) * 12_000, "photo")
     assert status == 204, (
-        "an upload beyond 1 MB was written to the disk: Starlette's MultiPartParser no longer heeds spool_max_size. Visitors are promised that it is not; see pages/kit/starlette_internals.py."
+        "an upload beyond 1 MB was written to the disk: Starlette's MultiPartParser no longer heeds spool_max_size. Visitors are promised that it is not; see pages/parts/shared/starlette_internals.py."
     )
     assert visit.open()[0].startswith("3.072 MB"), (
         "the app does not see the uploads that Streamlit keeps: MemoryUploadedFileManager is not what it was, so limits for a visitor and for all no longer hold."
@@ -254,7 +254,7 @@ def test_uploads_are_protected_in_a_frame_of_another_site_too(server, visit):
 
 def test_a_browser_that_keeps_the_cookie_back_is_told_apart(server, visit):
     assert visit.open()[0].split("\n")[0].endswith("refused: False"), (
-        "every visitor is told that uploads are refused: Streamlit's cookie against forgery has another name, see pages/kit/streamlit_internals.py."
+        "every visitor is told that uploads are refused: Streamlit's cookie against forgery has another name, see pages/parts/shared/streamlit_internals.py."
     )
     without = Visit(server.url)
     assert without.open()[0].split("\n")[0].endswith("refused: True")
@@ -273,7 +273,7 @@ def test_sessions_that_nobody_comes_back_to_are_forgotten(server):
     while forgotten(server.log) == before and time.monotonic() < until:
         time.sleep(0.1)
     assert forgotten(server.log) > before, (
-        "sessions of those who have left stay in memory until others leave: Streamlit no longer keeps them in _session_mgr._session_storage._cache, or it cannot be told to expire. See pages/kit/streamlit_internals.py."
+        "sessions of those who have left stay in memory until others leave: Streamlit no longer keeps them in _session_mgr._session_storage._cache, or it cannot be told to expire. See pages/parts/shared/streamlit_internals.py."
     )
 
 

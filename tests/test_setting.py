@@ -17,8 +17,9 @@ from core.synthesis import recipe
 from core.synthesis.loop import Settings
 from core.synthesis.presets import PRESETS
 from core.synthesis.regularisers import REGULARISERS
-from pages.kit import dials, drawing, registry
-from pages.kit.settings import told
+from pages.parts.ideal_class import drawing
+from pages.parts.shared import dials, registry
+from pages.parts.shared.settings import told
 
 
 @dataclass(frozen=True)

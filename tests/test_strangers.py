@@ -16,8 +16,8 @@ from core import environment, limits
 from core.environment import Whole
 from core.limits import Limits
 from core.problem import Problem
-from pages.kit import registry, uploads
-from tests.hostile import card, head, zipped
+from pages.parts.shared import registry, uploads
+from tests.helpers.hostile import card, head, zipped
 
 ROOT = Path(__file__).parents[1]
 HOSTILE = "<img src=x onerror=alert(1)> ![x](http://evil.example/x.png) **b** /../🐈"

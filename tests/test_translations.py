@@ -84,7 +84,7 @@ def test_texts_inside_a_sentence_are_translated_one_by_one():
         import streamlit as st
 
         from core.problem import Problem, Text, Texts
-        from pages.kit.language import say
+        from pages.parts.shared.language import say
 
         st.markdown(say(Problem("{here}", here=Texts([Text("Cat"), Text("Coffee")]))))
 
@@ -100,7 +100,7 @@ def test_a_number_decides_between_one_and_several(language, one, two):
     def script():
         import streamlit as st
 
-        from pages.kit.language import tn
+        from pages.parts.shared.language import tn
 
         for count in (1, 2):
             st.markdown(tn("**{count}** photo", "**{count}** photos", count))
@@ -116,7 +116,7 @@ def test_numbers_in_problems_are_written_as_the_language_does():
 
         from core.problem import Problem, Texts
         from core.zoo.labels import imagenet
-        from pages.kit.language import say
+        from pages.parts.shared.language import say
 
         st.markdown(
             say(Problem("ε must lie between 0 and {most:g}, not {value:g}.", most=16.0, value=0.5))
@@ -132,7 +132,7 @@ def test_numbers_in_problems_are_written_as_the_language_does():
 
 def test_streamlits_own_words_are_covered_in_both_languages():
     def script():
-        from pages.kit import streamlit_words
+        from pages.parts.shared import streamlit_words
 
         streamlit_words.style()
 
@@ -148,9 +148,9 @@ def test_progress_writes_numbers_as_the_language_does():
     def script():
         import streamlit as st
 
-        from core.jobs import Snapshot, State
+        from core.server.jobs import Snapshot, State
         from core.steps import Step
-        from pages.kit import live
+        from pages.parts.shared import live
 
         step = Step(1234, 1797, phase="reading the photos")
         live.progress(

@@ -19,9 +19,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from core import photos
 from core.attacks.goal import Goal
 from core.attacks.loop import Network, Settings, attack_all
+from core.images import photos
 from core.problem import N_, Text
 from core.steps import Step, Steps
 

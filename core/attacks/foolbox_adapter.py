@@ -23,7 +23,7 @@ from core import cores, effort
 from core.attacks.goal import Goal
 from core.attacks.loop import Attempt, Settings
 from core.attacks.norm import NORMS
-from core.photos import quantised, to_pixels
+from core.images.photos import quantised, to_pixels
 from core.problem import N_, Problem, Text, check_range
 from core.steps import Step, Steps
 from core.zoo.classifier import Classifier
@@ -46,7 +46,7 @@ class Method:
         options: what the class is given beside the rounds.
         towards: whether it can be aimed at a class.
         label_only: whether it sees nothing but answers: no gradient, no probability. It begins at
-            a picture that is seen as wanted, and needs one to be aimed at a class; see `start`.
+            a picture that is seen as wanted, and needs one to be aimed at a class; see `starting_points`.
         random: whether it draws random numbers.
     """
 
@@ -230,7 +230,7 @@ def attack(
         rounds: how many, in foolbox's count; None: the method's usual number.
         seed: of the attack's random numbers.
         start: a picture that the network says what is wanted of, (1, 3, H, W) in [0, 1], for
-            methods that see answers only; see `start`. None: away from a class, noise is drawn
+            methods that see answers only; see `starting_points`. None: away from a class, noise is drawn
             until some is seen as another one.
 
     Yields:

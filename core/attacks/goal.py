@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from core import predictions
 from core.problem import N_, Problem
+from core.zoo import predictions
 from core.zoo.classifier import Classifier
 
 

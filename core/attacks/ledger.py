@@ -16,14 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from core import photos
 from core.attacks.goal import Goal
 from core.attacks.report import Report, is_reached
-from core.predictions import Prediction, top
+from core.images import photos
 from core.problem import N_
 from core.steps import Pixels
 from core.zoo import catalogue, weights
 from core.zoo.classifier import Classifier
+from core.zoo.predictions import Prediction, top
 
 _JPEG_QUALITY = 75
 _SHIFT = 2

@@ -17,8 +17,8 @@ import torch
 
 from core.attacks.goal import Goal
 from core.attacks.norm import NORMS, NormName
+from core.images.photos import quantised, to_pixels
 from core.limits import LIMITS
-from core.photos import quantised, to_pixels
 from core.problem import MOST_SEED, N_, Problem, Text
 from core.setting import check, setting
 from core.steps import Step, Steps

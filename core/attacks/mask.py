@@ -6,10 +6,10 @@ from typing import Literal
 
 import torch
 
-from core.grad_cam import grad_cam
 from core.problem import N_, check_range
 from core.setting import Setting
 from core.zoo.classifier import Classifier
+from core.zoo.grad_cam import grad_cam
 
 MaskName = Literal["everywhere", "background", "frame", "patch"]
 MASK = Setting(

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from core import photos
 from core.attacks.goal import Goal
 from core.attacks.loop import Attempt, Network
-from core.predictions import Prediction, top
+from core.images import photos
 from core.steps import Pixels
 from core.zoo.classifier import Classifier
+from core.zoo.predictions import Prediction, top
 
 _MOST_AMPLIFIED = 64
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import torch
 from PIL import Image
 
-from core import photos
 from core.attacks.goal import Goal
 from core.attacks.loop import Attempt, Network, Settings, attack, attack_all
 from core.attacks.norm import NORMS
 from core.attacks.report import is_reached
+from core.images import photos
 from core.problem import N_, Problem, check_range
 from core.steps import Step, Steps
 from core.zoo.classifier import Classifier

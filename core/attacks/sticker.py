@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from core.photos import from_pixels, quantised, to_pixels
+from core.images.photos import from_pixels, quantised, to_pixels
 from core.problem import N_, check_range, check_seed
 from core.steps import Pixels, Step, Steps
 from core.zoo.classifier import Classifier
@@ -45,7 +45,7 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class Settings:
+class StickerSettings:
     """How a sticker is made.
 
     Attributes:
@@ -97,7 +97,7 @@ class Sticker:
     pixels: Pixels
     class_id: int
     class_name: str
-    settings: Settings
+    settings: StickerSettings
     steps_done: int
     success: float | None
     example: Pixels | None
@@ -145,7 +145,7 @@ def _affine(placement: Placement) -> torch.Tensor:
     )
 
 
-def _random_placement(settings: Settings, generator: torch.Generator) -> Placement:
+def _random_placement(settings: StickerSettings, generator: torch.Generator) -> Placement:
     x, y, size, turn = torch.rand(4, generator=generator).tolist()
     least, most = settings.sizes
     diameter = least + size * (most - least)
@@ -159,7 +159,7 @@ def _random_placement(settings: Settings, generator: torch.Generator) -> Placeme
 
 
 def make(
-    classifier: Classifier, pictures: torch.Tensor, class_id: int, settings: Settings
+    classifier: Classifier, pictures: torch.Tensor, class_id: int, settings: StickerSettings
 ) -> Steps[Sticker]:
     """Make a sticker.
 
@@ -204,7 +204,7 @@ def evaluate(
     sticker: Pixels,
     pictures: torch.Tensor,
     class_id: int,
-    settings: Settings,
+    settings: StickerSettings,
 ) -> tuple[float, Pixels]:
     """Return the fraction of photos that an 8-bit sticker wins, at new places, and one of them."""
     generator = torch.Generator().manual_seed(settings.seed + 1)

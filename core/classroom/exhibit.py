@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from core import photos
 from core.attacks.report import Report
+from core.images import photos
 from core.problem import N_, Problem
 from core.steps import Pixels
 from core.synthesis.loop import Synthesis

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 from urllib.parse import quote, urlencode
 
-from core import photos
+from core.images import photos
 from core.problem import N_, Problem
 from core.zoo import catalogue
 

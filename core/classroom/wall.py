@@ -17,11 +17,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core import photos
 from core.attacks.report import Report
 from core.classroom import exhibit
 from core.classroom.exhibit import Exhibit, Kind
 from core.environment import WALL_FILE
+from core.images import photos
 from core.problem import N_, Problem
 from core.synthesis.loop import Synthesis
 

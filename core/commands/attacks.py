@@ -8,7 +8,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core import photos
 from core.attacks import foolbox_adapter, loop
 from core.attacks.defences import DEFENCES, EOT_DRAWS, Defended, compare
 from core.attacks.mask import MASK, check_patch, mask_for
@@ -27,6 +26,7 @@ from core.commands.shared import (
     told,
     write_file,
 )
+from core.images import photos
 from core.problem import Problem
 from core.setting import asked
 from core.steps import returned
@@ -241,15 +241,17 @@ def _start(
     options: argparse.Namespace, classifier: Classifier, prepared: Any, goal: Any
 ) -> Any | None:
     """Return a picture that is seen as wanted where the method needs one to begin at."""
-    from core.attacks import start
-    from core.photo_files import PhotoFile
+    from core.attacks import starting_points
+    from core.data.photo_files import PhotoFile
 
     if not foolbox_adapter.METHODS[options.method].label_only:
         return None
     if (file := options.start) is None:
-        return returned(start.beginning(classifier, prepared, goal, start.at_hand()))
+        return returned(
+            starting_points.beginning(classifier, prepared, goal, starting_points.at_hand())
+        )
     own = PhotoFile(file.name, lambda: read_file(file))
-    return returned(start.starting_point(classifier, prepared, goal, [own]))
+    return returned(starting_points.starting_point(classifier, prepared, goal, [own]))
 
 
 def _fools_defended(options: argparse.Namespace, classifier: Classifier, attempt: Any) -> bool:
@@ -269,7 +271,7 @@ def _defences(
 
 
 def _album(options: argparse.Namespace, classifier: Classifier) -> Any:
-    from core.attacks import album
+    from core.data import album
 
     files = album.samples() if options.folder is None else album.in_folder(options.folder)
     return album.read(classifier, files)
@@ -306,7 +308,7 @@ def _robustness(options: argparse.Namespace) -> Answer:
 def _sticker(options: argparse.Namespace) -> Answer:
     from core.attacks import sticker
 
-    settings = sticker.Settings(steps=options.steps, seed=options.seed)
+    settings = sticker.StickerSettings(steps=options.steps, seed=options.seed)
     sticker.check_diameter(options.centimetres)
     classifier = load_network(options.model)
     class_id = classifier.labels.find(options.target)

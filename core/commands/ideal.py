@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core import photos
 from core.commands.shared import (
     Answer,
     Verb,
@@ -22,6 +21,7 @@ from core.commands.shared import (
     setting_options,
     write_file,
 )
+from core.images import photos
 from core.problem import N_, Problem, check_range
 from core.synthesis.presets import PRESETS
 from core.zoo.classifier import Classifier

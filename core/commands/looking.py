@@ -6,7 +6,6 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from core import photos
 from core.commands.shared import (
     Answer,
     Verb,
@@ -18,6 +17,7 @@ from core.commands.shared import (
     told,
     write_file,
 )
+from core.images import photos
 from core.problem import N_, Problem, check_least
 from core.zoo import catalogue, weights
 from core.zoo.classifier import Classifier
@@ -65,7 +65,7 @@ def _models(options: argparse.Namespace) -> Answer:
 
 
 def _classify(options: argparse.Namespace) -> Answer:
-    from core import predictions
+    from core.zoo import predictions
 
     check_least(N_("number of classes"), options.top)
     paths = [path for found in options.photo for path in found]

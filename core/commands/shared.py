@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from core import photos
+from core.images import photos
 from core.problem import Problem
 from core.setting import Setting
 from core.steps import Steps
@@ -119,7 +119,7 @@ def told(skipped: Sequence[tuple[object, Problem]]) -> list[Answer]:
 
 def load_network(name: str) -> Classifier:
     """Load a network of the catalogue, or a trained one from its folder or zip."""
-    from core.training import bundle, store
+    from core.export import bundle, store
 
     path = Path(name)
     if path.is_dir():

@@ -90,7 +90,7 @@ def add(verb: Verb) -> None:
 
 
 def _data(options: argparse.Namespace) -> Answer:
-    from core.training import sources
+    from core.data import sources
 
     if options.folder:
         return _overview(options.folder)
@@ -113,7 +113,7 @@ def _data(options: argparse.Namespace) -> Answer:
 
 
 def _prefetch(options: argparse.Namespace) -> Answer:
-    from core import prefetch
+    from core.data import prefetch
 
     items = prefetch.chosen(options.names)
     if not options.list:
@@ -134,9 +134,9 @@ def _prefetch(options: argparse.Namespace) -> Answer:
 
 def _overview(folder: Path) -> Answer:
     """Tell what is in a folder before anything is learned from it."""
-    from core.training import data, overview
+    from core.data import datasets, overview
 
-    seen = last(overview.survey(data.from_folder(folder)), "checking the photos")
+    seen = last(overview.survey(datasets.from_folder(folder)), "checking the photos")
     return {
         "classes": [
             {"name": name, "photos": count}
@@ -154,7 +154,7 @@ def _overview(folder: Path) -> Answer:
 
 def _data_set(options: argparse.Namespace) -> Any:
     """Read a sample of a data set that has a name, downloading it if need be."""
-    from core.training import sources
+    from core.data import sources
 
     known = sources.source(options.data)
     most = sources.MOST_PER_CLASS if options.most is None else options.most
@@ -163,8 +163,9 @@ def _data_set(options: argparse.Namespace) -> Any:
 
 
 def _train(options: argparse.Namespace) -> Answer:
-    from core import photo_files
-    from core.training import bundle, comparison, data, loop, store
+    from core.data import datasets, photo_files
+    from core.export import bundle, store
+    from core.training import comparison, loop
     from core.training.embeddings import EmbeddingCache
 
     if options.out is None and options.export is None:
@@ -174,7 +175,7 @@ def _train(options: argparse.Namespace) -> Answer:
     strategies = STRATEGIES if options.way == "all" else (options.way,)
     _check_options(options, strategies)
     plans = {name: _training_settings(options, name) for name in strategies}
-    dataset = _data_set(options) if options.data else data.from_folder(options.folder)
+    dataset = _data_set(options) if options.data else datasets.from_folder(options.folder)
     base = load_network(options.model)
     cache = EmbeddingCache()
     started = time.perf_counter()

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from core import photos
+from core.images import photos
 from core.zoo.classifier import Classifier
 
 _GREY = 0.5

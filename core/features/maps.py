@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from core import photos
-from core.predictions import Prediction, best_of
+from core.images import photos
 from core.problem import N_, Problem
 from core.steps import Pixels
 from core.zoo.classifier import Classifier
 from core.zoo.graph import Layer
+from core.zoo.predictions import Prediction, best_of
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom, in pixels of the picture that the network sees."""

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from core import photos
+from core.images import photos
 from core.problem import N_
 from core.steps import Step, Steps
 from core.zoo.classifier import Classifier

@@ -17,11 +17,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
-from core import photos
-from core.grad_cam import grad_cam
+from core.images import photos
 from core.problem import N_
 from core.steps import Step, Steps
 from core.zoo.classifier import Classifier
+from core.zoo.grad_cam import grad_cam
 
 Method = Literal["grad_cam", "integrated_gradients", "occlusion"]
 METHODS: dict[Method, str] = {

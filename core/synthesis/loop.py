@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from core import photos
+from core.images import photos
 from core.limits import LIMITS
 from core.problem import MOST_SEED, N_, Problem, check_range
 from core.setting import check, setting, settings_of

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from core import photos
-from core.predictions import Opinion
+from core.images import photos
 from core.steps import Pixels, Step, Steps
 from core.synthesis.loop import Synthesis
+from core.zoo.predictions import Opinion
 
 FilmFormat = Literal["webp", "gif"]
 JUDGE_EVERY = 48

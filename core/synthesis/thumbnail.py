@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from PIL import Image
 
-from core import photos
+from core.images import photos
 from core.problem import N_
 from core.steps import Pixels, Step, Steps
 from core.synthesis.canvas import PhaseCanvas

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.predictions import Opinion, opinions
 from core.steps import Pixels, Steps
 from core.synthesis.loop import Drawing, Synthesis
 from core.synthesis.objective import Objective, classes_of
 from core.synthesis.record import Record, completed, recorded
 from core.zoo import catalogue, loading
 from core.zoo.classifier import Classifier
+from core.zoo.predictions import Opinion, opinions
 
 
 @dataclass(frozen=True)

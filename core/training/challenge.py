@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from core.data.datasets import Dataset
 from core.steps import Step, Steps
-from core.training.data import Dataset
 from core.training.embeddings import EmbeddingCache
 from core.training.evidence import Score
 from core.training.loop import train

@@ -19,11 +19,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from core import cores, effort, photos
-from core.photo_files import Skipped
+from core import cores, effort
+from core.data.datasets import Photo
+from core.data.photo_files import Skipped
+from core.images import photos
 from core.problem import N_, Problem
 from core.steps import Step
-from core.training.data import Photo
 from core.zoo.classifier import Classifier
 
 _BATCH = 4

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from core.data.datasets import Dataset
 from core.steps import Step, Steps
-from core.training.data import Dataset
 from core.training.embeddings import EmbeddingCache
 from core.training.loop import Training, train
 from core.training.settings import ALL_BLOCKS, settings_for

@@ -11,10 +11,10 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 
-from core import photos
+from core.data.datasets import Photo, Split
+from core.images import photos
 from core.problem import N_, Problem, check_range
 from core.steps import Step, Steps, relayed
-from core.training.data import Photo, Split
 from core.training.embeddings import Embedded, EmbeddingCache, embed, gathered
 from core.training.loop import train_head
 from core.training.random_body import random_body
@@ -33,7 +33,7 @@ _USUAL = TrainingSettings()
 
 
 @dataclass(frozen=True)
-class Settings:
+class CurveSettings:
     """What is measured.
 
     Attributes:
@@ -147,7 +147,7 @@ def learning_curve(
     classifier: Classifier,
     parts: Split,
     classes: int,
-    settings: Settings,
+    settings: CurveSettings,
     cache: EmbeddingCache,
 ) -> Steps[LearningCurve]:
     """Measure how many photos it takes, and what the network's earlier learning is worth.
@@ -242,7 +242,7 @@ def _look(
     kind: Kind,
     classifier: Classifier,
     wanted: Sequence[Photo],
-    settings: Settings,
+    settings: CurveSettings,
     cache: EmbeddingCache,
 ) -> Generator[Step[Embedded], None, Embedded]:
     if kind == "pixels":

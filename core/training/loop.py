@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import nn
 
-from core.photo_files import Skipped
+from core.data.datasets import Dataset, Photo, Split, split
+from core.data.photo_files import Skipped
 from core.problem import N_, Problem
 from core.steps import Step, Steps, finish, relayed
-from core.training.data import Dataset, Photo, Split, split
 from core.training.descent import (
     RateSearch,
     dropout,

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from core import photos
+from core.images import photos
 from core.zoo.classifier import Classifier
 
 _LEAST_SPREAD = 1e-5

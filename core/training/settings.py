@@ -55,9 +55,9 @@ class Settings:
         epsilon: if not 0, each photo is changed against the network before it is trained on, by
             at most this much in every pixel (1/255 to 8/255): adversarial training of the blocks.
         head_epochs, head_learning_rate: of the head, which is trained before pretrained blocks.
-        per_class: training photos per class; None for seven in ten (see `data.to_learn_from`).
+        per_class: training photos per class; None for seven in ten (see `datasets.to_learn_from`).
         validation_per_class: validation photos per class, at most; None for all others.
-        reserve: whether enough photos stay for validation; see `data.to_learn_from`.
+        reserve: whether enough photos stay for validation; see `datasets.to_learn_from`.
         seed: of the split, the order of the photos, their views and random weights.
     """
 

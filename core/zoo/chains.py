@@ -18,9 +18,9 @@ import torch
 from torch import fx, nn
 from torch.autograd.function import once_differentiable
 
-from core import torch_internals
-from core.torch_internals import Operators
+from core.zoo import torch_internals
 from core.zoo.same_padding import SameConvolution
+from core.zoo.torch_internals import Operators
 
 _ROUNDING = 1e-3
 """How far a chain may be from its layers, as a share of the largest value: what float32 and the

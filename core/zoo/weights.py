@@ -12,9 +12,9 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from core.download import fetch, megabytes, mirrored, sha256
+from core.downloads.fetch import fetch, megabytes, mirrored, sha256
+from core.downloads.shared import no_other_program
 from core.problem import N_, Problem
-from core.shared_download import no_other_program
 from core.steps import Step, Steps
 from core.zoo.catalogue import Entry
 

@@ -1,1 +1,0 @@
-"""What the pages share: language, session, pickers, the live panel, plots."""

@@ -1,0 +1,189 @@
+"""The lesson's questions: predict, then reveal."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.classroom import lesson
+from core.classroom.answer import Answer
+from core.classroom.lesson import Part
+from core.classroom.scene import Scene
+from pages.parts.shared import layout, scenes, session
+from pages.parts.shared.language import plain, remember_choice, t
+from pages.parts.shared.registry import HAND_IN, LESSON, PAGES, PageInfo
+
+_SURPRISE = ":material/lightbulb:"
+
+
+def strip(page: PageInfo) -> DeltaGenerator:
+    """Show the question of the scene that is open on a page, if it is one of the lesson.
+
+    Until it is answered it has its options below it; then it folds to a line, which stays in sight.
+
+    Returns:
+        The place for what every page has at its top: beside the question, where there is one.
+    """
+    part = lesson.part(scenes.question(page))
+    if part is None:
+        return st.container(
+            horizontal=True,
+            horizontal_alignment="right",
+            vertical_alignment="center",
+            key="page_tools",
+        )
+    layout.in_sight(scenes.opened(), "lesson_strip")
+    with (
+        st.container(key="scene_is_answered" if _is_answered(part) else "scene_asks"),
+        st.container(border=True, gap="xxsmall", key="lesson_strip"),
+    ):
+        with st.container(horizontal=True, vertical_alignment="center", key="lesson_head"):
+            st.markdown(f"**{number_of(part)} · {t(part.title)}**", width="stretch")
+            tools = st.container(
+                horizontal=True, width="content", vertical_alignment="center", key="scene_tools"
+            )
+            with st.container(
+                horizontal=True,
+                width="content",
+                vertical_alignment="center",
+                key="lesson_buttons",
+            ):
+                st.page_link(LESSON.file, label=t("Lesson"), icon=":material/arrow_back:")
+                reveal(part)
+                following(part)
+        ask(part, t(part.task))
+    return tools
+
+
+def awaits_prediction(page: PageInfo) -> bool:
+    """Whether what answers the question of a page's scene is still to be covered."""
+    part = lesson.part(scenes.question(page))
+    return part is not None and not _is_answered(part)
+
+
+def number_of(part: Part) -> str:
+    """Give a part's place in the lesson, such as "3/7"."""
+    return f"{lesson.PARTS.index(part) + 1}/{len(lesson.PARTS)}"
+
+
+def open_link(part: Part, label: str, help: str | None = None) -> None:
+    """Show a button that opens a part's scene.
+
+    A link would not do: Streamlit takes one to the page that is open for no change of page.
+    """
+    page = next(page for page in PAGES if page.address == part.scene.page)
+    st.button(
+        label,
+        icon=":material/arrow_forward:",
+        on_click=scenes.go,
+        args=(page, part.scene),
+        key=f"lesson_open_{part.id}",
+        help=help,
+    )
+
+
+def following(part: Part) -> None:
+    """Show the button to what comes after a scene: the next one, at the end the handing in."""
+    if after := lesson.after(part):
+        open_link(after, t("Next"), help=t(after.title))
+    else:
+        st.button(
+            t(HAND_IN.title),
+            icon=":material/arrow_forward:",
+            on_click=scenes.go,
+            args=(HAND_IN, Scene(HAND_IN.address)),
+            key="lesson_hand_in",
+        )
+
+
+def reveal(part: Part) -> None:
+    """Show the button that tells what holds, for whoever has predicted."""
+    is_revealed = part.id in session.answers()
+    st.button(
+        t("Reveal"),
+        icon=":material/visibility:",
+        on_click=_reveal,
+        args=(part,),
+        disabled=is_revealed or _prediction(part) is None,
+        key=f"lesson_reveal_{part.id}",
+        help=t("Predict first; it is locked after that."),
+    )
+
+
+def ask(part: Part, task: str) -> None:
+    """Ask a part's question; once revealed, show what was predicted and what holds.
+
+    Args:
+        part: the part.
+        task: what to do once the prediction is made; empty where that is said already.
+    """
+    given, predicted = session.answers().get(part.id), _prediction(part)
+    if given:
+        with _folded(part, told(given), ":material/check:" if given.is_right else _SURPRISE):
+            # On its page it must leave room for what it speaks of.
+            st.markdown(t(part.why) if task else f"{t(part.question)} {t(part.why)}")
+    elif predicted is not None:
+        label = t("You predict: **{option}**.", option=t(part.options[predicted]))
+        with _folded(part, f"{label} {task}".strip(), ":material/edit:"):
+            _choose(part)
+    else:
+        _choose(part)
+
+
+def told(given: Answer) -> str:
+    """Say in one line what was predicted and what holds."""
+    if given.is_right:
+        return t("You predicted: **{option}**. That is right.", option=plain(given.predicted))
+    predicted = t("You predicted: {option}.", option=plain(given.predicted))
+    expected = t("It is: **{option}**.", option=plain(given.expected))
+    return f"{predicted} {expected}"
+
+
+def _folded(part: Part, label: str, icon: str) -> DeltaGenerator:
+    return st.expander(label, icon=icon, key=_fold_key(part), on_change="rerun")
+
+
+def _fold_key(part: Part) -> str:
+    return f"lesson_fold_{part.id}"
+
+
+def _choice_key(part: Part) -> str:
+    return f"lesson_choice_{part.id}"
+
+
+def _prediction(part: Part) -> int | None:
+    """Return the number of the option that is chosen; None if none is."""
+    chosen: int | None = st.session_state.get(_choice_key(part))
+    return chosen
+
+
+def _is_answered(part: Part) -> bool:
+    return part.id in session.answers() or _prediction(part) is not None
+
+
+def _choose(part: Part) -> None:
+    st.radio(
+        t(part.question),
+        range(len(part.options)),
+        index=None,
+        format_func=lambda option: t(part.options[option]),
+        horizontal=True,
+        key=remember_choice(_choice_key(part)),
+        persist_state="session",
+        on_change=_fold,
+        args=(part,),
+    )
+
+
+def _fold(part: Part) -> None:
+    st.session_state[_fold_key(part)] = False
+
+
+def _reveal(part: Part) -> None:
+    chosen = _prediction(part)
+    if chosen is None:
+        return
+    st.session_state[_fold_key(part)] = True  # what holds is to be read, and folded by hand
+    session.answers()[part.id] = Answer(
+        part.id, t(part.question), t(part.options[chosen]), t(part.options[part.expected])
+    )

@@ -1,0 +1,328 @@
+"""Scenes: what goes into a link comes out of it, and a stranger's link can do no harm."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.classroom import lesson
+from core.classroom.scene import Choice, Dial, Name, Real, Scene, Span, Switch, Whole, read
+from core.problem import Problem
+from core.server.scheduler import scheduler
+from core.synthesis.presets import PRESETS
+from core.zoo import catalogue
+from pages.parts.shared import dials, registry
+
+WITH_DIALS = (registry.MAPS, registry.TRAINING, registry.IDEAL, registry.ATTACK)
+pytestmark = pytest.mark.usefixtures("lite0")
+
+
+def table(page: registry.PageInfo, preset: str | None = None) -> dict[str, Dial]:
+    return {name: place.dial for name, place in dials.places(page, preset).items()}
+
+
+def any_value(dial: Dial, dice: random.Random):
+    match dial:
+        case Choice():
+            return dice.choice(dial.options)
+        case Whole():
+            return dice.randint(dial.least, dial.most)
+        case Real():
+            return dial.read(repr(dice.uniform(dial.least, dial.most)))
+        case Span():
+            return tuple(sorted(dice.uniform(dial.least, dial.most) for _ in range(2)))
+        case Switch():
+            return dice.random() < 0.5
+        case Name():
+            return "blocks.2.1"
+    raise AssertionError(dial)
+
+
+@pytest.mark.parametrize("page", WITH_DIALS, ids=lambda page: page.address)
+@pytest.mark.parametrize("preset", ["best", "lesson"])
+def test_a_scene_survives_its_link(page, preset):
+    dice, offered = random.Random(page.address), table(page, preset)
+    for _ in range(50):
+        chosen = {name: any_value(dial, dice) for name, dial in offered.items()}
+        scene = Scene(
+            page.address,
+            language=dice.choice(("", "EN", "PT")),
+            photo=dice.choice(("", "eagle")),
+            network=dice.choice([entry.name for entry in catalogue.ENTRIES]),
+            settings={n: v for n, v in chosen.items() if v != offered[n].default},
+        )
+        query = scene.query(offered)
+        assert read(page.address, query, offered, languages=("EN", "PT")) == scene
+
+
+def test_a_link_says_only_what_is_not_so_anyway():
+    scene = Scene("ideal_class", settings={"class": 340, "tv": 300, "scale": (0.9, 1.25)})
+    address = scene.address(table(registry.IDEAL))
+    assert address == "ideal_class?class=340&tv=300&scale=0.9,1.25"
+    assert Scene("ideal_class").address(table(registry.IDEAL)) == "ideal_class"
+
+
+HOSTILE = [
+    (registry.IDEAL, name, text)
+    for name, text in (
+        ("class", "1000"),
+        ("class", "-1"),
+        ("class", "3.5"),
+        ("class", "zebra"),
+        ("class", ""),
+        ("class", "9" * 10_000),
+        ("steps", "0"),
+        ("steps", "1e9"),
+        ("steps", "١٢"),
+        ("steps", "0x10"),
+        ("steps", "1_000"),
+        ("seed", "2147483648"),
+        ("tv", "nan"),
+        ("tv", "inf"),
+        ("tv", "1e999"),
+        ("tv", "-1"),
+        ("rate", "0"),
+        ("scale", "1"),
+        ("scale", "1,2,3"),
+        ("scale", "2,1"),
+        ("scale", "nan,nan"),
+        ("shifted", "true"),
+        ("dials", "../../etc/passwd"),
+        ("canvas", "<script>alert(1)</script>"),
+        ("layer", "__class__.__init__; import os"),
+        ("layer", "a" * 61),
+        ("start", "own:1234"),
+        ("network", "own"),
+        ("network", "https://evil.example/net.pth"),
+        ("photo", "/etc/passwd"),
+        ("photo", "upload"),
+        ("question", "edges"),  # of another page
+        ("language", "tlh"),
+    )
+]
+HOSTILE += [
+    (registry.ATTACK, "epsilon", "17"),
+    (registry.ATTACK, "method", "os.system"),
+    (registry.ATTACK, "patch_side", "101"),
+    (registry.TRAINING, "source", "zip"),
+    (registry.TRAINING, "photos", "201"),
+    (registry.TRAINING, "adversarial", "3"),
+    (registry.MAPS, "view", "%00"),
+    (registry.MAPS, "channel", "5001"),
+]
+
+
+@pytest.mark.parametrize(("page", "name", "text"), HOSTILE, ids=lambda value: str(value)[:20])
+def test_a_hostile_link_is_refused_in_one_sentence(page, name, text):
+    with pytest.raises(Problem, match=r"which cannot be\. Nothing was changed") as refusal:
+        read(page.address, {name: text}, table(page), questions=["zebra"], languages=["EN", "PT"])
+    assert len(str(refusal.value)) < 250
+
+
+def test_names_that_messengers_add_are_passed_over():
+    query = {"class": "340", "fbclid": "x" * 500, "utm_source": "chat", "__class__": "1"}
+    assert read("ideal_class", query, table(registry.IDEAL)).settings == {"class": 340}
+
+
+@pytest.fixture
+def follow(arrive):
+    """Open a link as a new visitor."""
+
+    def open_link(page: registry.PageInfo, query: dict[str, str]) -> AppTest:
+        app = arrive()
+        app.switch_page(page.file)
+        for name, text in query.items():
+            app.query_params[name] = text
+        return app.run()
+
+    return open_link
+
+
+def errors(app: AppTest) -> list[str]:
+    return [error.value for error in app.error]
+
+
+@pytest.mark.parametrize("page", WITH_DIALS, ids=lambda page: page.address)
+def test_the_table_knows_how_each_page_begins(follow, page):
+    app = follow(page, {})
+    assert not app.exception
+    values = {name: place.dial.default for name, place in dials.places(page).items()}
+    for name, place in dials.places(page).items():
+        key = place.filled(catalogue.DEFAULT, values)
+        if place.dial.default is not None and key in app.session_state:
+            assert app.session_state[key] == place.dial.default, name
+
+
+def test_a_link_restores_network_photo_and_dials(follow):
+    query = {"class": "340", "steps": "30", "seed": "7", "tv": "12.5", "dials": "lesson"}
+    app = follow(registry.IDEAL, query | {"network": "efficientnet_lite1", "size": "256"})
+    assert not app.exception
+    assert not errors(app)
+    assert app.sidebar.selectbox(key="network").value == "efficientnet_lite1"
+    assert app.selectbox(key="ideal_class_1000").value == 340
+    assert app.number_input(key="ideal_steps").value == 30
+    assert app.number_input(key="ideal_seed").value == 7
+    assert app.select_slider(key="ideal_tv_lesson").value == 12.5
+    assert app.slider(key="ideal_size_lesson").value == 256
+
+    app.number_input(key="ideal_steps").set_value(31).run()  # the link acts once
+    assert app.number_input(key="ideal_steps").value == 31
+
+
+def test_every_page_takes_every_dial_at_its_extremes(follow):
+    for page in WITH_DIALS:
+        for pick in (0, -1):
+            query = {"draw": "two"} if page is registry.IDEAL else {}
+            for name, dial in table(page).items():
+                if name in ("view", "draw", "set", "layer", "channel", "dials"):
+                    continue
+                match dial:
+                    case Choice():
+                        query[name] = str(dial.options[pick])
+                    case Span():
+                        query[name] = f"{dial.least},{dial.most}"
+                    case Switch():
+                        query[name] = "1"
+                    case _:
+                        query[name] = dial.write((dial.least, dial.most)[pick])
+            query.pop("blocks", None)
+            app = follow(page, query)
+            assert not app.exception, (page.address, pick, app.exception)
+            assert not [e for e in errors(app) if "link" in e], (page.address, errors(app))
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        (registry.IDEAL, {"steps": "20", "class": "<b>1</b>"}),
+        (registry.MAPS, {"photo": "eagle", "layer": "no.such.layer"}),
+        (registry.MAPS, {"photo": "eagle", "layer": "conv_stem", "channel": "32"}),
+    ],
+)
+def test_a_bad_link_changes_nothing_on_the_page(follow, page, query):
+    app = follow(page, query)
+    assert not app.exception
+    (error,) = errors(app)
+    assert "Nothing was changed" in error
+    assert "<b>" not in error
+    if page is registry.IDEAL:
+        assert app.number_input(key="ideal_steps").value == PRESETS["best"].settings.steps
+    else:
+        assert "photo" not in app.session_state
+
+
+def test_a_layer_and_a_channel_travel(follow):
+    app = follow(registry.MAPS, {"layer": "blocks.2.1", "channel": "7", "order": "variance"})
+    assert not app.exception
+    assert not errors(app)
+    assert "Channel 7 of blocks.2.1" in [heading.value for heading in app.header]
+
+
+def test_the_lesson_lasts_45_minutes_and_its_scenes_can_be_opened(follow):
+    assert sum(part.minutes for part in lesson.PARTS) == 45
+    assert len({part.id for part in lesson.PARTS}) == len(lesson.PARTS)
+    for part in lesson.PARTS:
+        page = next(page for page in registry.PAGES if page.address == part.scene.page)
+        offered = table(page)
+        query = part.scene.query(offered)
+        found = read(page.address, query, offered, questions=[part.id])
+        assert found.settings == part.scene.settings
+        assert part.scene.question == part.id
+
+
+def folded(app: AppTest) -> str:
+    """Return the line that a scene's question has folded to; empty while it still asks."""
+    return "".join(e.label for e in app.expander if e.label.startswith("You predict"))
+
+
+def test_the_question_folds_to_a_line_and_a_prediction_is_locked_once_it_is_revealed(follow):
+    app = follow(registry.IDEAL, {"class": "340", "question": "zebra"})
+    assert app.button(key="lesson_reveal_zebra").disabled
+    assert not folded(app)
+    app.radio(key="lesson_choice_zebra").set_value(2).run()
+    app.radio(key="lesson_choice_zebra").set_value(1).run()  # one may think again
+    assert folded(app).startswith("You predict: **Each something else**. The zebra is chosen")
+    app.button(key="lesson_reveal_zebra").click().run()
+    assert not app.exception
+    assert "You predicted: Each something else." in folded(app)
+    assert "It is: **A zebra, both of them**." in folded(app)
+    assert "lesson_choice_zebra" not in [radio.key for radio in app.radio]
+    assert app.button(key="lesson_reveal_zebra").disabled
+    app.switch_page(registry.LESSON.file).run()
+    assert "lesson_choice_zebra" not in [radio.key for radio in app.radio]
+    assert "lesson_choice_noise" in [radio.key for radio in app.radio]
+
+
+def test_what_answers_a_question_is_covered_until_a_prediction_is_made(follow):
+    query = {"photo": "astronaut", "question": "unfamiliar"}
+    app = follow(registry.MAPS, query)
+    assert not app.exception
+    said = diagram_of(app)
+    assert said["answers"] == []
+    assert "covered" in said["covered"]
+    assert "sees" not in "".join(layer["told"] for layer in said["layers"])
+    assert not app.get("image")
+    part = lesson.part("unfamiliar")
+    assert part is not None
+    assert "bobsled" not in "".join((part.question, *part.options))
+    app.radio(key="lesson_choice_unfamiliar").set_value(0).run()
+    assert diagram_of(app)["answers"][0]["name"] == "bobsled"
+    assert app.get("image")
+
+
+def diagram_of(app: AppTest) -> dict:
+    """Return what the network's diagram is told to show."""
+    components = [c.proto for c in app.get("bidi_component")]
+    diagram = next(c for c in components if c.component_name == "network_diagram")
+    return json.loads(diagram.json)
+
+
+def test_a_scene_begins_without_the_pictures_of_the_one_before(follow):
+    app = follow(registry.IDEAL, {"question": "noise"})
+    app.number_input(key="ideal_steps").set_value(1).run()
+    app.button(key="ideal_start").click().run()
+    owner = app.session_state["owner"]
+    assert scheduler().get(owner, "ideal") is not None
+    app.button(key="lesson_open_zebra").click().run()
+    assert not app.exception
+    assert app.selectbox(key="ideal_class_1000").value == 340
+    assert scheduler().get(owner, "ideal") is None
+    assert "a picture will grow here" in "".join(info.value for info in app.info)
+
+
+def test_the_last_scene_leads_to_the_handing_in(follow):
+    app = follow(registry.ATTACK, {"question": "helps", "part": "helps"})
+    assert not app.exception
+    (tabs,) = app.get("tab_container")
+    assert tabs.proto.tab_container.default_tab_index == 2
+    app.button(key="lesson_hand_in").click().run()
+    assert app.title[0].value == "Hand in"
+
+
+def test_in_a_scene_only_the_networks_it_speaks_of_are_asked(follow, lite0, monkeypatch):
+    from pages.parts.shared import session
+
+    own = copy.copy(lite0)  # the same network, but the visitor's own
+    monkeypatch.setattr(session, "own_classifier", lambda: own)
+    everywhere = follow(registry.ATTACK, {})
+    assert session.OWN in asked(everywhere)
+    in_scene = follow(registry.ATTACK, {"question": "dog"})
+    assert session.OWN not in asked(in_scene)
+
+
+def asked(app: AppTest) -> list[str]:
+    return next(m.value for m in app.multiselect if m.label == "Other networks to ask")
+
+
+def test_presenter_mode_comes_with_the_address_and_stays(follow):
+    app = follow(registry.IDEAL, {"present": "1"})
+    assert not app.exception
+    assert app.toggle(key="present").value
+    assert "Settings" in [expander.label for expander in app.expander]
+    app.switch_page(registry.ATTACK.file).run()
+    assert app.toggle(key="present").value
+    assert "Settings" in [expander.label for expander in app.expander]
