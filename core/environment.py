@@ -1,4 +1,4 @@
-"""What whoever runs a server may set, as environment variables; README.md has them in one table."""
+"""Environment variables for whoever runs a server; docs/settings.md has them in one table."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How much anybody may use of this server: every limit in one place.
 
-Whoever runs a server sets them as environment variables; README.md has them in one table.
+Whoever runs a server sets them as environment variables; docs/settings.md has them in one table.
 """
 
 from __future__ import annotations

@@ -130,9 +130,9 @@ def declared() -> dict[str, str]:
     return {variable.name: str(variable.default) for variable in variables}
 
 
-def test_the_readme_lists_every_limit_with_its_default():
+def test_the_table_of_settings_lists_every_limit_with_its_default():
     rows = re.findall(
-        r"^\| `(IDEALCAT_\w+)` \| `([\d,]+)`", (ROOT / "README.md").read_text("utf-8"), re.M
+        r"^\| `(IDEALCAT_\w+)` \| `([\d,]+)`", (ROOT / "docs/settings.md").read_text("utf-8"), re.M
     )
     listed = {name: default.replace(",", "") for name, default in rows}
     assert listed == declared()
