@@ -113,10 +113,11 @@ def descend(
     batches = settings.batches(len(train.labels))
     optimiser = make_optimiser(network.weights, settings)
     schedule = make_schedule(optimiser, settings, batches)
-    generator = torch.Generator().manual_seed(settings.seed)
-    noise = generator  # as heads have always had it, so that a seed still gives the same one
-    if settings.strategy != "head":
-        noise = torch.Generator().manual_seed(settings.seed + 1)
+    generator = torch.Generator().manual_seed(settings.seed)  # of the order, and of augmentation
+    # Dropout and FGSM draw from one of their own, so that they do not change the order. Heads have
+    # always had one for both, and a seed is to give the same head as ever.
+    is_head = settings.strategy == "head"
+    noise = generator if is_head else torch.Generator().manual_seed(settings.seed + 1)
     now: Step[Best] = Step(0, batches * settings.epochs, phase=_PHASES[settings.strategy])
     best: Best | None = None
     for epoch in range(1, settings.epochs + 1):
@@ -139,7 +140,8 @@ def descend(
         network.train(False)
         training = yield from evaluate(network, train, now)
         evaluation = yield from evaluate(network, validation, now)
-        # Photos that are not attacked would choose an epoch that does not withstand much yet.
+        # In adversarial training the latest epoch is kept: evaluated on photos that are not
+        # attacked, an early one that does not withstand much yet would look best.
         if best is None or settings.epsilon or evaluation.loss < best.evaluation.loss:
             best = Best(*network.trained(), epoch, evaluation)
         now = replace(now, result=best)
