@@ -228,6 +228,8 @@ class Attempt:
 def descend(network: Network, batch: Batch) -> Iterator[None]:
     """Change photos within ε until the network says what is wanted, and then more surely.
 
+    The loss is low where the network says what is wanted, so steps go downhill. Away from a class
+    it is minus the cross-entropy, which papers climb; see `Goal.loss`.
     It pauses after each step; what was found by then is in `batch`.
     """
     norm = NORMS[batch.settings.norm]
@@ -245,6 +247,7 @@ def descend(network: Network, batch: Batch) -> Iterator[None]:
             settings = batch.current_settings()
             gradient = gradient + variation_gradient(pictures - photos, settings)
             direction = batch.momentum(gradient * batch.mask)
+            # L∞: the gradient's sign. L2: the gradient, at length 1.
             pictures = pictures - settings.step_length * norm.steepest(direction)
             pictures = photos + norm.project(pictures - photos, settings.radius)
             batch.step_to(pictures.clamp(0, 1))
@@ -292,6 +295,7 @@ class Trial:
         self.step: int | None = None
         self.steps_done = self._begun = 0
         self.reached = self.success = self.is_done = False
+        # One for each photo: what comes of it does not depend on the others of its batch.
         self._generator = torch.Generator().manual_seed(settings.seed)
 
     def begin(self, mask: torch.Tensor) -> None:
