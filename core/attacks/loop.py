@@ -228,12 +228,14 @@ class Attempt:
 def descend(network: Network, batch: Batch) -> Iterator[None]:
     """Change photos within ε until the network says what is wanted, and then more surely.
 
+    The loss is low where the network says what is wanted, so steps go downhill. Away from a class
+    it is minus the cross-entropy, which papers climb; see `Goal.loss`.
     It pauses after each step; what was found by then is in `batch`.
     """
     norm = NORMS[batch.settings.norm]
     while batch.refill():
         photos, pictures = batch.photos, batch.pictures.requires_grad_()
-        with torch.set_grad_enabled(batch.has_next_step):
+        with torch.set_grad_enabled(batch.has_next_step):  # the last look needs no gradient
             logits = network(pictures)
             loss = batch.loss(logits)
         batch.note(logits.detach(), loss.detach())
@@ -242,12 +244,13 @@ def descend(network: Network, batch: Batch) -> Iterator[None]:
         if batch.has_next_step:
             (gradient,) = torch.autograd.grad(loss.sum(), pictures)
             pictures = pictures.detach()
-            settings = batch.turned()
+            settings = batch.current_settings()
             gradient = gradient + variation_gradient(pictures - photos, settings)
             direction = batch.momentum(gradient * batch.mask)
+            # L∞: the gradient's sign. L2: the gradient, at length 1.
             pictures = pictures - settings.step_length * norm.steepest(direction)
             pictures = photos + norm.project(pictures - photos, settings.radius)
-            batch.pictures = pictures.clamp(0, 1)
+            batch.step_to(pictures.clamp(0, 1))
         yield
 
 
@@ -271,9 +274,11 @@ class Trial:
         photo: the photo, (1, 3, H, W) in [0, 1].
         picture: what the photo has been changed to.
         direction: what momentum has gathered.
-        step: how many steps were made from the latest beginning; None before the next one.
+        step: how many steps were made from the latest beginning; None where it is yet to begin,
+            for the first time or, after a restart, again.
         shown: the picture that the network has looked at last.
         logits: what it said of that, (1, classes).
+        reached: whether that is seen as wanted.
         loss: the goal's, in nats.
         steps_done: how many steps were made in all.
         success: whether the best picture is seen as wanted.
@@ -290,6 +295,7 @@ class Trial:
         self.step: int | None = None
         self.steps_done = self._begun = 0
         self.reached = self.success = self.is_done = False
+        # One for each photo: what comes of it does not depend on the others of its batch.
         self._generator = torch.Generator().manual_seed(settings.seed)
 
     def begin(self, mask: torch.Tensor) -> None:
@@ -306,10 +312,11 @@ class Trial:
         """Remember the picture that the network has looked at, if it is the best so far."""
         self.shown, self.logits, self.loss = self.picture, logits, loss
         self.reached = bool(self.goal.reached(logits))
+        # Any success is better than none; then the lower loss counts.
         better = (not self.reached, loss) < (not self.success, self._lowest)
         if better or self.settings.keep == "last":
             self._best, self._lowest, self.success = self.shown, loss, self.reached
-        self.steps_done += bool(self.step)
+        self.steps_done += bool(self.step)  # to look at the beginning is no step
         if self.step == self.settings.steps:
             self.step = None
             self.is_done = self.success or self._begun == self.settings.restarts
@@ -318,7 +325,7 @@ class Trial:
         """Make the picture that the network has looked at last the result."""
         self._best, self.success, self.is_done = self.shown, True, True
 
-    def turn(self, epsilon: float) -> None:
+    def change_epsilon(self, epsilon: float) -> None:
         """Go on within another ε.
 
         What was best within the former one counts no more: it may lie outside of this one.
@@ -382,11 +389,11 @@ class Batch:
 
     @property
     def pictures(self) -> torch.Tensor:
-        """What they have been changed to, likewise; setting it is a step."""
+        """What they have been changed to, likewise, as a new tensor."""
         return torch.cat([trial.picture for trial in self.active])
 
-    @pictures.setter
-    def pictures(self, changed: torch.Tensor) -> None:
+    def step_to(self, changed: torch.Tensor) -> None:
+        """Make a step: the pictures are these now. Those that are to begin again stay."""
         for trial, picture in zip(self.active, changed.split(1), strict=True):
             if trial.step is not None:
                 trial.picture, trial.step = picture, trial.step + 1
@@ -422,12 +429,13 @@ class Batch:
             if trial.goal.reached(logits):
                 trial.finish()
 
-    def turned(self) -> Settings:
-        """Return the settings that hold from now on: ε may have been turned since the last step."""
+    def current_settings(self) -> Settings:
+        """Return the settings for this step: a person may have changed ε since the last one."""
         if self._epsilon and (epsilon := self._epsilon()) != self.settings.epsilon:
             self.settings = replace(self.settings, epsilon=epsilon)
             for trial in (*self.active, *self._waiting):
-                trial.turn(epsilon)
+                if not trial.is_done:
+                    trial.change_epsilon(epsilon)
         return self.settings
 
     def momentum(self, gradient: torch.Tensor) -> torch.Tensor:
@@ -457,7 +465,7 @@ def attack_all(
 
     Args:
         network: what to fool; it is not changed.
-        photos: (N, 3, H, W) in [0, 1]; none is left by more than ε, nor is [0, 1].
+        photos: (N, 3, H, W) in [0, 1]; each is changed by ε at most.
         goals: what the network shall say, one for each photo.
         settings: how.
         mask: (1, 1 or 3, H, W) of zeros and ones: where photos may be changed; None: everywhere.

@@ -110,18 +110,20 @@ def descend(
     Raises:
         Problem: the loss is infinite, or no number.
     """
-    batches = settings.batches(len(train.labels))
+    batches = settings.batches(len(train.labels))  # in an epoch
     optimiser = make_optimiser(network.weights, settings)
     schedule = make_schedule(optimiser, settings, batches)
-    generator = torch.Generator().manual_seed(settings.seed)
-    noise = generator  # as heads have always had it, so that a seed still gives the same one
-    if settings.strategy != "head":
-        noise = torch.Generator().manual_seed(settings.seed + 1)
+    generator = torch.Generator().manual_seed(settings.seed)  # of the order, and of augmentation
+    # Dropout and FGSM draw from one of their own, so that they do not change the order. Heads have
+    # always had one for both, and a seed is to give the same head as ever.
+    is_head = settings.strategy == "head"
+    noise = generator if is_head else torch.Generator().manual_seed(settings.seed + 1)
     now: Step[Best] = Step(0, batches * settings.epochs, phase=_PHASES[settings.strategy])
     best: Best | None = None
     for epoch in range(1, settings.epochs + 1):
         network.train(True)
         for batch in _shuffled(train, generator).split(settings.batch):
+            # Pictures, or what the frozen part made of them.
             inputs, labels = train.draw(batch, generator), train.labels[batch]
             if settings.epsilon:
                 inputs = fast_gradient_sign(network, inputs, labels, settings.epsilon, noise)
@@ -130,7 +132,7 @@ def descend(
             _check_finite(loss)
             optimiser.zero_grad()
             loss.backward()
-            regularise(network.weights, settings, len(train.labels))
+            regularise(network.weights, settings, len(train.labels))  # weight decay, clipping
             optimiser.step()
             schedule.step()
             now = replace(now, index=now.index + 1)
@@ -139,9 +141,10 @@ def descend(
         network.train(False)
         training = yield from evaluate(network, train, now)
         evaluation = yield from evaluate(network, validation, now)
-        # Photos that are not attacked would choose an epoch that does not withstand much yet.
+        # In adversarial training the latest epoch is kept: evaluated on photos that are not
+        # attacked, an early one that does not withstand much yet would look best.
         if best is None or settings.epsilon or evaluation.loss < best.evaluation.loss:
-            best = Best(*network.trained(), epoch, evaluation)
+            best = Best(*network.trained(), epoch, evaluation)  # copies: training goes on
         now = replace(now, result=best)
         stops_early = 0 < settings.patience <= epoch - best.epoch
         total = now.index if stops_early else now.total

@@ -152,6 +152,16 @@ def test_a_photo_that_is_done_costs_no_more_steps_and_holds_in_eight_bits(lite0,
     assert all(said)
 
 
+def test_another_epsilon_is_none_of_a_photo_that_is_done(tiny, noise):
+    """ε is changed in the very step in which the first photo, wrong already, is done."""
+    goals = away(tiny, noise[:2])
+    goals[0] = replace(goals[0], class_id=(goals[0].class_id + 1) % 5)
+    settings = Settings(epsilon=8, steps=4, stop_early=True)
+    first, second = finish(attack_all(tiny, noise[:2], goals, settings, epsilon=lambda: 6.0))
+    assert (first.success, first.settings.epsilon) == (True, 8)
+    assert second.settings.epsilon == 6
+
+
 def test_a_photo_that_is_wrong_already_needs_no_step(tiny, noise):
     other = (away(tiny, noise)[0].class_id + 1) % 5
     settings = Settings(stop_early=True)
