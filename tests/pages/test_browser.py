@@ -128,9 +128,9 @@ def test_the_lesson_shows_noise_and_shapes_side_by_side(browse):
 def test_a_run_stops_and_keeps_what_is_there(browse):
     page = browse("ideal_class?steps=2000")
     page.get_by_role("button", name="Draw").click()
-    page.get_by_text(re.compile(r"^\d+ of 2000 steps · \d+ s left")).wait_for()
+    page.get_by_text(re.compile(r"^\d+ of 2,000 steps · \d+ s left")).wait_for()
     page.get_by_role("button", name="Stop run").click()
-    ended = page.get_by_text(re.compile(r"of 2000 steps · stopped"))
+    ended = page.get_by_text(re.compile(r"of 2,000 steps · stopped"))
     ended.wait_for()
     assert int(ended.inner_text().split()[0]) < 1000
     assert page.get_by_role("button", name="Download PNG").is_enabled()

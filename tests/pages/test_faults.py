@@ -26,18 +26,24 @@ def drawing(page, url: str):
     """Come by a link, and start a picture that takes long."""
     page.goto(f"{url}/ideal_class?steps=2000")
     page.get_by_role("button", name="Draw").click()
-    page.get_by_text(re.compile(r"^\d+ of 2000 steps")).wait_for()
+    page.get_by_text(re.compile(r"^[\d,]+ of 2,000 steps")).wait_for()
     return page
 
 
 def steps_done(page) -> int:
-    return int(page.get_by_text(re.compile(r"^\d+ of 2000 steps")).inner_text().split()[0])
+    return int(
+        page.get_by_text(re.compile(r"^[\d,]+ of 2,000 steps"))
+        .inner_text()
+        .split()[0]
+        .replace(",", "")
+    )
 
 
 def beyond(page, steps: int) -> None:
     """Wait until more steps are shown than these."""
     page.wait_for_function(
-        "steps => Number(document.body.innerText.match(/(\\d+) of 2000 steps/)?.[1]) > steps",
+        "steps => Number(document.body.innerText.match(/([\\d,]+) of 2,000 steps/)?.[1]"
+        ".replace(',', '')) > steps",
         arg=steps,
     )
 
@@ -50,7 +56,7 @@ def test_after_a_lost_connection_the_run_is_still_there(wifi, tab):
     wifi.find()
     beyond(page, done)
     page.get_by_role("button", name="Stop run").click()
-    page.get_by_text(re.compile("of 2000 steps · stopped")).wait_for()
+    page.get_by_text(re.compile("of 2,000 steps · stopped")).wait_for()
 
 
 def test_the_run_of_a_browser_that_was_killed_ends_and_the_others_have_its_share(
@@ -58,11 +64,11 @@ def test_the_run_of_a_browser_that_was_killed_ends_and_the_others_have_its_share
 ):
     stays = drawing(tab(), address)
     drawing(tab(), wifi.url)
-    stays.get_by_text(re.compile(r"2000 steps.*2 people")).wait_for()
+    stays.get_by_text(re.compile(r"2,000 steps.*2 people")).wait_for()
     wifi.lose()  # and is never found again, as where a browser is killed
-    stays.get_by_text(re.compile(r"2000 steps.*2 people")).wait_for(state="detached")
+    stays.get_by_text(re.compile(r"2,000 steps.*2 people")).wait_for(state="detached")
     stays.get_by_role("button", name="Stop run").click()
-    stays.get_by_text(re.compile("of 2000 steps · stopped")).wait_for()
+    stays.get_by_text(re.compile("of 2,000 steps · stopped")).wait_for()
 
 
 def test_who_has_left_is_forgotten_though_nobody_comes_or_goes_after(served, browse):
@@ -119,7 +125,7 @@ def test_a_reloaded_tab_has_what_it_had_and_no_other_tab_has_it(tmp_path, tab):
         page.get_by_text("You predicted").wait_for()
         page.locator(".st-key-present input:checked").wait_for(state="attached")
         page.get_by_role("button", name="Stop run").click()
-        page.get_by_text(re.compile("of 2000 steps · stopped")).wait_for()
+        page.get_by_text(re.compile("of 2,000 steps · stopped")).wait_for()
 
         visitor = "sessionStorage.getItem('ideal-cat visitor')"
         mine = page.evaluate(visitor)
