@@ -48,7 +48,7 @@ def answers_per_second(browser: Any, url: str) -> float:
 
 def measured(query: str) -> float:
     """Start a server and a browser, and measure; a server of its own, since runs outlive a visit."""
-    with serving("tests/helpers/webcam_page.py") as url, chromium(*CAMERA) as browser:
+    with serving("tests/pages/webcam_page.py") as url, chromium(*CAMERA) as browser:
         return answers_per_second(browser, f"{url}/{query}")
 
 

@@ -30,7 +30,7 @@ from core.zoo.labels import Labels
 from tests.helpers.serving import A_WHILE, CHROMIUM, FLAGS, ROOT, Served, serving
 
 DATA_VARIABLE = "IDEALCAT_TEST_DATA"
-collect_ignore = ["helpers/webcam_page.py"]  # a page for Streamlit to serve, not a module of tests
+collect_ignore = ["pages/webcam_page.py"]  # a page for Streamlit to serve, not a module of tests
 
 
 # Tests may run in several processes. Where PyTorch's threads want more cores than there are, they

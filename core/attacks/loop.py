@@ -230,7 +230,8 @@ def descend(network: Network, batch: Batch) -> Iterator[None]:
 
     The loss is low where the network says what is wanted, so steps go downhill. Away from a class
     it is minus the cross-entropy, which papers climb; see `Goal.loss`.
-    It pauses after each step; what was found by then is in `batch`.
+    A round is one look and one step; each beginning has a last look after its last step. It pauses
+    after each round; what was found by then is in `batch`.
     """
     norm = NORMS[batch.settings.norm]
     while batch.refill():

@@ -97,6 +97,8 @@ def descend(
 ) -> Steps[Best]:
     """Train by gradient descent, and keep the epoch with the lowest validation loss.
 
+    In adversarial training the latest epoch is kept, and patience never runs out.
+
     Args:
         network: what is trained, in place.
         train: what it is trained on.
@@ -114,8 +116,8 @@ def descend(
     optimiser = make_optimiser(network.weights, settings)
     schedule = make_schedule(optimiser, settings, batches)
     generator = torch.Generator().manual_seed(settings.seed)  # of the order, and of augmentation
-    # Dropout and FGSM draw from one of their own, so that they do not change the order. Heads have
-    # always had one for both, and a seed is to give the same head as ever.
+    # Dropout and FGSM draw from one of their own, so that they do not change the order. A head draws
+    # its order and dropout from the same one, so that a seed gives the same head as ever.
     is_head = settings.strategy == "head"
     noise = generator if is_head else torch.Generator().manual_seed(settings.seed + 1)
     now: Step[Best] = Step(0, batches * settings.epochs, phase=_PHASES[settings.strategy])
@@ -146,7 +148,7 @@ def descend(
         if best is None or settings.epsilon or evaluation.loss < best.evaluation.loss:
             best = Best(*network.trained(), epoch, evaluation)  # copies: training goes on
         now = replace(now, result=best)
-        stops_early = 0 < settings.patience <= epoch - best.epoch
+        stops_early = 0 < settings.patience <= epoch - best.epoch  # patience 0: never
         total = now.index if stops_early else now.total
         yield replace(now, total=total, scalars=_scores(training, evaluation))
         if stops_early:

@@ -126,15 +126,20 @@ class Blocks:
         """Return what the frozen part makes of pictures (n, 3, S, S) in [0, 1]."""
         if self.takes_pictures:
             return pictures.mul(255).round_().byte()
+        pictures = pictures.to(self._base.device)
         maps: torch.Tensor = self._first(self._base.normalise(pictures))[self._node]
-        return maps
+        return maps.cpu()
 
     def body(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return embeddings (n, D) of what the frozen part gives, or of pictures in [0, 1]."""
+        """Return embeddings (n, D) of what the frozen part gives, or of pictures in [0, 1].
+
+        The blocks may be on a graphics card; the head, the labels and all else are not.
+        """
+        inputs = inputs.to(self._plain.device)
         if self.takes_pictures:
             inputs = self._plain.normalise(inputs if inputs.is_floating_point() else inputs / 255)
         embedding: torch.Tensor = self._trained(inputs)
-        return embedding
+        return embedding.cpu()
 
     def train(self, is_training: bool) -> None:
         """Let batch norms use the batch's own statistics, or those of the photos so far.

@@ -53,7 +53,8 @@ class Settings:
         patience: epochs without a lower validation loss after which it stops early; 0 for never.
         augmentation: whether the blocks are trained on several views of each photo.
         epsilon: if not 0, each photo is changed against the network before it is trained on, by
-            at most this much in every pixel (1/255 to 8/255): adversarial training of the blocks.
+            at most this much in every pixel (usually 1/255 to 8/255): adversarial training of the
+            blocks. The latest epoch is kept then, and patience never runs out.
         head_epochs, head_learning_rate: of the head, which is trained before pretrained blocks.
         per_class: training photos per class; None for seven in ten (see `datasets.to_learn_from`).
         validation_per_class: validation photos per class, at most; None for all others.
@@ -107,7 +108,9 @@ class Settings:
         check_range(N_("gradient clipping"), self.clip, 0, 1e6)
         check_range(N_("label smoothing"), self.label_smoothing, 0, 0.95)
         check_range(N_("patience"), self.patience, 0, 500)
-        check_range(N_("ε of adversarial training"), self.epsilon, 0, MAX_EPSILON)
+        # FGSM changes pictures, and a head alone is not shown any.
+        most = 0.0 if is_head else MAX_EPSILON
+        check_range(N_("ε of adversarial training"), self.epsilon, 0, most)
         check_seed(self.seed)
 
     @property

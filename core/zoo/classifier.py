@@ -126,7 +126,10 @@ class Classifier(nn.Module):
     def look(
         self, layers: Sequence[str] = (), norms: Sequence[str] = (), *, answer: bool = True
     ) -> Callable[[torch.Tensor], Seen]:
-        """Give a function that looks at pictures and at what some layers make of them, in one go.
+        """Return a function that looks at pictures and at what some layers make of them, in one go.
+
+        The maps are the very tensors that the logits are computed from, so that one can be
+        differentiated by the other.
 
         Args:
             layers: names of layers whose maps are wanted.

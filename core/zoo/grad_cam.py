@@ -28,8 +28,8 @@ def grad_cam(classifier: Classifier, picture: torch.Tensor, class_id: int) -> to
     """
     last = classifier.layers[-1].name
     look = classifier.look(layers=[last])
-    # The network's weights are frozen: without this, PyTorch would keep nothing to compute
-    # gradients with.
+    # The network's weights are frozen. PyTorch keeps what gradients are computed with only if
+    # something asks for one: here the picture does.
     picture = picture.detach().requires_grad_()
     seen = look(picture)
     logit, maps = seen.logits[0, class_id], seen.maps[last]  # yᶜ; Aᵏ, (1, K, h, w)

@@ -39,7 +39,8 @@ def test_two_classes_of_files_become_a_network_that_goes_home_comes_back_and_is_
         field.fill(name)
         field.press("Enter")
     for i, (_, sample) in enumerate(classes):
-        page.locator("[data-test-script-state=notRunning]").wait_for()  # a run replaces the fields
+        page.wait_for_timeout(1000)  # for the run that the class before has begun: it replaces
+        page.locator("[data-test-script-state=notRunning]").wait_for()  # the fields
         files = page.locator(f".st-key-train_files_{i}")
         files.locator("input[type=file]").set_input_files(cut_outs(sample))
         files.get_by_text(re.compile(f"{sample}-\\d+.jpg")).first.wait_for()
@@ -53,7 +54,7 @@ def test_two_classes_of_files_become_a_network_that_goes_home_comes_back_and_is_
     zipped = tmp_path / "network.zip"
     download.value.save_as(zipped)
 
-    page.reload()  # a new session knows nothing of the one before
+    page = browse("fine_tuning")  # another tab knows nothing of this one
     page.get_by_role("tab", name="Use it").click()
     expect(page.get_by_text("Train a network first.")).to_be_visible()
     page.get_by_role("tab", name="Take it home").click()

@@ -453,7 +453,7 @@ def test_results_say_what_they_were_made_with_and_have_one_rounding(visit):
     assert f"gets **{told}** of" in all_text(app)
     card = next(html.proto.body for html in app.get("html") if "live-number" in html.proto.body)
     assert f'<span class="value">{told}</span>' in card
-    assert f"those of epoch {kept.trained.epoch}, which was kept" in all_text(app)
+    assert f"those of epoch {kept.epoch}, which was kept" in all_text(app)
 
     show(app, "The photos")
     app.button(key="train_look").click().run()

@@ -149,7 +149,7 @@ def panels(tmp_path_factory) -> str:
     """Where the panels' page is served."""
     folder = tmp_path_factory.mktemp("server")
     elsewhere = f"--browser.serverAddress={ELSEWHERE}"
-    with serving("tests/helpers/webcam_page.py", folder, elsewhere) as running:
+    with serving("tests/pages/webcam_page.py", folder, elsewhere) as running:
         yield running.url
 
 

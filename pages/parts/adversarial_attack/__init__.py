@@ -1,5 +1,5 @@
-"""The parts of the attack's page: its dials and pictures, and the laboratory.
+"""The parts of the attack's page: its settings and pictures, and the laboratory.
 
-`attack` has the dials, the two pictures and the ledger; `laboratory` measures over many photos.
+`attack` has the settings, the two pictures and the ledger; `laboratory` measures over many photos.
 `kept_attacks` holds the pictures for the report that is handed in. Begin reading at `attack`.
 """

@@ -1,5 +1,5 @@
-"""The parts of the page that draws: its dials, and the picture while it grows.
+"""The parts of the page that draws: its settings, and the picture while it grows.
 
-`drawing` has the dials and what is said of a drawing; `drawn` shows the picture, or several abreast.
+`drawing` has the settings and what is said of a drawing; `drawn` shows the picture, or several abreast.
 Begin reading at `drawing`.
 """
