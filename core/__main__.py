@@ -52,7 +52,7 @@ def _speak_utf8() -> None:
 
 
 def _finite(value: Any) -> Any:
-    """Give an answer with null in place of the numbers that JSON has no word for."""
+    """Return an answer with null in place of the numbers that JSON has no word for."""
     if isinstance(value, dict):
         return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

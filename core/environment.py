@@ -24,7 +24,7 @@ class Whole:
     lowest: int = 1
 
     def read(self) -> int:
-        """Give the value as it is set now; a wrong one is logged, and the default holds."""
+        """Return the value as it is set now; a wrong one is logged, and the default holds."""
         text = os.environ.get(self.name, "").strip()
         if not text:
             return self.default
@@ -46,7 +46,7 @@ class Line:
     name: str
 
     def read(self) -> str:
-        """Give the text as it is set now; empty where it is not. It may be secret: never log it."""
+        """Return the text as it is set now; empty if it is not. It may be secret: never log it."""
         return os.environ.get(self.name, "").strip()
 
 

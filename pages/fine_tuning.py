@@ -49,7 +49,7 @@ watched = next((job for job in jobs.values() if job and live.is_running(job)), N
 
 problem: Problem | None = None
 plan: Mapping[Strategy, Settings] = {}
-# A scene is about a few photos and more: its dials are set.
+# A scene is about a few photos and more: its settings are made.
 with layout.dials(folded=bool(scenes.question(TRAINING))):
     wanted = parts.photos_to_learn_from(watched=watched is not None)
     try:

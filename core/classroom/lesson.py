@@ -171,11 +171,11 @@ PARTS = (
 
 
 def part(part_id: str) -> Part | None:
-    """Give a part by its id; None if there is none of that name."""
+    """Return a part by its id; None if there is none of that name."""
     return next((found for found in PARTS if found.id == part_id), None)
 
 
 def after(found: Part) -> Part | None:
-    """Give the part that follows; None after the last one."""
+    """Return the part that follows; None after the last one."""
     place = PARTS.index(found) + 1
     return PARTS[place] if place < len(PARTS) else None

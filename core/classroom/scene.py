@@ -1,4 +1,4 @@
-"""A scene: one page with its photo, network and dials, as a link that a whole class can open.
+"""A scene: one page with its photo, network and settings, as a link that a whole class can open.
 
 A link is from a stranger. Whatever it says is looked up in a table or checked against a range
 before anything is made of it.
@@ -30,14 +30,14 @@ class Dial(Protocol):
         """What the page shows when nobody has touched it; None where the page decides."""
 
     def read(self, text: str) -> Value:
-        """Give the value that a text stands for.
+        """Return the value that a text stands for.
 
         Raises:
             ValueError: it stands for none that the dial can have.
         """
 
     def write(self, value: Value) -> str:
-        """Give the text of a value."""
+        """Return the text of a value."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Choice:
         return found[text]
 
     def write(self, value: Value) -> str:
-        """Give the name."""
+        """Return the name."""
         return str(value)
 
 
@@ -151,7 +151,7 @@ class Name:
         return text
 
     def write(self, value: Value) -> str:
-        """Give the name."""
+        """Return the name."""
         return str(value)
 
 
@@ -248,7 +248,7 @@ def read(
 
 
 def refuse(name: str, text: str) -> Problem:
-    """Give the sentence for a link that wants what cannot be."""
+    """Return the sentence for a link that wants what cannot be."""
     shown = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
     return Problem(
         N_(

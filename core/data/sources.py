@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Literal
 from weakref import WeakValueDictionary
 
-from filelock import Timeout
-
 from core.data import datasets
 from core.data.datasets import Dataset
 from core.data.photo_files import PhotoFile, in_zip
 from core.downloads.fetch import fetch, megabytes, mirrored
-from core.downloads.shared import no_other_program, together
+from core.downloads.shared import alone, together
 from core.images import photos
 from core.problem import N_, Problem, Text, Texts
 from core.steps import Step, Steps, finish
@@ -300,16 +298,9 @@ def _download(source: Source) -> Steps[Path]:
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with no_other_program(folder / f"{path(source).name}.lock"):
+        with alone(folder / f"{path(source).name}.lock", source.title):
             if not is_here(source):  # another program may have been quicker
                 yield from _DOWNLOADING[source.kind](source)
-    except Timeout as error:
-        raise Problem(
-            N_(
-                "Another program on this computer is downloading {name}. Wait until it has ended, and try again."
-            ),
-            name=source.title,
-        ) from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise Problem(
             N_(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from core.problem import Problem
+from core.problem import N_, Problem
 from core.steps import Step, Steps
 
 
@@ -88,3 +89,26 @@ def no_other_program(lock_file: Path) -> FileLock:
     """
     # Of no thread: the steps of a download are made on whichever compute thread is free.
     return FileLock(lock_file, timeout=0, thread_local=False)
+
+
+@contextmanager
+def alone(lock_file: Path, name: str) -> Iterator[None]:
+    """Hold a download's lock.
+
+    Args:
+        lock_file: see `no_other_program`.
+        name: of what is downloaded.
+
+    Raises:
+        Problem: another program holds it.
+    """
+    try:
+        with no_other_program(lock_file):
+            yield
+    except Timeout as error:
+        raise Problem(
+            N_(
+                "Another program on this computer is downloading {name}. Wait until it has ended, and try again."
+            ),
+            name=name,
+        ) from error

@@ -21,7 +21,7 @@ class JsonLines(logging.Formatter):
     """Writes a record as one line: when, level, where, what, its extra fields, and a trace."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the line."""
+        """Return the line."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

@@ -65,7 +65,7 @@ _ACTIVATIONS: dict[type[nn.Module], _Activation] = {
 
 
 def chained(body: fx.GraphModule) -> fx.GraphModule:
-    """Give a form of a network that shares its weights and computes the same, sooner.
+    """Return a form of a network that shares its weights and computes the same, sooner.
 
     A map that anything else has a use for, such as the graph's output, is not lost inside a chain.
 
@@ -94,7 +94,7 @@ def chained(body: fx.GraphModule) -> fx.GraphModule:
 
 
 def _chain_from(module: fx.GraphModule, node: fx.Node | None) -> list[fx.Node]:
-    """Give the nodes, from this one on, that make up a chain; none where it gains nothing."""
+    """Return the nodes, from this one on, that make up a chain; none where it gains nothing."""
     nodes: list[fx.Node] = []
     while node is not None and _is_plain(_called(module, node)):
         nodes.append(node)
@@ -155,17 +155,17 @@ class _Link:
         )
 
     def _weight_and_padding(self, maps: torch.Tensor) -> tuple[torch.Tensor, Any]:
-        """Give both as oneDNN wants them, for what the layer is fed."""
+        """Return both as oneDNN wants them, for what the layer is fed."""
         if isinstance(self._layer, SameConvolution):
             return self._layer.equally_padded(maps)
         return self._layer.weight, self._layer.padding
 
     def look(self, maps: torch.Tensor) -> torch.Tensor:
-        """Give the activated maps, written once."""
+        """Return the activated maps, written once."""
         return self._convolve(maps, self.activation)
 
     def look_and_keep(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give the activated maps, and what the activation's derivative is told from."""
+        """Return the activated maps, and what the activation's derivative is told from."""
         if not self.activation.of_input:
             activated = self.look(maps)
             return activated, activated
@@ -191,7 +191,7 @@ class _Link:
     def back(
         self, slope: torch.Tensor, maps: torch.Tensor, kept: torch.Tensor, *, in_place: bool
     ) -> torch.Tensor:
-        """Give the slope with respect to `maps` from that with respect to the activated maps.
+        """Return the gradient with respect to `maps` from the one with respect to the activated maps.
 
         Args:
             slope: likewise.
@@ -247,7 +247,7 @@ class Chain(nn.Module):
         self.links = [_Link(convolution, after, operators) for convolution, after in layers]
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """Give what comes out of the last, (N, channels, h, w), for what the first is fed."""
+        """Return what comes out of the last, (N, channels, h, w), for what the first is fed."""
         if maps.dtype is not torch.float32 or torch.is_autocast_enabled("cpu"):
             maps = self.one_by_one(maps)
         elif maps.requires_grad and torch.is_grad_enabled():

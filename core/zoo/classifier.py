@@ -103,12 +103,12 @@ class Classifier(nn.Module):
         return self.mean.device
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Give the logits (N, classes) of pictures (N, 3, H, W) in [0, 1], of any size."""
+        """Return the logits (N, classes) of pictures (N, 3, H, W) in [0, 1], of any size."""
         logits: torch.Tensor = self.head(self.embed(pictures))
         return logits
 
     def embed(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Give what the head is fed, (N, D), for pictures (N, 3, H, W) in [0, 1]."""
+        """Return what the head is fed, (N, D), for pictures (N, 3, H, W) in [0, 1]."""
         # Files for other programs hold the layers, not how we compute them here.
         body = self.body if torch.compiler.is_exporting() else self._chained
         embedding: torch.Tensor = body(self.normalise(pictures))
@@ -120,7 +120,7 @@ class Classifier(nn.Module):
 
     @torch.no_grad()
     def probabilities(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Give the probabilities (N, classes) of pictures (N, 3, H, W) in [0, 1]."""
+        """Return the probabilities (N, classes) of pictures (N, 3, H, W) in [0, 1]."""
         return self(pictures.to(self.device)).softmax(dim=-1)
 
     def look(
@@ -174,7 +174,7 @@ class Classifier(nn.Module):
     def with_head(
         self, head: nn.Linear, *, name: str, title: str, labels: Labels, accuracy: float | None
     ) -> Classifier:
-        """Give a classifier with this one's body and a head of its own.
+        """Return a classifier with this one's body and a head of its own.
 
         The body is shared, so thirty students' networks cost little more than one.
 
@@ -212,7 +212,7 @@ class Classifier(nn.Module):
     def with_body(
         self, body: fx.GraphModule, *, norms: tuple[NormStatistics, ...], origin: Provenance
     ) -> Classifier:
-        """Give a classifier with other weights in a body of the same structure.
+        """Return a classifier with other weights in a body of the same structure.
 
         Args:
             body: the other body; it is not copied.
@@ -222,7 +222,7 @@ class Classifier(nn.Module):
         return self.like(body=body, norms=norms, provenance=origin)
 
     def for_drawing(self, size: int) -> Classifier:
-        """Give the same network for pictures of `size` pixels, seen before its activations.
+        """Return the same network for pictures of `size` pixels, seen before its activations.
 
         The weights are shared. Its layers give what their activation, if they end in one, is fed,
         so that silent channels can be woken; all else about them is as measured at the usual size.
@@ -250,7 +250,7 @@ class Classifier(nn.Module):
         return Classifier(**(same | changes)).eval().to(self.device)
 
     def normalise(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Give what the body is fed for pictures (N, 3, H, W) in [0, 1]."""
+        """Return what the body is fed for pictures (N, 3, H, W) in [0, 1]."""
         normalised = (pictures - self.mean) / self.std
         # On CPUs, channels-last is a third faster for these networks, and exact.
         return normalised.contiguous(memory_format=torch.channels_last)

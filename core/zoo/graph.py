@@ -185,7 +185,7 @@ def cut_head(body: fx.GraphModule) -> nn.Linear:
 
 
 def tap(body: fx.GraphModule, nodes: Sequence[str]) -> fx.GraphModule:
-    """Give a network that shares `body`'s weights and returns the outputs of some of its nodes.
+    """Return a network that shares `body`'s weights and returns the outputs of some of its nodes.
 
     Args:
         body: a traced network.
@@ -209,7 +209,7 @@ def tap(body: fx.GraphModule, nodes: Sequence[str]) -> fx.GraphModule:
 
 
 def rest(body: fx.GraphModule, node: str) -> fx.GraphModule:
-    """Give a network that shares `body`'s weights and goes on from the output of one node.
+    """Return a network that shares `body`'s weights and goes on from the output of one node.
 
     Args:
         body: a traced network.
@@ -246,7 +246,7 @@ _ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU)
 
 
 def before_activation(body: fx.GraphModule, node: str) -> str:
-    """Give the node that an activation is fed by; any other node is given back.
+    """Return the node that an activation is fed by; any other node is given back.
 
     Behind a ReLU a channel that is silent gives no gradient; before it, every channel does.
     """
@@ -344,7 +344,7 @@ def _geometry(
 
 
 def _padding_before(module: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d, size: int) -> int:
-    """Give how many values a layer puts before the first of `size`; "same" puts more behind."""
+    """Return how many values a layer puts before the first of `size`; "same" puts more behind."""
     if isinstance(module, Conv2dSame):
         kernel, stride = _first(module.kernel_size), _first(module.stride)
         return get_same_padding(size, kernel, stride, _first(module.dilation)) // 2

@@ -62,7 +62,7 @@ class Labels(Sequence[str]):
         return iter(self._names)
 
     def names(self, index: int) -> tuple[str, ...]:
-        """Give all the names that a class is known by, its own first."""
+        """Return all the names that a class is known by, its own first."""
         return tuple(dict.fromkeys((self._names[index], *self._synonyms[index])))
 
     def called(self, name: str) -> int | None:

@@ -24,7 +24,7 @@ _loading = threading.Lock()
 
 
 def shared(name: str) -> Classifier:
-    """Give the fast classifier of that name, the same one to everybody who asks.
+    """Return the fast classifier of that name, the same one to everybody who asks.
 
     A few are kept in memory, the least recently used goes first. See `load`.
     """
@@ -100,7 +100,7 @@ def _origin(entry: Entry) -> Provenance:
 
 
 def untrained(name: str, seed: int) -> Classifier:
-    """Give a network of the catalogue with random weights, to be trained by its owner.
+    """Return a network of the catalogue with random weights, to be trained by its owner.
 
     Convolutions are drawn as He et al. (2015) do, from random numbers of the call's own.
 

@@ -79,7 +79,7 @@ def by_network(asked: Iterable[Opinion]) -> dict[str, tuple[Opinion, ...]]:
 
 
 def top(classifier: Classifier, photo: Image.Image, count: int = 5) -> tuple[Prediction, ...]:
-    """Give the `count` most probable classes of an RGB photo, the most probable first."""
+    """Return the `count` most probable classes of an RGB photo, the most probable first."""
     probabilities = classifier.probabilities(photos.prepare(photo, classifier.input_size))[0]
     return best_of(classifier, probabilities, count)
 
@@ -87,7 +87,7 @@ def top(classifier: Classifier, photo: Image.Image, count: int = 5) -> tuple[Pre
 def best_of(
     classifier: Classifier, probabilities: torch.Tensor, count: int = 5
 ) -> tuple[Prediction, ...]:
-    """Give the `count` greatest of a classifier's probabilities (classes,), the greatest first."""
+    """Return the `count` greatest of a network's probabilities (classes,), the greatest first."""
     values, indices = probabilities.topk(min(count, len(classifier.labels)))
     return tuple(
         Prediction(i, classifier.labels[i], p)
@@ -96,7 +96,7 @@ def best_of(
 
 
 def sure_answer(predictions: Sequence[Prediction], least: float = SURE) -> Prediction | None:
-    """Give the most probable class, or None where it is better to say "not sure".
+    """Return the most probable class, or None where it is better to say "not sure".
 
     Chow's rule (1970, equation 5): where a wrong answer costs 1 and no answer costs c, the mean
     cost is least if one answers only from the probability 1 - c on. It presumes probabilities

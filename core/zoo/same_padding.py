@@ -17,7 +17,7 @@ class SameConvolution(Conv2dSame):
     """
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """Give the convolved maps, half as high and wide."""
+        """Return the convolved maps, half as high and wide."""
         # Written as ONNX, a kernel has to be a constant.
         if torch.compiler.is_exporting():
             padded: torch.Tensor = super().forward(maps)  # type: ignore[no-untyped-call]
@@ -26,7 +26,7 @@ class SameConvolution(Conv2dSame):
         return F.conv2d(maps, weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def equally_padded(self, maps: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:
-        """Give a kernel and a padding, equal at both ends, that make the same convolution.
+        """Return a kernel and a padding, equal at both ends, that make the same convolution.
 
         An odd map is padded equally anyhow.
         """
@@ -48,7 +48,7 @@ def is_replaceable(module: nn.Module) -> bool:
 
 
 def replacement(layer: Conv2dSame) -> SameConvolution:
-    """Give the same layer, on the same weights, in the form that needs no copy."""
+    """Return the same layer, on the same weights, in the form that needs no copy."""
     other = SameConvolution(
         layer.in_channels,
         layer.out_channels,

@@ -10,10 +10,8 @@ import re
 import uuid
 from pathlib import Path
 
-from filelock import Timeout
-
 from core.downloads.fetch import fetch, megabytes, mirrored, sha256
-from core.downloads.shared import no_other_program
+from core.downloads.shared import alone
 from core.problem import N_, Problem
 from core.steps import Step, Steps
 from core.zoo.catalogue import Entry
@@ -116,8 +114,8 @@ def download(entry: Entry, *, resume: bool = False) -> Steps[Path]:
     partial = target.with_name(f"{target.name}{own}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        alone = no_other_program(target.with_name(f"{target.name}.lock")) if resume else None
-        with alone or contextlib.nullcontext():
+        lock_file = target.with_name(f"{target.name}.lock")
+        with alone(lock_file, entry.title) if resume else contextlib.nullcontext():
             yield from fetch(
                 _address(entry),
                 partial,
@@ -126,13 +124,6 @@ def download(entry: Entry, *, resume: bool = False) -> Steps[Path]:
                 resume=resume,
             )
             partial.replace(target)
-    except Timeout as error:
-        raise Problem(
-            N_(
-                "Another program on this computer is downloading {name}. Wait until it has ended, and try again."
-            ),
-            name=entry.title,
-        ) from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise Problem(
             N_(

@@ -91,7 +91,7 @@ def photo_key(classifier: Classifier, photo: Image.Image) -> tuple[object, ...]:
 
 
 def observed(classifier: Classifier, photo: Image.Image) -> Observation:
-    """Give all maps of a photo and the answer; the network runs once for each photo."""
+    """Return all maps of a photo and the answer; the network runs once for each photo."""
     seen, key = _seen(), photo_key(classifier, photo)
     if key not in seen.observations:
         seen.observations[key] = classifier, session.compute(lambda: observe(classifier, photo))
@@ -101,7 +101,7 @@ def observed(classifier: Classifier, photo: Image.Image) -> Observation:
 
 
 def _sheet(key: tuple[object, ...], maps: FeatureMaps, order: Order, scale: Scale) -> Sheet:
-    """Give a mosaic; one that was shown a moment ago is not laid out again."""
+    """Return a mosaic; one that was shown a moment ago is not laid out again."""
     seen, whole = _seen(), (*key, maps.layer.name, order, scale)
     if whole not in seen.sheets:
         channels = ranked(maps, order)

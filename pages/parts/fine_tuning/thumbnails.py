@@ -37,7 +37,7 @@ def _thumbnail(photo: Photo, size: int) -> Pixels:
 
 
 def fingerprint(shown: Sequence[Photo]) -> str:
-    """Give what tells these photos from all others, by their bytes."""
+    """Return what tells these photos from all others, by their bytes."""
     digest = hashlib.sha256()
     for photo in shown:
         digest.update(hashlib.sha256(photo.data).digest())

@@ -1,4 +1,4 @@
-"""The dials of training: which photos, what learns, and with which tricks."""
+"""The settings of training: which photos, what learns, and with which tricks."""
 
 from __future__ import annotations
 
@@ -282,14 +282,14 @@ def _at_once(read: Callable[[], Dataset]) -> Steps[Dataset]:
 
 
 def plan(base: Classifier, wanted: Wanted | None) -> Mapping[Strategy, Settings]:
-    """Show the dials, and return the settings of each strategy that is wanted, in order.
+    """Ask for the settings, and return those of each strategy that is wanted, in order.
 
     Args:
         base: the network to start from.
         wanted: the photos, if there are some yet.
 
     Raises:
-        Problem: a dial is out of its range.
+        Problem: one of them is out of its range.
     """
     chosen = st.segmented_control(
         t("What learns"),

@@ -41,7 +41,7 @@ TITLES = {
 
 
 def gathered(author: str) -> HandIn:
-    """Give all that this session has done so far, in the visitor's language."""
+    """Return all that this session has done so far, in the visitor's language."""
     comparison = session.comparison()
     parts = {
         "ideal": tuple(map(_drawn, reversed(drawing.gallery()))),

@@ -75,7 +75,7 @@ def tn(one: str, many: str, count: int, **fields: object) -> str:
 
 
 def wording() -> Wording:
-    """Give the language in use to what is written where no page is drawn, as for a download."""
+    """Return how texts are written in the language in use where no page is drawn, as in a download."""
     locale = current()
     return Wording(
         say=lambda text: _catalogue(locale).get(text, (text,))[0],
@@ -90,7 +90,7 @@ def say(problem: Problem) -> str:
 
 
 def class_name(name: str) -> str:
-    """Give the name of a class in the language in use.
+    """Return the name of a class in the language in use.
 
     Only ImageNet's own names (`ImageNetName`) are translated: what a visitor has called a class
     stays as it is.
@@ -99,18 +99,18 @@ def class_name(name: str) -> str:
 
 
 def class_name_with_english(name: str) -> str:
-    """Give a class's name with the English one behind it: "gato siamês (Siamese cat)"."""
+    """Return a class's name with the English one behind it: "gato siamês (Siamese cat)"."""
     english = english_beside(name)
     return f"{class_name(name)} ({english})" if english else class_name(name)
 
 
 def english_beside(name: str) -> str:
-    """Give a class's English name where it is worth showing beside the translated one, else ""."""
+    """Return a class's English name where it is worth showing beside the other one, else ""."""
     return "" if class_name(name).lower() == name.lower() else str(name)
 
 
 def class_search_words(labels: Labels, index: int) -> str:
-    """Give what else a class may be looked for by: other names, and all of them without accents.
+    """Return what else a class may be looked for by: other names, and all of them without accents.
 
     Whoever types "siames" means "siamês", and not every keyboard has an ê.
     """
@@ -126,7 +126,7 @@ def without_accents(text: str) -> str:
 
 
 def _class_words(name: str) -> tuple[str, ...]:
-    """Give a class's name in the language in use, then the other words for it there."""
+    """Return a class's name in the language in use, then the other words for it there."""
     if not isinstance(name, ImageNetName):
         return (name,)
     return _class_table(current()).get(name, (str(name),))
@@ -150,7 +150,7 @@ def short(value: float) -> str:
 
 
 def separators() -> str:
-    """Give the decimal sign and the mark between thousands, as Plotly's layouts want them."""
+    """Return the decimal sign and the mark between thousands, as Plotly's layouts want them."""
     return get_decimal_symbol(current()) + get_group_symbol(current())
 
 
@@ -160,13 +160,13 @@ def sentence(text: str) -> str:
 
 
 def photo_title(name: str) -> str:
-    """Give the title of one of the app's photos; any other photo is called what its file is."""
+    """Return the title of one of the app's photos; any other photo is called what its file is."""
     titles = {sample.id: sample.title for sample in SAMPLES}
     return t(titles[name]) if name in titles else name
 
 
 def plain(text: str) -> str:
-    """Give a text that Markdown shows letter by letter: for names that people have chosen."""
+    """Return a text that Markdown shows letter by letter: for names that people have chosen."""
     return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|~$:" else c for c in text)
 
 

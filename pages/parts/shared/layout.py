@@ -67,7 +67,7 @@ def style() -> None:
 
 
 def dials(*, folded: bool = False) -> DeltaGenerator:
-    """Give the place for a page's dials: folded away in presenter mode, and where that is wanted."""
+    """Return the place for a page's settings, folded away in presenter mode or if wanted."""
     if presenting() or folded:
         return st.expander(t("Settings"), icon=":material/tune:")
     return st.container()
@@ -95,14 +95,14 @@ class Workbench:
 
 
 def workbench(*, wide: bool = False, folded: bool = False) -> Workbench:
-    """Lay out dials and buttons, the picture, and what is told of it, beside each other.
+    """Lay out settings and buttons, the picture, and what is told of it, beside each other.
 
     In presenter mode the picture has most of the width, and all of the height. On a phone all lies
     below each other.
 
     Args:
         wide: whether there are several pictures, which have the whole width below the rest.
-        folded: whether the dials are folded away.
+        folded: whether the settings are folded away.
     """
     one, several = st.container(key="one"), st.container(key="several")
     if wide:

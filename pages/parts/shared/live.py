@@ -67,7 +67,7 @@ def is_running(job: Job | None) -> bool:
 
 
 def run_number(*jobs: Job | None) -> str:
-    """Return the number of the first of these that is running, for `layout.in_sight`; empty if none is."""
+    """Return the number of the first that is running, for `layout.in_sight`; empty if none is."""
     return next((str(job.number) for job in jobs if job is not None and is_running(job)), "")
 
 
@@ -85,7 +85,7 @@ class Reel:
     """
 
     def __init__(self, seconds: float = _SECONDS_OF_A_FILM) -> None:
-        """Give the first frame at once, and then films of up to so many seconds."""
+        """Let the first frame go at once, and then films of up to so many seconds."""
         self._seconds = seconds
         self._length = 0.0
         self._began = time.monotonic()

@@ -221,12 +221,12 @@ def class_id(
 
 @lru_cache(maxsize=2 * len(LOCALES))
 def _class_labels(labels: Labels, locale: str) -> tuple[str, ...]:
-    """Give what the search box shows for each class; making all of them takes a while."""
+    """Return what the search box shows for each class; making all of them takes a while."""
     return tuple(_class_label(labels, index) for index in range(len(labels)))
 
 
 def _class_label(labels: Labels, index: int) -> str:
-    """Give a class's name, and out of sight the other words that find it.
+    """Return a class's name, and out of sight the other words that find it.
 
     The search box looks for the letters as they are typed, so the name without accents has to be
     among them.

@@ -62,7 +62,7 @@ def awaits_prediction(page: PageInfo) -> bool:
 
 
 def number_of(part: Part) -> str:
-    """Give a part's place in the lesson, such as "3/7"."""
+    """Return a part's place in the lesson, such as "3/7"."""
     return f"{lesson.PARTS.index(part) + 1}/{len(lesson.PARTS)}"
 
 

@@ -15,7 +15,7 @@ from pages.parts.shared.language import say, t, without_accents
 
 
 def stem(*words: str) -> str:
-    """Give the beginning of a file's name that says what is in it, as any system can take it.
+    """Return the beginning of a file's name that says what is in it, as any system can take it.
 
     >>> stem("Ônibus + zebra", "", "seed0")
     'onibus-zebra-seed0'

@@ -131,7 +131,7 @@ def go(page: PageInfo, scene: Scene) -> None:
 
 
 def current(page: PageInfo) -> tuple[Scene, bool]:
-    """Give the scene as it stands, and whether all of it can travel."""
+    """Return the scene as it stands, and whether all of it can travel."""
     state = st.session_state
     table = _table(page, {"dials": str(state.get("ideal_preset", ""))})
     network = str(state.get(session.NETWORK, catalogue.DEFAULT))
@@ -162,13 +162,13 @@ def current(page: PageInfo) -> tuple[Scene, bool]:
 
 
 def question(page: PageInfo) -> str:
-    """Give the id of the lesson's part whose scene is open on this page; empty for none."""
+    """Return the id of the lesson's part whose scene is open on this page; empty for none."""
     part = lesson.part(str(st.session_state.get(_QUESTION, "")))
     return part.id if part and part.scene.page == page.address else ""
 
 
 def address(page: PageInfo, scene: Scene) -> str:
-    """Give the whole address of a scene, at which the reader's browser has found this app."""
+    """Return the whole address of a scene, at which the reader's browser has found this app."""
     here = urlsplit(st.context.url or "")
     folder = here.path.removesuffix("/")
     if page is not HOME:
@@ -178,7 +178,7 @@ def address(page: PageInfo, scene: Scene) -> str:
 
 
 def query(page: PageInfo, scene: Scene) -> dict[str, str]:
-    """Give the parameters of the link to a scene."""
+    """Return the parameters of the link to a scene."""
     return scene.query(_dials(page, scene))
 
 

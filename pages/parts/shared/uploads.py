@@ -93,7 +93,7 @@ def held_mb() -> float:
 
 
 def read(file: UploadedFile) -> bytes:
-    """Give the bytes of an upload.
+    """Return the bytes of an upload.
 
     Raises:
         Problem: there was no room for it.
@@ -109,7 +109,7 @@ def remove(file: UploadedFile) -> None:
 
 
 def taken(file: UploadedFile) -> bytes | None:
-    """Give the bytes of an upload, or say on the page why it was refused."""
+    """Return the bytes of an upload, or say on the page why it was refused."""
     try:
         return read(file)
     except Problem as problem:
