@@ -202,6 +202,14 @@ def test_the_app_speaks_the_language_of_the_browser_and_can_be_switched(browse):
     page.get_by_role("heading", name="Classe ideal", level=1).wait_for()
 
 
+def test_a_link_in_a_language_keeps_it_through_a_reload(browse):
+    page = browse("feature_maps?language=PT", locale="en-US")
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+    page.reload()
+    page.get_by_role("heading", name="Mapas de características", level=1).wait_for()
+    assert page.url.endswith("?language=PT")
+
+
 def test_a_translated_choice_survives_a_change_of_language(browse):
     from playwright.sync_api import expect
 

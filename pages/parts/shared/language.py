@@ -39,7 +39,7 @@ def switch() -> None:
     st.segmented_control(
         t("Language"),
         list(LOCALES),
-        default=_preferred(),
+        default=_of_the_browser(),
         required=True,
         key=KEY,
         bind="query-params",
@@ -51,7 +51,9 @@ def switch() -> None:
 
 def current() -> str:
     """The locale in use, such as "pt_BR"."""
-    return LOCALES[st.session_state.get(KEY) or _preferred()]
+    # The navigation is laid out before the switch, which takes the address's language.
+    asked = st.query_params.get(KEY)
+    return LOCALES[st.session_state.get(KEY) or (asked if asked in LOCALES else _of_the_browser())]
 
 
 def t(text: str, **fields: object) -> str:
@@ -192,10 +194,7 @@ def _plain(value: object) -> object:
     return t(value) if isinstance(value, Text) else plain(str(value))
 
 
-def _preferred() -> str:
-    # The navigation is laid out before the switch, which takes the address's language.
-    if (asked := st.query_params.get(KEY)) in LOCALES:
-        return str(asked)
+def _of_the_browser() -> str:
     browser = (st.context.locale or "").lower()
     matching = (shown for shown in LOCALES if browser.startswith(shown.lower()))
     return next(matching, "EN")
