@@ -392,7 +392,7 @@ class Drawing:
         losses: dict[str, torch.Tensor] = {}
         for name, regulariser in REGULARISERS.items():
             if weight := getattr(turn if name in LIVE else self.settings, name):
-                taken = (seen.norms, self._norms) if regulariser.of_norms else (picture,)
+                taken = (seen.nodes, self._norms) if regulariser.of_norms else (picture,)
                 losses[regulariser.loss] = weight * regulariser.penalty(*taken)
             elif name in LIVE:  # so that its curve is there when it is changed
                 losses[regulariser.loss] = picture.new_zeros(())

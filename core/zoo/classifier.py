@@ -42,12 +42,12 @@ class Seen:
     Attributes:
         logits: (N, classes).
         maps: by layer name, the feature maps that were asked for, (N, channels, h, w).
-        norms: by node, likewise, the values of batch norms.
+        nodes: by name, likewise, the outputs of nodes of the network's graph.
     """
 
     logits: torch.Tensor
     maps: Mapping[str, torch.Tensor]
-    norms: Mapping[str, torch.Tensor]
+    nodes: Mapping[str, torch.Tensor]
 
 
 class Classifier(nn.Module):
@@ -124,7 +124,7 @@ class Classifier(nn.Module):
         return self(pictures.to(self.device)).softmax(dim=-1)
 
     def look(
-        self, layers: Sequence[str] = (), norms: Sequence[str] = (), *, answer: bool = True
+        self, layers: Sequence[str] = (), nodes: Sequence[str] = (), *, answer: bool = True
     ) -> Callable[[torch.Tensor], Seen]:
         """Return a function that looks at pictures and at what some layers make of them, in one go.
 
@@ -133,7 +133,7 @@ class Classifier(nn.Module):
 
         Args:
             layers: names of layers whose maps are wanted.
-            norms: nodes of batch norms whose values are wanted, from `norms`.
+            nodes: names of nodes of the graph whose outputs are wanted, too.
             answer: whether the logits are wanted; without them there are none, (N, 0), and no
                 layer behind those that are looked at is computed.
 
@@ -143,10 +143,10 @@ class Classifier(nn.Module):
         Raises:
             KeyError: the network has no such layer.
         """
-        nodes = {name: self.layer(name).node for name in layers}
+        of_layers = {name: self.layer(name).node for name in layers}
         (embedding,) = self.body.graph.output_node().all_input_nodes
         wanted = [embedding.name] if answer else []
-        tapped = chained(tap(self.body, [*nodes.values(), *norms, *wanted]))
+        tapped = chained(tap(self.body, [*of_layers.values(), *nodes, *wanted]))
 
         def look(pictures: torch.Tensor) -> Seen:
             outputs = tapped(self.normalise(pictures))
@@ -154,8 +154,8 @@ class Classifier(nn.Module):
                 logits=self.head(outputs[embedding.name])
                 if answer
                 else pictures.new_empty(len(pictures), 0),
-                maps={name: outputs[node] for name, node in nodes.items()},
-                norms={node: outputs[node] for node in norms},
+                maps={name: outputs[node] for name, node in of_layers.items()},
+                nodes={node: outputs[node] for node in nodes},
             )
 
         return look

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -240,6 +240,58 @@ def rest(body: fx.GraphModule, node: str) -> fx.GraphModule:
     module.recompile()
     module.delete_all_unused_submodules()
     return module
+
+
+Gains: TypeAlias = Mapping[str, Mapping[int, float]]
+"""By layer and channel, what the channel's map is multiplied by."""
+
+
+class _Gain(nn.Module):
+    """Multiplies each channel by a number of its own."""
+
+    factors: torch.Tensor
+
+    def __init__(self, factors: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("factors", factors.view(1, -1, 1, 1))
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Return the maps (N, channels, h, w), multiplied."""
+        return maps * self.factors
+
+
+def scaled(
+    body: fx.GraphModule, factors: Mapping[str, torch.Tensor]
+) -> tuple[fx.GraphModule, dict[str, str]]:
+    """Return a network that shares `body`'s weights, with the channels of some nodes multiplied.
+
+    Args:
+        body: a traced network; it is not changed.
+        factors: by node, what each of its channels is multiplied by, (channels,).
+
+    Returns:
+        The network, and by the name of each of these nodes the one that gives the multiplied maps.
+
+    Raises:
+        KeyError: a name is unknown.
+    """
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    graph.output(graph.graph_copy(body.graph, copies))
+    by_name = {original.name: copy for original, copy in copies.items()}
+    module = fx.GraphModule(body, graph)
+    renamed = {}
+    for name, of_channels in factors.items():
+        node, place = by_name[name], f"gain_of_{name}"
+        module.add_submodule(place, _Gain(of_channels))
+        readers = list(node.users)
+        with graph.inserting_after(node):
+            gain = graph.call_module(place, (node,))
+        for reader in readers:
+            reader.replace_input_with(node, gain)
+        renamed[name] = gain.name
+    module.recompile()
+    return module, renamed
 
 
 _ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU)

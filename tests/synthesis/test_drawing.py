@@ -112,10 +112,10 @@ def test_folded_norms_remember_what_the_norms_gave_in_training(make_tiny):
 
 
 def test_photos_are_nearer_to_the_training_statistics_than_noise(lite0):
-    look = lite0.look(norms=[norm.node for norm in lite0.norms])
+    look = lite0.look(nodes=[norm.node for norm in lite0.norms])
     with torch.no_grad():
-        photo = look(photos.prepare(photos.read_sample("cat"), 224)).norms
-        noise = look(torch.rand(1, 3, 224, 224, generator=seeded())).norms
+        photo = look(photos.prepare(photos.read_sample("cat"), 224)).nodes
+        noise = look(torch.rand(1, 3, 224, 224, generator=seeded())).nodes
     assert batch_norm_prior(photo, lite0.norms) < 0.8 * batch_norm_prior(noise, lite0.norms)
 
 
@@ -457,14 +457,14 @@ def test_each_weight_has_its_term_in_the_loss(tiny, setting, term):
 
 
 def test_the_batch_norm_prior_brings_the_statistics_nearer(lite0):
-    look = lite0.look(norms=[norm.node for norm in lite0.norms])
+    look = lite0.look(nodes=[norm.node for norm in lite0.norms])
     distances = []
     for weight in (0.0, 30.0):
         settings = Settings(size=96, steps=15, batch_norm=weight, view=View())
         pixels = drawn(lite0, settings, ClassLogit(284)).pixels
         with torch.no_grad():
             seen = look(photos.prepare(Image.fromarray(pixels), 224))
-        distances.append(batch_norm_prior(seen.norms, lite0.norms).item())
+        distances.append(batch_norm_prior(seen.nodes, lite0.norms).item())
     assert distances[1] < distances[0]
 
 
