@@ -7,7 +7,7 @@ from core.features import maps, mosaic
 from core.problem import N_
 from core.zoo.classifier import Classifier
 from core.zoo.grad_cam import grad_cam
-from pages.parts.feature_maps import compare, diagram, filters, tour, where
+from pages.parts.feature_maps import compare, diagram, filters, off_switch, tour, where
 from pages.parts.feature_maps import maps as maps_part
 from pages.parts.shared import entry, layout, questions, session
 from pages.parts.shared.language import remember_choice, t
@@ -29,6 +29,7 @@ VIEW_CLICKS = "maps_view_clicks"
 def walk(classifier: Classifier, photo: Image.Image) -> None:
     """Choose a layer in the diagram, and what to look at. A choice runs only this part."""
     covered = questions.awaits_prediction(MAPS)
+    shared, classifier = classifier, off_switch.applied(classifier)
     tour.lead(classifier, is_open=st.session_state.get("maps_view") == "tour" and not covered)
     observation = maps_part.observed(classifier, photo)
     layer = diagram.layer_choice(classifier, photo, observation, covered=covered)
@@ -37,6 +38,9 @@ def walk(classifier: Classifier, photo: Image.Image) -> None:
             t("Predict first, above: then you can look inside here."), icon=":material/visibility:"
         )
         return
+    if classifier is not shared:
+        before = maps_part.observed(shared, photo).predictions[0]
+        off_switch.banner(shared, before, observation.predictions[0])
     view = st.segmented_control(
         t("What to look at"),
         list(VIEWS),

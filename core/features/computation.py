@@ -28,6 +28,7 @@ from torch import fx, nn
 from core.images import photos
 from core.problem import N_, Problem
 from core.zoo.classifier import Classifier
+from core.zoo.graph import Gain
 
 Numbers: TypeAlias = NDArray[np.float64]
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU, nn.Sigmoid, nn.Hardsigmoid, nn.Softplus)
@@ -144,6 +145,15 @@ class Product:
 
 
 @dataclass(frozen=True)
+class Switched:
+    """A value of a channel that was switched off or up; see `ablation`."""
+
+    before: float
+    factor: float
+    result: float
+
+
+@dataclass(frozen=True)
 class Normalisation:
     """A batch norm that stands for itself: (before − mean) ÷ deviation × scale + shift."""
 
@@ -174,7 +184,9 @@ class Pixel:
     result: float
 
 
-Operation: TypeAlias = Convolution | Pooling | Sum | Product | Normalisation | Activation | Pixel
+Operation: TypeAlias = (
+    Convolution | Pooling | Sum | Product | Switched | Normalisation | Activation | Pixel
+)
 
 
 @dataclass(frozen=True)
@@ -261,7 +273,7 @@ def path_to(node: fx.Node) -> list[fx.Node]:
 def _single_source(node: fx.Node) -> fx.Node | None:
     """Return the node at whose same place the way goes on; None where a patch is looked at."""
     if node.op == "call_module":
-        works_by_value = (*ACTIVATIONS, *_UNCHANGED, nn.BatchNorm2d)
+        works_by_value = (*ACTIVATIONS, *_UNCHANGED, nn.BatchNorm2d, Gain)
         return node.all_input_nodes[0] if isinstance(called(node), works_by_value) else None
     if node.target in _SUMS:
         return next(a for a in node.all_input_nodes if not _leads_to_another(a, node))
@@ -339,6 +351,9 @@ def _operation(
     before = maps[node.all_input_nodes[0].name]
     if isinstance(module, nn.BatchNorm2d):
         return _normalisation(module, place.channel, float(before[at]), result)
+    if isinstance(module, Gain):
+        factor = float(module.factors.flatten()[place.channel])
+        return Switched(float(before[at]), factor, result)
     if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
         return _pooling(node, module, place, before, result)
     if isinstance(module, nn.AdaptiveAvgPool2d) or node.target is F.adaptive_avg_pool2d:

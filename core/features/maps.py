@@ -139,8 +139,20 @@ def receptive_field(features: FeatureMaps, channel: int, size: int) -> Box:
         channel: which.
         size: side in pixels of the picture that the network saw.
     """
-    values, layer = features.maps[channel], features.layer
+    values = features.maps[channel]
     row, column = np.unravel_index(values.argmax(), values.shape)
-    x, y = (layer.start + float(place) * layer.stride for place in (column, row))
+    return field_at(features.layer, int(row), int(column), size)
+
+
+def field_at(layer: Layer, row: int, column: int, size: int) -> Box:
+    """Return the receptive field of one value of a layer's maps.
+
+    Args:
+        layer: which.
+        row: of the value in the map.
+        column: likewise.
+        size: side in pixels of the picture that the network saw.
+    """
+    x, y = (layer.start + place * layer.stride for place in (column, row))
     reach = layer.receptive_field / 2
     return max(0.0, x - reach), max(0.0, y - reach), min(size, x + reach), min(size, y + reach)

@@ -64,6 +64,20 @@ def mosaic(
     return _in_grid(tiles, gap)
 
 
+def coloured(features: FeatureMaps, channel: int, *, least: int = 112) -> Pixels:
+    """Return one map in colours as in `mosaic`: a square for each value.
+
+    Args:
+        features: the maps.
+        channel: which.
+        least: side of the picture in pixels, at least.
+    """
+    colours = _colours(_DIVERGING if features.signed else _VIRIDIS)
+    scaled = (_around_zero if features.signed else _stretched)(features.maps[[channel]], "own")
+    side = -(-least // scaled.shape[-1])
+    return colours[(scaled[0] * 255).astype(np.uint8).repeat(side, axis=0).repeat(side, axis=1)]
+
+
 def grid(count: int) -> tuple[int, int]:
     """Return the columns and rows of a mosaic: between square and three times as wide as high.
 

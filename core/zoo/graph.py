@@ -246,12 +246,13 @@ Gains: TypeAlias = Mapping[str, Mapping[int, float]]
 """By layer and channel, what the channel's map is multiplied by."""
 
 
-class _Gain(nn.Module):
+class Gain(nn.Module):
     """Multiplies each channel by a number of its own."""
 
     factors: torch.Tensor
 
     def __init__(self, factors: torch.Tensor) -> None:
+        """Take the numbers, (channels,)."""
         super().__init__()
         self.register_buffer("factors", factors.view(1, -1, 1, 1))
 
@@ -283,7 +284,7 @@ def scaled(
     renamed = {}
     for name, of_channels in factors.items():
         node, place = by_name[name], f"gain_of_{name}"
-        module.add_submodule(place, _Gain(of_channels))
+        module.add_submodule(place, Gain(of_channels))
         readers = list(node.users)
         with graph.inserting_after(node):
             gain = graph.call_module(place, (node,))
@@ -327,18 +328,44 @@ def measure_layers(body: fx.GraphModule, blocks: str, input_size: int) -> tuple[
         blocks: pattern of the module paths that begin a layer; see `catalogue.Entry.blocks`.
         input_size: side of the square photo that sizes are given for.
     """
-    with torch.no_grad():
-        ShapeProp(body).propagate(torch.zeros(1, 3, input_size, input_size))
-    geometry: dict[fx.Node, _Geometry | None] = {}
+    geometry = _geometries(body, input_size)
     last_of: dict[str, fx.Node] = {}
     current = ""
     for node in body.graph.nodes:
-        geometry[node] = _geometry(body, node, geometry)
         if match := re.match(blocks, _module_path(node)):
             current = match.group(0)
         if current and geometry[node] is not None:
             last_of[current] = node
     return tuple(_layer(name, node, geometry[node]) for name, node in last_of.items())
+
+
+def measure_node(body: fx.GraphModule, name: str, input_size: int) -> Layer:
+    """Measure any one node that gives maps, as layers are measured.
+
+    Args:
+        body: a traced network.
+        name: of the node.
+        input_size: side of the square photo that sizes are given for.
+
+    Raises:
+        KeyError: there is no such node, or it gives no maps.
+    """
+    for node, geometry in _geometries(body, input_size).items():
+        if node.name == name and geometry is not None:
+            return _layer(_module_path(node), node, geometry)
+    raise KeyError(name)
+
+
+def _geometries(body: fx.GraphModule, input_size: int) -> dict[fx.Node, _Geometry | None]:
+    """Return the geometry of all nodes; None where nothing is spatial."""
+    if any("tensor_meta" not in n.meta for n in body.graph.nodes if n.op != "output"):
+        device = next(body.parameters()).device
+        with torch.no_grad():
+            ShapeProp(body).propagate(torch.zeros(1, 3, input_size, input_size, device=device))
+    geometry: dict[fx.Node, _Geometry | None] = {}
+    for node in body.graph.nodes:
+        geometry[node] = _geometry(body, node, geometry)
+    return geometry
 
 
 def _module_path(node: fx.Node) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
 
@@ -22,9 +21,11 @@ from core.problem import N_
 from core.steps import Pixels
 from core.zoo.classifier import Classifier
 from pages.parts.feature_maps import channel as channel_part
-from pages.parts.feature_maps import diagram
+from pages.parts.feature_maps import diagram, inspector
+from pages.parts.feature_maps.inspector import Subject
+from pages.parts.feature_maps.walk import chosen_key
 from pages.parts.shared import layout, save, scenes, session
-from pages.parts.shared.language import number, remember_choice, separators, t
+from pages.parts.shared.language import remember_choice, t
 from pages.parts.shared.live import data_uri
 from pages.parts.shared.registry import IDEAL, MAPS
 
@@ -125,11 +126,11 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
     if strip_wanted:
         with above:
             _strip(classifier, maps)
-    left, right = shown.columns([1.15, 1], gap="medium")
+    left, right = shown.columns([1, 1.15], gap="medium")
     layout.in_sight(layout.counted(diagram.CLICKS), "maps_mosaic", just=True)
-    layout.in_sight(layout.counted(_CLICKS), "maps_row_channel", just=True)
+    layout.in_sight(layout.counted(_CLICKS), "maps_inspector", just=True)
     with left:
-        channel = _mosaic(maps, sheet, f"{classifier.provenance.network}_{name}")
+        channel = _mosaic(classifier, maps, sheet)
         st.caption(
             t("{count} channels of {layer}", count=len(maps.maps), layer=name)
             + " · "
@@ -142,7 +143,8 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
             )
         )
     with right:
-        _one_channel(maps, channel, observation.seen)
+        about = Subject(classifier, photo, photo_key(classifier, photo), observation)
+        inspector.panel(about, name, channel)
     channel_part.more(classifier, name, channel)
     _downloads(classifier, observation, maps, sheet, channel)
 
@@ -193,9 +195,10 @@ def _dials(maps: FeatureMaps, *, folded: bool) -> tuple[Order, Scale, bool]:
     return order, scale, strip_wanted
 
 
-def _mosaic(maps: FeatureMaps, sheet: Sheet, place: str) -> int:
+def _mosaic(classifier: Classifier, maps: FeatureMaps, sheet: Sheet) -> int:
     """Show all channels as one picture, and give the one that was clicked."""
-    key, kept = f"maps_grid_{place}", f"maps_channel_{place}"
+    key = f"maps_grid_{classifier.provenance.network}_{maps.layer.name}"
+    kept = chosen_key(classifier, maps.layer.name)
     chosen = st.session_state.get(kept)
     channel = chosen if chosen in sheet.channels else sheet.channels[0]
     columns, rows = pictures.grid(len(sheet.channels))
@@ -224,67 +227,10 @@ def _choose(kept: str, component: str) -> None:
     layout.count(_CLICKS)
 
 
-def _one_channel(maps: FeatureMaps, channel: int, seen: Pixels) -> None:
-    """Show one channel: over the photo, where it is most active, and its numbers on hover."""
-    title = t("Channel {channel} of {layer}", channel=channel, layer=maps.layer.name)
-    st.header(title, anchor=False)
-    lit, framed = _over_and_boxed(maps, channel, seen)
-    over, boxed = st.container(key="maps_row_channel").columns(2, gap="small")
-    with over:
-        layout.picture(
-            lit,
-            t("Bright where the channel is active"),
-            t("The channel laid over the photo"),
-        )
-    with boxed:
-        layout.picture(
-            framed,
-            t("What its most active spot sees"),
-            t("The receptive field of the most active spot, as a box on the photo"),
-        )
-    _numbers(maps, channel, title)
-
-
 def _over_and_boxed(maps: FeatureMaps, channel: int, seen: Pixels) -> tuple[Pixels, Pixels]:
     """The channel over the photo, and what its most active spot sees."""
     box = receptive_field(maps, channel, len(seen))
     return pictures.overlay(maps, channel, seen), pictures.marked(seen, box)
-
-
-def _numbers(maps: FeatureMaps, channel: int, title: str) -> None:
-    values = maps.maps[channel]
-    reach = float(abs(values).max()) or 1.0
-    colours = (
-        {"colorscale": "RdBu_r", "zmin": -reach, "zmax": reach}
-        if maps.signed
-        else {"colorscale": "Viridis"}
-    )
-    figure = go.Figure(go.Heatmap(z=values, hovertemplate="%{z:.3f}<extra></extra>", **colours))
-    figure.update_layout(height=230, margin={"l": 5, "r": 5, "t": 5, "b": 5})
-    figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(visible=False, autorange="reversed", scaleanchor="x")
-    st.plotly_chart(
-        figure.update_layout(separators=separators()), key="maps_channel_plot", alt=title
-    )
-    told = [
-        t("Mean {mean}", mean=number(float(values.mean()), 3)),
-        t("greatest {maximum}", maximum=number(float(values.max()), 3)),
-    ]
-    if maps.evidence is not None:
-        told.append(evidence_told(float(maps.evidence[channel])))
-    st.caption(" · ".join(told))
-
-
-def evidence_told(evidence: float) -> str:
-    """Say how much a channel speaks for the answer, or against it."""
-    strength = number(abs(evidence), 3)
-    if strength == number(0, 3):
-        return t("speaks neither for the answer nor against it (gradient × activation)")
-    if evidence < 0:
-        return t(
-            "speaks against the answer with {evidence} (gradient × activation)", evidence=strength
-        )
-    return t("speaks for the answer with {evidence} (gradient × activation)", evidence=strength)
 
 
 def _downloads(

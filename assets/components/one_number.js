@@ -1,0 +1,145 @@
+// How one number of a map is computed, shown step by step: patch, kernel, products, sum, activation.
+export default function ({ data, parentElement, setTriggerValue }) {
+  const { words, steps } = data;
+  const say = (value, digits = 2) =>
+    value
+      .toLocaleString(data.locale, { minimumFractionDigits: digits, maximumFractionDigits: digits })
+      .replace(/^-(?=.*[1-9])/, "−")
+      .replace("-", "");
+  const make = (tag, className, text) => {
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    if (text !== undefined) element.textContent = text;
+    return element;
+  };
+
+  // Blue below, red above nothing, as strong as the number is beside the largest of its grid.
+  const paint = (cell, value, most) => {
+    const strength = Math.min(1, Math.abs(value) / (most || 1));
+    cell.style.background = `color-mix(in srgb, ${value < 0 ? "#2166ac" : "#b2182b"} ${Math.round(80 * strength)}%, #f7f7f7)`;
+    cell.style.color = strength > 0.6 ? "#fff" : "#1a1a1a";
+  };
+  const numbers = (grid, inside, name) => {
+    const most = Math.max(...grid.flat().map(Math.abs));
+    const table = make("div", "grid");
+    table.style.gridTemplateColumns = `repeat(${grid[0].length}, 1fr)`;
+    table.classList.toggle("small", grid[0].length > 3);
+    table.setAttribute("role", "img");
+    table.setAttribute("aria-label", `${name}: ${grid.map((row) => row.map((v) => say(v)).join(" ")).join("; ")}`);
+    grid.forEach((row, y) =>
+      row.forEach((value, x) => {
+        const cell = make("span", "", say(value, grid[0].length > 3 ? 1 : 2));
+        paint(cell, value, most);
+        if (inside && !inside[y][x]) {
+          cell.className = "padding";
+          cell.title = words.padding;
+        }
+        table.append(cell);
+      }),
+    );
+    return table;
+  };
+
+  const body = make("div", "body");
+  const parts = []; // [element, the step from which on it is shown]
+  const add = (element, step, into = body) => {
+    parts.push([element, step]);
+    into.append(element);
+    return element;
+  };
+  const link = (text, target, src) => {
+    const button = make("button", "source");
+    button.type = "button";
+    if (src) {
+      const image = make("img");
+      image.src = src;
+      image.alt = "";
+      button.append(image);
+    }
+    button.append(make("span", "", text));
+    if (target) {
+      button.title = words.go;
+      button.onclick = () => setTriggerValue("walk", target);
+    } else button.disabled = true;
+    return button;
+  };
+
+  steps.forEach((step, at) => {
+    const before = steps.slice(0, at).reduce((sum, { phases }) => sum + phases.length, 0);
+    const box = add(make("section"), before);
+    if (step.rows) {
+      const list = make("div", "rows");
+      list.classList.toggle("narrow", step.rows[0].patch.flat().length === 1);
+      step.rows.forEach((row) => {
+        const line = make("div", "row");
+        line.append(link(row.name, row.target, row.src));
+        line.append(numbers(row.patch, step.inside, words.patch));
+        if (!row.kernel) return void list.append(line);
+        const times = add(make("span", "apart"), before + 1, line);
+        times.append(make("b", "", "×"), numbers(row.kernel, null, words.kernel));
+        const gives = add(make("span", "apart"), before + 2, line);
+        gives.append(make("b", "", "="), make("output", "", say(row.sum)));
+        list.append(line);
+      });
+      box.append(list);
+    }
+    if (step.sum) {
+      const line = add(make("p", "sum"), before + Math.max(0, step.phases.length - 1), box);
+      step.sum.forEach(({ name, value, target }, place) => {
+        const text = place && value < 0 ? say(-value) : say(value);
+        if (place) line.append(` ${value < 0 ? "−" : "+"} `);
+        const term = make("span", "term");
+        term.append(make("span", "", text), target ? link(name, target) : make("small", "", name));
+        line.append(term);
+      });
+      line.append(" = ", make("b", "", say(step.result)));
+    }
+    if (step.line) {
+      const line = make("p", "sum", `${step.line} = `);
+      line.append(make("b", "", say(step.result)));
+      box.append(line);
+    }
+  });
+
+  const phases = steps.flatMap((step) => step.phases);
+  const key = data.key;
+  if (parentElement.shown?.key !== key) parentElement.shown = { key, phase: phases.length - 1 };
+  const back = make("button", "step", "◀");
+  const next = make("button", "step", "▶");
+  const told = make("p", "told");
+  told.setAttribute("aria-live", "polite");
+  const bar = make("div", "bar");
+  back.type = next.type = "button";
+  back.setAttribute("aria-label", words.back);
+  next.setAttribute("aria-label", words.next);
+  back.title = words.back;
+  next.title = words.next;
+  bar.append(back, told, next);
+
+  const show = () => {
+    const { phase } = parentElement.shown;
+    parts.forEach(([element, from]) => (element.style.visibility = from <= phase ? "" : "hidden"));
+    const count = make("b", "", `${phase + 1}/${phases.length} `);
+    told.replaceChildren(count, phases[phase]);
+    back.disabled = phase === 0;
+    next.disabled = phase === phases.length - 1;
+  };
+  const go = (by) => {
+    const phase = parentElement.shown.phase + by;
+    parentElement.shown.phase = Math.min(phases.length - 1, Math.max(0, phase));
+    show();
+  };
+  back.onclick = () => go(-1);
+  next.onclick = () => go(1);
+  const panel = make("div", "number");
+  panel.onkeydown = (event) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    go(by);
+  };
+  panel.append(bar, body);
+  parentElement.querySelector(".number")?.remove();
+  parentElement.append(panel);
+  show();
+}

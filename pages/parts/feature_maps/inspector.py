@@ -1,0 +1,192 @@
+"""One channel from all sides: over the photo, its map to click in, and what is asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from core.features import mosaic
+from core.features.computation import Place, computation
+from core.features.maps import FeatureMaps, Observation, field_at
+from core.problem import N_
+from core.zoo.classifier import Classifier
+from core.zoo.graph import Layer
+from pages.parts.feature_maps import fed, off_switch
+from pages.parts.feature_maps import number as number_part
+from pages.parts.feature_maps.walk import Channel, go_back, inside, title_of, walked
+from pages.parts.shared import layout
+from pages.parts.shared.language import current, number, plain, remember_choice, t
+from pages.parts.shared.live import data_uri
+
+_ASSETS = Path(__file__).parents[3] / "assets" / "components"
+_VALUES = "maps_values"
+
+QUESTIONS = {
+    "number": N_("One number"),
+    "fed": N_("Fed by, feeds"),
+    "switch": N_("Off-switch"),
+}
+
+_grid = st.components.v2.component(
+    "value_grid",
+    css=(_ASSETS / "value_grid.css").read_text("utf-8"),
+    js=(_ASSETS / "value_grid.js").read_text("utf-8"),
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is looked at.
+
+    Attributes:
+        classifier: the network, with what is switched.
+        photo: what it looks at.
+        key: what tells both from all others.
+        observation: what the network makes of the photo.
+    """
+
+    classifier: Classifier
+    photo: Image.Image
+    key: tuple[object, ...]
+    observation: Observation
+
+
+@st.fragment
+def panel(about: Subject, layer_name: str, channel: int) -> None:
+    """Show a channel of a layer, and what is asked of it. A click runs only this part."""
+    classifier, seen = about.classifier, about.observation.seen
+    layer = classifier.layer(layer_name)
+    walk = walked(classifier, layer, channel)
+    here = walk[-1] if walk else Channel(layer.node, channel)
+    at_hand = inside(classifier, about.photo, about.key, here.node)
+    features = at_hand.features
+    row, column = _chosen(here, features)
+    with st.container(key="maps_inspector"):
+        _heading(classifier, layer, channel, walk)
+        st.caption(
+            t(
+                "Photo → {layer} → channel {channel} → row {row}, column {column}",
+                layer=plain(features.layer.name),
+                channel=here.channel,
+                row=row,
+                column=column,
+            )
+        )
+        over, boxed, map_shown = st.container(key="maps_row_channel").columns(3, gap="small")
+        with over:
+            layout.picture(
+                mosaic.overlay(features, here.channel, seen),
+                t("Where it is active"),
+                t("The channel laid over the photo"),
+            )
+        with boxed:
+            layout.picture(
+                mosaic.marked(seen, field_at(features.layer, row, column, len(seen))),
+                t("What this number sees"),
+                t("The receptive field of the chosen value, as a box on the photo"),
+            )
+        with map_shown:
+            _map(features, here, row, column)
+        asked = st.segmented_control(
+            t("What to ask"),
+            [question for question in QUESTIONS if not (walk and question == "switch")],
+            format_func=lambda question: t(QUESTIONS[question]),
+            default="number",
+            required=True,
+            key=remember_choice("maps_asked"),
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        if asked == "fed":
+            fed.view(classifier, about.photo, about.key, features.layer, here)
+        elif asked == "switch":
+            off_switch.view(about.photo, about.key, about.observation, layer, channel)
+        else:
+            place = Place(here.node, here.channel, row, column)
+            number_part.explained(classifier, at_hand, computation(classifier, at_hand.maps, place))
+        if not walk:
+            _numbers(about.observation.maps[layer_name], channel)
+
+
+def _chosen(here: Channel, features: FeatureMaps) -> tuple[int, int]:
+    """Return the place that was clicked; at first the one walked to, or the most active."""
+    of_channel = features.maps[here.channel]
+    clicked = (st.session_state.get(_VALUES) or {}).get("place")
+    if clicked and clicked["map"] == _map_id(here):
+        place = clicked["row"], clicked["column"]
+    elif here.row is not None and here.column is not None:
+        place = here.row, here.column
+    else:
+        place = np.unravel_index(of_channel.argmax(), of_channel.shape)
+    row, column = (
+        min(max(int(at), 0), size - 1) for at, size in zip(place, of_channel.shape, strict=True)
+    )
+    return row, column
+
+
+def _heading(classifier: Classifier, layer: Layer, channel: int, walk: list[Channel]) -> None:
+    """Show which channel this is, and the way back to the one that one came from."""
+    way = [Channel(layer.node, channel), *walk]
+    st.header(title_of(classifier, way[-1]), anchor=False)
+    if walk:
+        st.button(
+            t("Back to: {channel}", channel=title_of(classifier, way[-2])),
+            icon=":material/arrow_back:",
+            key="maps_back",
+            type="tertiary",
+            on_click=go_back,
+        )
+
+
+def _map_id(here: Channel) -> str:
+    return f"{here.node} {here.channel}"
+
+
+def _map(features: FeatureMaps, here: Channel, row: int, column: int) -> None:
+    of_channel = features.maps[here.channel]
+    rows, columns = of_channel.shape
+    _grid(
+        key=_VALUES,
+        data={
+            "map": _map_id(here),
+            "src": data_uri(mosaic.coloured(features, here.channel)),
+            "rows": rows,
+            "columns": columns,
+            "values": [round(float(value), 3) for value in of_channel.flat],
+            "selected": [row, column],
+            "label": t("The channel's map. Choose a value with the arrow keys."),
+            "hint": t("Its map: click a number"),
+            "row": t("row"),
+            "column": t("column"),
+            "locale": current().replace("_", "-"),
+        },
+        on_place_change=lambda: None,
+    )
+
+
+def _numbers(maps: FeatureMaps, channel: int) -> None:
+    """Say the numbers of a whole channel."""
+    values = maps.maps[channel]
+    told = [
+        t("Mean {mean}", mean=number(float(values.mean()), 3)),
+        t("greatest {maximum}", maximum=number(float(values.max()), 3)),
+    ]
+    if maps.evidence is not None:
+        told.append(evidence_told(float(maps.evidence[channel])))
+    st.caption(" · ".join(told))
+
+
+def evidence_told(evidence: float) -> str:
+    """Say how much a channel speaks for the answer, or against it."""
+    strength = number(abs(evidence), 3)
+    if strength == number(0, 3):
+        return t("speaks neither for the answer nor against it (gradient × activation)")
+    if evidence < 0:
+        return t(
+            "speaks against the answer with {evidence} (gradient × activation)", evidence=strength
+        )
+    return t("speaks for the answer with {evidence} (gradient × activation)", evidence=strength)

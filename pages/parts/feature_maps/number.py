@@ -1,0 +1,220 @@
+"""One channel, and one number of its map: where it looks, and how it is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from core.features import mosaic
+from core.features.computation import (
+    Activation,
+    Computation,
+    Convolution,
+    Normalisation,
+    Operation,
+    Pixel,
+    Place,
+    Pooling,
+    Product,
+    Sum,
+    Switched,
+    find_node,
+)
+from core.features.maps import FeatureMaps
+from core.problem import N_
+from core.zoo.classifier import Classifier
+from pages.parts.feature_maps.walk import COLOURS, Channel, Inside, go_to, title_of
+from pages.parts.shared.language import current, number, short, t
+from pages.parts.shared.live import data_uri
+
+_ASSETS = Path(__file__).parents[3] / "assets" / "components"
+_ROWS, _ROWS_OF_PATCHES = 10, 3
+"""How many channels are shown one by one, of single values and of patches."""
+_LARGEST_PATCH = 7
+
+_one_number = st.components.v2.component(
+    "one_number",
+    css=(_ASSETS / "one_number.css").read_text("utf-8"),
+    js=(_ASSETS / "one_number.js").read_text("utf-8"),
+)
+
+_FUNCTIONS: dict[str, str] = {
+    "ReLU": N_("what is below 0 becomes 0"),
+    "ReLU6": N_("what is below 0 becomes 0, what is above 6 becomes 6"),
+    "Hardswish": N_("what is far below 0 becomes 0, what is far above stays"),
+    "SiLU": N_("what is far below 0 becomes 0, what is far above stays"),
+    "Hardsigmoid": N_("everything is brought between 0 and 1"),
+    "Sigmoid": N_("everything is brought between 0 and 1"),
+}
+
+
+def explained(classifier: Classifier, at_hand: Inside, found: Computation) -> None:
+    """Show how a value comes about, to be gone through step by step."""
+    steps = [_told(classifier, at_hand, found.place, step) for step in found.operations]
+    place = found.place
+    result = _one_number(
+        key="maps_number",
+        data={
+            "key": f"{place.node} {place.channel} {place.row} {place.column}",
+            "steps": steps,
+            "locale": current().replace("_", "-"),
+            "words": {
+                "back": t("One step back"),
+                "next": t("One step on"),
+                "padding": t("Outside of the map: 0"),
+                "patch": t("What it is fed"),
+                "kernel": t("The kernel"),
+                "go": t("Look at this channel"),
+            },
+        },
+        on_walk_change=lambda: None,
+    )
+    if target := result.walk:
+        go_to(Channel(str(target["node"]), *(int(target[k]) for k in ("channel", "row", "column"))))
+        st.rerun(scope="fragment")
+
+
+def _told(classifier: Classifier, at_hand: Inside, place: Place, step: Operation) -> dict[str, Any]:
+    """Return what the component shows of one operation."""
+    told: dict[str, Any] = {"result": step.result}
+    if isinstance(step, Convolution):
+        return told | _convolution(classifier, at_hand, step)
+    if isinstance(step, Pooling):
+        return told | _pooling(place, step)
+    if isinstance(step, Sum):
+        skipped = [term for term in step.terms if _comes_from_a_layer(classifier, term.source)]
+        return told | {
+            "phases": [t("The residual connection adds what came in before")],
+            "sum": [
+                {
+                    "name": title_of(classifier, Channel(term.source, place.channel))
+                    if term in skipped
+                    else t("just computed"),
+                    "value": term.value,
+                    "target": _target(term.source, place.channel, place.row, place.column)
+                    if term in skipped
+                    else None,
+                }
+                for term in step.terms
+            ],
+        }
+    return told | _of_one_value(step)
+
+
+def _of_one_value(step: Operation) -> dict[str, Any]:
+    if isinstance(step, Activation):
+        function = t(_FUNCTIONS[step.name]) if step.name in _FUNCTIONS else ""
+        phase = f"{step.name}: {function}" if function else step.name
+        return {"phases": [phase], "line": f"{step.name}({number(step.before, 2)})"}
+    if isinstance(step, Switched):
+        line = f"{number(step.before, 2)} × {short(step.factor)}"
+        return {"phases": [t("This channel is switched")], "line": line}
+    if isinstance(step, Product):
+        factors = " × ".join(number(term.value, 2) for term in step.terms)
+        return {"phases": [t("A gate lets a part of the channel through")], "line": factors}
+    if isinstance(step, Normalisation):
+        line = "({} − {}) ÷ {} × {} + {}".format(
+            *(
+                number(value, 2)
+                for value in (step.before, step.mean, step.deviation, step.scale, step.shift)
+            )
+        )
+        return {"phases": [t("The batch norm brings it to its usual range")], "line": line}
+    assert isinstance(step, Pixel)
+    line = f"({number(step.colour, 2)} − {short(step.mean)}) ÷ {short(step.deviation)}"
+    return {"phases": [t("A colour of the photo, from 0 to 1, is brought around 0")], "line": line}
+
+
+def _comes_from_a_layer(classifier: Classifier, node: str) -> bool:
+    return any(layer.node == node for layer in classifier.layers)
+
+
+def _target(node: str, channel: int, row: int, column: int) -> dict[str, Any]:
+    return {"node": node, "channel": channel, "row": row, "column": column}
+
+
+def _convolution(classifier: Classifier, at_hand: Inside, step: Convolution) -> dict[str, Any]:
+    channels, height, width = step.patch.shape
+    shown, rest = step.strongest(_ROWS if height * width == 1 else _ROWS_OF_PATCHES)
+    if channels <= 3:
+        shown = list(range(channels))
+    source = at_hand.maps[step.source].cpu().numpy()
+    features = FeatureMaps(at_hand.features.layer, source)
+    is_photo = find_node(classifier, step.source).op == "placeholder"
+    rows = [_row(step, features, index, is_photo=is_photo) for index in shown]
+    others = channels - len(shown)
+    terms = [{"name": "", "value": row["sum"]} for row in rows]
+    if others:
+        terms.append({"name": t("(the other {count})", count=others), "value": rest})
+    terms.append({"name": t("(bias)"), "value": step.bias})
+    return {
+        "rows": rows,
+        "inside": step.is_inside.tolist(),
+        "sum": terms,
+        "phases": _phases(step, len(shown)),
+    }
+
+
+def _row(step: Convolution, features: FeatureMaps, index: int, *, is_photo: bool) -> dict[str, Any]:
+    """Return one channel's patch and kernel, and where one gets to from there."""
+    channel = step.channels[index]
+    products = np.abs(step.patch[index] * step.kernel[index]) * step.is_inside
+    row, column = np.unravel_index(products.argmax(), products.shape)
+    return {
+        "name": t(COLOURS[channel]) if is_photo else str(channel),
+        "src": data_uri(mosaic.coloured(features, channel, least=26)),
+        "target": _target(
+            step.source,
+            channel,
+            step.top + int(row) * step.dilation,
+            step.left + int(column) * step.dilation,
+        ),
+        "patch": step.patch[index].tolist(),
+        "kernel": step.kernel[index].tolist(),
+        "sum": float(step.contributions[index]),
+    }
+
+
+def _phases(step: Convolution, shown: int) -> list[str]:
+    """Return a sentence for each step of a convolution."""
+    channels, height, width = step.patch.shape
+    names = {"channels": channels, "height": height, "width": width}
+    if channels == 1:
+        fed = t("It is fed {height}×{width} values of one map", **names)
+    elif height * width == 1:
+        fed = t("It is fed one value of each of {channels} maps, all from the same place", **names)
+    else:
+        fed = t("It is fed {height}×{width} values of each of {channels} maps", **names)
+    if channels > shown:
+        fed += " – " + t("here are the {count} that count most", count=shown)
+    total = (
+        t("All of them are added up, and the bias; the batch norm is already in kernel and bias")
+        if step.has_folded_norm
+        else t("All of them are added up, and the bias")
+    )
+    return [
+        fed,
+        t("Each value is multiplied by its weight in the kernel"),
+        t("The products of each map are added up"),
+        total,
+    ]
+
+
+def _pooling(place: Place, step: Pooling) -> dict[str, Any]:
+    height, width = step.patch.shape
+    names = {"height": height, "width": width}
+    phase = (
+        t("The greatest of {height}×{width} values is taken", **names)
+        if step.takes_greatest
+        else t("The mean of {height}×{width} values is taken", **names)
+    )
+    told: dict[str, Any] = {"phases": [phase], "line": "max" if step.takes_greatest else "Σ ÷ n"}
+    if max(height, width) <= _LARGEST_PATCH:
+        target = _target(step.source, place.channel, max(step.top, 0), max(step.left, 0))
+        name = t("channel {channel}", channel=place.channel)
+        told["rows"] = [{"name": name, "target": target, "patch": step.patch.tolist()}]
+        told["inside"] = step.is_inside.tolist()
+    return told

@@ -1,0 +1,188 @@
+"""Switching channels off, or up: the answer and all later maps change with them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+from PIL import Image
+
+from core.features import mosaic
+from core.features.ablation import Losses, losses, with_gains
+from core.features.maps import FeatureMaps, Observation
+from core.problem import N_
+from core.server.jobs import Snapshot
+from core.zoo.classifier import Classifier
+from core.zoo.graph import Layer
+from core.zoo.predictions import Prediction
+from pages.parts.feature_maps import links
+from pages.parts.feature_maps.follow import follow
+from pages.parts.feature_maps.walk import choose
+from pages.parts.shared import layout, session
+from pages.parts.shared.language import class_name, percent, plain, remember_choice, t
+
+_GAINS = "maps_gains"
+_SHOWN = 7
+_FACTORS = {0.0: N_("off"), 1.0: N_("as it is"), 2.0: N_("twice"), 5.0: N_("five times")}
+_JOB, _OF = "maps_losses", "maps_losses_of"
+
+
+@session.kept
+def _applied() -> session.Latest[Classifier]:
+    return session.Latest(2)
+
+
+def _gains(classifier: Classifier) -> dict[str, dict[int, float]]:
+    """Return by what this session multiplies channels of a network."""
+    of_all = st.session_state.setdefault(_GAINS, {})
+    found: dict[str, dict[int, float]] = of_all.setdefault(id(classifier), {})
+    return found
+
+
+def applied(classifier: Classifier) -> Classifier:
+    """Return the network with the channels that are switched; the shared one is left as it is."""
+    gains = {layer: dict(channels) for layer, channels in _gains(classifier).items() if channels}
+    if not gains:
+        return classifier
+    key = (id(classifier), *((layer, *channels.items()) for layer, channels in gains.items()))
+    return _applied().get(key, lambda: with_gains(classifier, gains))
+
+
+def banner(classifier: Classifier, before: Prediction, after: Prediction) -> None:
+    """Say what is switched and what it did to the answer; nothing if nothing is switched.
+
+    Args:
+        classifier: the network as it is shared.
+        before: its answer.
+        after: the answer with the channels switched.
+    """
+    gains = _gains(classifier)
+    if not any(gains.values()):
+        return
+    told = [
+        f"{layer}: {', '.join(_switched(channels))}"
+        for layer, channels in gains.items()
+        if channels
+    ]
+    with st.container(horizontal=True, vertical_alignment="center", key="maps_switched"):
+        st.warning(
+            t(
+                "Switched – {channels}. The answer was {before}, now it is {after}.",
+                channels="; ".join(told),
+                before=_bold(before),
+                after=_bold(after),
+            ),
+            icon=":material/toggle_off:",
+        )
+        st.button(
+            t("All as it was"),
+            key="maps_switch_back",
+            on_click=lambda: st.session_state[_GAINS].clear(),
+        )
+
+
+def _bold(answer: Prediction) -> str:
+    return f"**{plain(class_name(answer.class_name))}** ({percent(answer.probability, 1)})"
+
+
+def _switched(channels: dict[int, float]) -> list[str]:
+    return [f"{channel} {t(_FACTORS[factor])}" for channel, factor in sorted(channels.items())]
+
+
+def view(
+    photo: Image.Image,
+    photo_key: tuple[object, ...],
+    observation: Observation,
+    layer: Layer,
+    channel: int,
+) -> None:
+    """Switch the channel in sight, and measure whose loss changes the answer most.
+
+    Args:
+        photo: what is looked at.
+        photo_key: what tells it, through the network that is shown, from all others.
+        observation: what that network makes of it.
+        layer: where the channel is.
+        channel: which.
+    """
+    shared = session.classifier()
+    _switch(shared, layer.name, channel)
+    st.markdown(t("The answer: {answer}", answer=_bold(observation.predictions[0])))
+    _most_missed(shared, photo, (id(shared), *photo_key[1:]), observation, layer)
+
+
+def _switch(classifier: Classifier, layer: str, channel: int) -> None:
+    gains = _gains(classifier).setdefault(layer, {})
+    key = f"maps_switch_{classifier.provenance.network}_{layer}_{channel}"
+    factor = st.segmented_control(
+        t("Channel {channel} of {layer}", channel=channel, layer=layer),
+        list(_FACTORS),
+        format_func=lambda choice: t(_FACTORS[choice]),
+        default=gains.get(channel, 1.0),
+        required=True,
+        key=remember_choice(key),
+    )
+    if factor != gains.get(channel, 1.0):
+        gains[channel] = factor
+        if factor == 1.0:
+            del gains[channel]
+        st.rerun()  # the diagram and all maps are of another network now
+
+
+def _most_missed(
+    classifier: Classifier,
+    photo: Image.Image,
+    photo_key: tuple[object, ...],
+    observation: Observation,
+    layer: Layer,
+) -> None:
+    class_id = observation.predictions[0].class_id
+    key = (*photo_key, layer.name)
+    job = session.job(_JOB)
+    if job is None or st.session_state.get(_OF) != key:
+        if st.button(
+            t("Whose loss changes the answer most?"),
+            icon=":material/query_stats:",
+            key="maps_measure_losses",
+            help=t("Each channel of this layer is switched off alone, and the answer is measured."),
+        ):
+            st.session_state[_OF] = key
+            session.start_job(
+                _JOB,
+                partial(losses, classifier, photo, layer.name, class_id),
+                lambda step: step.result,
+            )
+            st.rerun(scope="fragment")
+        return
+    follow(job, lambda snapshot: _show(snapshot, observation))
+
+
+def _show(snapshot: Snapshot, observation: Observation) -> None:
+    found = snapshot.step.result if snapshot.step else None
+    if not isinstance(found, Losses) or not snapshot.state.is_end:
+        return
+    maps: FeatureMaps = observation.maps[found.layer]
+    layout.label(t("Without it, the answer keeps …"))
+    clicked = links.row(
+        t("Whose loss changes the answer most?"),
+        [
+            links.Link(
+                name=t("Channel {channel} of {layer}", channel=channel, layer=found.layer),
+                short=str(channel),
+                told=percent(found.without[channel], 1),
+                target={"channel": channel},
+                picture=mosaic.coloured(maps, channel),
+            )
+            for channel in found.order[:_SHOWN]
+        ],
+        "maps_losses_row",
+    )
+    st.caption(
+        t(
+            "With all channels on it has {share}. Click one and switch it off. With how few channels off does the network change its mind?",
+            share=percent(found.probability, 1),
+        )
+    )
+    if clicked:
+        choose(session.classifier(), found.layer, int(clicked["channel"]))
+        st.rerun()

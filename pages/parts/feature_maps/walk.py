@@ -1,0 +1,120 @@
+"""Any channel of the network, inside its layers, too, and the walk from one to another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+import torch
+from PIL import Image
+from torch import fx, nn
+
+from core.features.computation import called, find_node, needed_for, path_to, values
+from core.features.maps import FeatureMaps
+from core.problem import N_
+from core.zoo.classifier import Classifier
+from core.zoo.graph import Layer, measure_node
+from pages.parts.shared import session
+from pages.parts.shared.language import t
+
+_WALK = "maps_walk"
+COLOURS = (N_("red"), N_("green"), N_("blue"))
+"""The channels of the photo."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel anywhere in the network, and the place in its map that is looked at first."""
+
+    node: str
+    channel: int
+    row: int | None = None
+    column: int | None = None
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What is at hand of one node: its maps, and all that they are computed from."""
+
+    features: FeatureMaps
+    maps: Mapping[str, torch.Tensor]
+
+
+@session.kept
+def _looked_into() -> session.Latest[Inside]:
+    return session.Latest(3)
+
+
+def inside(
+    classifier: Classifier, photo: Image.Image, photo_key: tuple[object, ...], node: str
+) -> Inside:
+    """Return what is needed to explain any value of a node for a photo."""
+
+    def look() -> Inside:
+        maps = values(classifier, photo, needed_for(classifier, node))
+        layer = measure_node(classifier.body, node, classifier.input_size)
+        of_layer = [known for known in classifier.layers if known.node == node]
+        shown = maps[node].cpu().numpy()
+        return Inside(FeatureMaps(of_layer[0] if of_layer else layer, shown), maps)
+
+    return _looked_into().get((*photo_key, node), lambda: session.compute(look))
+
+
+def chosen_key(classifier: Classifier, layer: str) -> str:
+    """Return under which key the session keeps the chosen channel of a layer."""
+    return f"maps_channel_{classifier.provenance.network}_{layer}"
+
+
+def choose(classifier: Classifier, layer: str, channel: int) -> None:
+    """Choose a channel of a layer as if it was clicked on."""
+    st.session_state[chosen_key(classifier, layer)] = channel
+
+
+def walked(classifier: Classifier, layer: Layer, channel: int) -> list[Channel]:
+    """Return the way that was gone from a channel to others that it is fed by; empty at first."""
+    origin = (classifier.provenance.network, layer.name, channel)
+    kept = st.session_state.get(_WALK)
+    if kept is None or kept[0] != origin:
+        st.session_state[_WALK] = kept = (origin, [])
+    return list(kept[1])
+
+
+def go_to(target: Channel) -> None:
+    """Look at a channel that the one in sight is fed by, or that it feeds."""
+    origin, walk = st.session_state[_WALK]
+    st.session_state[_WALK] = (origin, [*walk, target])
+
+
+def go_back() -> None:
+    """Look again at the channel that one came from."""
+    origin, walk = st.session_state[_WALK]
+    st.session_state[_WALK] = (origin, walk[:-1])
+
+
+def title_of(classifier: Classifier, channel: Channel) -> str:
+    """Return what to call a channel anywhere in the network."""
+    for layer in classifier.layers:
+        if layer.node == channel.node:
+            return t("Channel {channel} of {layer}", channel=channel.channel, layer=layer.name)
+    node = find_node(classifier, channel.node)
+    if node.op == "placeholder":
+        return t("The photo, {colour}", colour=t(COLOURS[channel.channel]))
+    path = str(node.target) if node.op == "call_module" else channel.node
+    names = [layer.name for layer in classifier.layers if path.startswith(f"{layer.name}.")]
+    return t(
+        "Channel {channel} inside {layer}, after its {operation}",
+        channel=channel.channel,
+        layer=max(names, key=len, default=path),
+        operation=t(_kind(path_to(node)[0])),
+    )
+
+
+def _kind(node: fx.Node) -> str:
+    """Return the name of the operation at a node that looks at a patch."""
+    layer = called(node)
+    if not isinstance(layer, nn.Conv2d):
+        return N_("pooling")
+    if layer.groups == layer.in_channels > 1:
+        return N_("depthwise convolution")
+    return N_("1×1 convolution") if layer.kernel_size == (1, 1) else N_("convolution")
