@@ -144,12 +144,12 @@ def feeds(
             alone = torch.zeros_like(maps[None])
             alone[:, channel] = maps[channel]
             with torch.no_grad():
-                given = layer(alone)[0].mean(dim=(1, 2))
+                given = layer(alone)[0]
                 if layer.bias is not None:
-                    given = given - layer.bias
+                    given = given - layer.bias[:, None, None]
             found += [
                 Contribution(user.name, number, amount)
-                for number, amount in enumerate(given.tolist())
+                for number, amount in enumerate(given.mean(dim=(1, 2)).tolist())
                 if amount
             ]
         else:

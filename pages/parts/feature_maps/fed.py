@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 from PIL import Image
 
 from core.features import mosaic
 from core.features.computation import find_node, values
-from core.features.contributions import Contribution, fed_by, feeds
+from core.features.contributions import Contribution, Fed, fed_by, feeds
 from core.features.maps import FeatureMaps
+from core.steps import Pixels
 from core.zoo.classifier import Classifier
 from core.zoo.graph import Layer
 from pages.parts.feature_maps import links
@@ -21,8 +24,17 @@ from pages.parts.shared.language import number, t
 _SHOWN = 7
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What a channel is fed, None for the photo, to whom it gives, and the maps of all of these."""
+
+    fed: Fed | None
+    given: tuple[Contribution, ...]
+    maps: Mapping[tuple[str, int], Pixels]
+
+
 @session.kept
-def _found() -> session.Latest[tuple[str, list[links.Link], list[links.Link]]]:
+def _found() -> session.Latest[_Found]:
     return session.Latest(12)
 
 
@@ -34,17 +46,21 @@ def view(
     here: Channel,
 ) -> None:
     """Show which channels give most to a channel, and to which it gives most."""
-
-    def look() -> tuple[str, list[links.Link], list[links.Link]]:
-        return session.compute(lambda: _look(classifier, photo, layer, here))
-
-    sentence, before, after = _found().get((*photo_key, here.node, here.channel), look)
+    found = _found().get(
+        (*photo_key, here.node, here.channel),
+        lambda: session.compute(lambda: _look(classifier, photo, layer, here)),
+    )
     layout.label(t("Fed by"))
-    clicked = links.row(t("Fed by"), before, "maps_fed_by") if before else None
-    st.caption(sentence)
+    clicked = None
+    if found.fed is None:
+        st.caption(t("The photo is fed by nothing."))
+    else:
+        shown = found.fed.contributions[:_SHOWN]
+        clicked = _row(classifier, t("Fed by"), shown, found, "maps_fed_by")
+        st.caption(_adds_up(found.fed))
     layout.label(t("Feeds"))
-    if after:
-        clicked = links.row(t("Feeds"), after, "maps_feeds") or clicked
+    if found.given:
+        clicked = _row(classifier, t("Feeds"), found.given, found, "maps_feeds") or clicked
     else:
         st.caption(t("The head: its mean goes into the answer."))
     if clicked:
@@ -52,44 +68,62 @@ def view(
         st.rerun(scope="fragment")
 
 
-def _look(
-    classifier: Classifier, photo: Image.Image, layer: Layer, here: Channel
-) -> tuple[str, list[links.Link], list[links.Link]]:
-    """Return a sentence on what a channel is fed, and the links to those before and behind it."""
+def _look(classifier: Classifier, photo: Image.Image, layer: Layer, here: Channel) -> _Found:
+    """Look up what comes before and behind a channel; shows nothing."""
+    is_photo = find_node(classifier, here.node).op == "placeholder"
+    fed = None if is_photo else fed_by(classifier, photo, here.node, here.channel)
     given = feeds(classifier, photo, here.node, here.channel)[:_SHOWN]
-    if find_node(classifier, here.node).op == "placeholder":
-        return t("The photo is fed by nothing."), [], _links(classifier, photo, layer, given)
-    found = fed_by(classifier, photo, here.node, here.channel)
-    shown = found.contributions[:_SHOWN]
-    rest = sum(c.amount for c in found.contributions[_SHOWN:])
-    sentence = t(
-        "Weight × activation, on average over the map: what is shown, {rest} of the other {count} channels and a bias of {bias} make {total}.",
-        rest=number(rest, 2),
-        count=len(found.contributions) - len(shown),
-        bias=number(found.bias, 2),
-        total=number(found.total, 2),
-    )
-    before = _links(classifier, photo, layer, shown)
-    return sentence, before, _links(classifier, photo, layer, given)
-
-
-def _links(
-    classifier: Classifier, photo: Image.Image, layer: Layer, found: Sequence[Contribution]
-) -> list[links.Link]:
-    maps = values(classifier, photo, [contribution.node for contribution in found])
-    return [
-        links.Link(
-            name=title_of(classifier, Channel(c.node, c.channel)),
-            short=_short(classifier, c),
-            told=("+" if c.amount >= 0 else "−") + number(abs(c.amount), 2),
-            target={"node": c.node, "channel": c.channel},
-            picture=mosaic.coloured(
-                FeatureMaps(layer, maps[c.node][c.channel : c.channel + 1].cpu().numpy()), 0
-            ),
-            is_below=c.amount < 0,
+    beside = [*(fed.contributions[:_SHOWN] if fed else ()), *given]
+    maps = values(classifier, photo, [contribution.node for contribution in beside])
+    pictures = {
+        (c.node, c.channel): mosaic.coloured(
+            FeatureMaps(layer, maps[c.node][c.channel : c.channel + 1].cpu().numpy()), 0
         )
-        for c in found
-    ]
+        for c in beside
+    }
+    return _Found(fed, given, pictures)
+
+
+def _adds_up(fed: Fed) -> str:
+    """Say how what a channel is fed adds up."""
+    others = fed.contributions[_SHOWN:]
+    if not others:
+        return t(
+            "Weight × activation, on average over the map. With a bias of {bias} they make {total}.",
+            bias=number(fed.bias, 2),
+            total=number(fed.total, 2),
+        )
+    return t(
+        "Weight × activation, on average over the map. With {rest} of the other {count} channels and a bias of {bias} they make {total}.",
+        rest=number(sum(c.amount for c in others), 2),
+        count=len(others),
+        bias=number(fed.bias, 2),
+        total=number(fed.total, 2),
+    )
+
+
+def _row(
+    classifier: Classifier,
+    label: str,
+    shown: Sequence[Contribution],
+    found: _Found,
+    key: str,
+) -> dict[str, Any] | None:
+    return links.row(
+        label,
+        [
+            links.Link(
+                name=title_of(classifier, Channel(c.node, c.channel)),
+                short=_short(classifier, c),
+                told=("+" if c.amount >= 0 else "−") + number(abs(c.amount), 2),
+                target={"node": c.node, "channel": c.channel},
+                picture=found.maps[c.node, c.channel],
+                is_below=c.amount < 0,
+            )
+            for c in shown
+        ],
+        key,
+    )
 
 
 def _short(classifier: Classifier, found: Contribution) -> str:

@@ -128,7 +128,6 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
             _strip(classifier, maps)
     left, right = shown.columns([1, 1.15], gap="medium")
     layout.in_sight(layout.counted(diagram.CLICKS), "maps_mosaic", just=True)
-    layout.in_sight(layout.counted(_CLICKS), "maps_inspector", just=True)
     with left:
         channel = _mosaic(classifier, maps, sheet)
         st.caption(
@@ -143,6 +142,7 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
             )
         )
     with right:
+        layout.in_sight(layout.counted(_CLICKS), "maps_inspector")
         about = Subject(classifier, photo, photo_key(classifier, photo), observation)
         inspector.panel(about, name, channel)
     channel_part.more(classifier, name, channel)

@@ -165,7 +165,7 @@ def _row(step: Convolution, features: FeatureMaps, index: int, *, is_photo: bool
     row, column = np.unravel_index(products.argmax(), products.shape)
     return {
         "name": t(COLOURS[channel]) if is_photo else str(channel),
-        "src": data_uri(mosaic.coloured(features, channel, least=26)),
+        "src": "" if is_photo else data_uri(mosaic.coloured(features, channel, least=26)),
         "target": _target(
             step.source,
             channel,
