@@ -17,6 +17,8 @@ from core.synthesis import recipe
 from core.synthesis.loop import Settings
 from core.synthesis.presets import PRESETS
 from core.synthesis.regularisers import REGULARISERS
+from core.training.settings import SETTINGS
+from pages.parts.fine_tuning import settings as training
 from pages.parts.ideal_class import drawing
 from pages.parts.shared import dials, registry
 from pages.parts.shared.settings import told
@@ -73,6 +75,15 @@ def test_each_setting_of_a_drawing_is_on_the_page_the_command_line_and_in_links(
     for name, (found, value) in PRESETS[preset].asked.items():
         assert app.session_state[drawing.key(name, preset)] == value
         assert name in options
+        assert places[found.link or name].dial.default == value
+
+
+def test_each_setting_of_training_is_on_the_page_the_command_line_and_in_links(visit):
+    app = visit(registry.TRAINING)
+    options, places = choices_of("train"), dials.places(registry.TRAINING)
+    assert SETTINGS.keys() <= options.keys()
+    for name, (found, value) in training.ASKED.items():
+        assert app.session_state[training.key(name)] == value
         assert places[found.link or name].dial.default == value
 
 

@@ -202,7 +202,7 @@ def own(lab):
         pieces[name] = [(f"{i}.png", encoded(crop)) for i, crop in enumerate(crops)]
     dataset, base = from_files(pieces), loading.shared("lite0")
     # Adversarial already, so that only the other one is left to be trained.
-    settings = settings_for("blocks", blocks=1, epochs=1, epsilon=2 / 255, augmentation=False)
+    settings = settings_for("blocks", blocks=1, epochs=1, epsilon=2, augmentation=False)
     ways = {"blocks": train(base, dataset, settings, EmbeddingCache())}
     job = scheduler().submit(
         lab.session_state["owner"], "train", lambda: compare(ways), lambda last: last.result

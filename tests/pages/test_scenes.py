@@ -110,7 +110,7 @@ HOSTILE += [
     (registry.ATTACK, "patch_side", "101"),
     (registry.TRAINING, "source", "zip"),
     (registry.TRAINING, "photos", "201"),
-    (registry.TRAINING, "adversarial", "3"),
+    (registry.TRAINING, "adversarial", "17"),
     (registry.MAPS, "view", "%00"),
     (registry.MAPS, "channel", "5001"),
 ]

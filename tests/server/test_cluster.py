@@ -33,7 +33,7 @@ from core.zoo import catalogue, weights
 from core.zoo.graph import NormStatistics
 from core.zoo.labels import Labels
 from pages.parts.adversarial_attack import laboratory
-from pages.parts.fine_tuning.training import training_run
+from pages.parts.fine_tuning.runs import training_run
 from pages.parts.shared import registry
 
 LIMIT = 240.0

@@ -367,7 +367,7 @@ class Hardening:
 
 def hardened_within(training: Training) -> int:
     """Return the ε that a network was trained against, in 1/255; the least, if against none."""
-    epsilon = round(255 * training.settings.epsilon)
+    epsilon = round(training.settings.epsilon)
     return epsilon if epsilon in HARDENED_WITHIN else HARDENED_WITHIN[0]
 
 
@@ -380,7 +380,7 @@ def hardening_run(training: Training, epsilon: float) -> Steps[Hardening]:
     """
     base = loading.shared(training.classifier.provenance.network)
     trainings: Mapping[str, Training] = {}
-    trained = hardening.with_and_without(base, training, epsilon / 255, shared_cache())
+    trained = hardening.with_and_without(base, training, epsilon, shared_cache())
     for step in trained:
         trainings = step.result or trainings
         yield Step(step.index, 2 * step.total, step.scalars, phase=step.phase)

@@ -15,8 +15,8 @@ from core.setting import asked
 from core.synthesis.loop import LIVE, Settings
 from core.synthesis.regularisers import REGULARISERS
 from core.training.comparison import Comparison, Outcome
+from core.training.settings import STRATEGY_TITLES
 from pages.parts.adversarial_attack import attack, kept_attacks
-from pages.parts.fine_tuning import training
 from pages.parts.ideal_class import drawing
 from pages.parts.shared import session
 from pages.parts.shared.language import (
@@ -166,7 +166,7 @@ def _way(outcome: Outcome) -> tuple[str, ...]:
     done, settings = outcome.training, outcome.training.settings
     low, high = done.interval
     return (
-        sentence(training.strategy_name(settings.strategy)),
+        sentence(t(STRATEGY_TITLES[settings.strategy])),
         percent(done.accuracy, 1),
         f"{percent(low, 1)} – {percent(high, 1)}",
         number(done.n_train),

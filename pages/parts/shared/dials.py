@@ -16,9 +16,10 @@ from core.data import sources
 from core.images import photos
 from core.setting import asked
 from core.synthesis.presets import PRESETS
-from core.training.settings import MAX_EPOCHS, OPTIMISERS, SCHEDULES, STRATEGIES
+from core.training.settings import BEGINNING, STRATEGIES, STRATEGY
 from pages.parts.adversarial_attack import attack, laboratory
 from pages.parts.feature_maps import compare, maps
+from pages.parts.fine_tuning import settings as training
 from pages.parts.ideal_class import drawing
 from pages.parts.shared.registry import ATTACK, IDEAL, MAPS, TRAINING, PageInfo
 from pages.parts.shared.settings import in_links
@@ -27,7 +28,6 @@ CLASSES = 1000
 """Of each network in the catalogue; a visitor's own network does not travel."""
 _SAMPLES = tuple(sample.id for sample in photos.SAMPLES)
 _MOST_CHANNELS = 5000
-_MOST_BLOCKS = 50
 
 
 @dataclass(frozen=True)
@@ -127,19 +127,12 @@ _ATTACK: dict[str, Place] = {
 _TRAINING: dict[str, Place] = {
     "source": Place("train_source", Choice(("sets",), "sets")),  # own photos stay at home
     "set": Place("train_set", _one_of(source.name for source in sources.SOURCES)),
-    "learns": Place("train_way", _one_of((*STRATEGIES, "all"))),
-    "photos": Place("train_per_class", Whole(1, 200, 60)),
-    "epochs": Place("train_epochs", Whole(1, 200, 40)),
-    "tuning_epochs": Place("train_epochs_tuning", Whole(1, MAX_EPOCHS, 6)),
-    "optimiser": Place("train_optimiser", _one_of(OPTIMISERS)),
-    "schedule": Place("train_schedule", _one_of(SCHEDULES)),
-    "rate": Place("train_rate", Real(0.0, 100.0, None)),
-    "decay": Place("train_decay", Real(0.0, 100.0, 0.5)),
-    "dropout": Place("train_dropout", Real(0.0, 0.9, 0.0)),
-    "smoothing": Place("train_smoothing", Real(0.0, 0.5, 0.0)),
-    "clip": Place("train_clip", Real(0.0, 100.0, 0.0)),
-    "patience": Place("train_patience", Whole(0, 100, 0)),
-    "augmentation": Place("train_augmentation", Switch(True)),
-    "blocks": Place("train_blocks", Whole(1, _MOST_BLOCKS, 2)),
-    "adversarial": Place("train_epsilon", Choice((0, 1, 2, 4, 8), 0)),
+    STRATEGY.link: Place("train_way", in_links(STRATEGY, STRATEGIES[0])),
+    **{
+        setting.link or name: Place(training.key(name), in_links(setting, value))
+        for name, (setting, value) in training.ASKED.items()
+    },
+    training.EPOCHS_OF_BLOCKS.link: Place(
+        "train_epochs_tuning", in_links(training.EPOCHS_OF_BLOCKS, BEGINNING.epochs)
+    ),
 }
