@@ -328,7 +328,7 @@ def test_a_tuned_network_survives_its_folder(tuned, tmp_path, pictures):
 def test_the_card_of_a_tuned_network_tells_what_was_tuned(tuned):
     card = model_card(tuned, {})
     assert "| What learned | the last blocks, with the last layer |" in card
-    assert "| blocks: blocks | 1 |" in card
+    assert "| blocks: number of blocks | 1 |" in card
     assert "last blocks fine-tuned here on EfficientNet-Lite0" in card
 
 

@@ -18,7 +18,7 @@ from core.training.embeddings import EmbeddingCache
 from core.training.loop import train
 from core.training.settings import settings_for
 from core.zoo import loading
-from pages.parts.adversarial_attack import laboratory
+from pages.parts.adversarial_attack import curve
 from pages.parts.shared import registry
 from tests.helpers.files import ODD_PICTURES
 from tests.helpers.pages import all_text
@@ -217,7 +217,7 @@ def encoded(picture: Image.Image) -> bytes:
 
 
 def test_adversarial_training_is_measured_on_ones_own_network(own, monkeypatch):
-    monkeypatch.setattr(laboratory, "CURVE", replace(laboratory.CURVE, steps=2))
+    monkeypatch.setattr(curve, "CURVE", replace(curve.CURVE, steps=2))
     own.button(key="attack_hardening_start").click().run()
     assert not own.exception
     text = all_text(own)

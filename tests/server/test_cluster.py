@@ -32,7 +32,7 @@ from core.training.settings import settings_for
 from core.zoo import catalogue, weights
 from core.zoo.graph import NormStatistics
 from core.zoo.labels import Labels
-from pages.parts.adversarial_attack import laboratory
+from pages.parts.adversarial_attack.adversarial_training import hardening_run
 from pages.parts.fine_tuning.runs import training_run
 from pages.parts.shared import registry
 
@@ -205,7 +205,7 @@ def test_runs_of_a_lost_node_go_on_on_another_and_say_so(two_nodes, turns, lite0
     assert learned.state == State.DONE, learned.problem
     assert len(learned.history["blocks · validation accuracy"]) == 3
     own = learned.result["blocks"].training
-    run = Exchange().unpack(Exchange().pack(partial(laboratory.hardening_run, own, 4)))
+    run = Exchange().unpack(Exchange().pack(partial(hardening_run, own, 4)))
     assert run.args[0].validation == own.validation
     network = own.classifier
     assert network.labels[1] == "dog"
