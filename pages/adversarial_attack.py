@@ -28,7 +28,7 @@ photo_name = session.photo_name(ATTACK.default_photo)
 job = session.job(JOB)
 
 # A scene is about what an attack does: its settings are made.
-place, buttons = layout.dials(folded=bool(scenes.question(ATTACK))), st.container()
+place, buttons = layout.settings(folded=bool(scenes.question(ATTACK))), st.container()
 plan, possible = settings.plan(place, buttons, classifier, photo)
 attack.keep_within(plan)
 

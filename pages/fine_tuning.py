@@ -33,7 +33,7 @@ jobs = {name: session.job(name) for name in JOBS}
 problem: Problem | None = None
 plan: Mapping[Strategy, Settings] = {}
 # A scene is about a few photos and more: its settings are made.
-with layout.dials(folded=bool(scenes.question(TRAINING))):
+with layout.settings(folded=bool(scenes.question(TRAINING))):
     wanted = origins.photos_to_learn_from(watched=watched(jobs) is not None)
     try:
         plan = settings_part.plan(base, wanted)

@@ -277,7 +277,7 @@ def test_a_channel_can_be_handed_over_from_another_page(visit):
     assert (drawn.objective.layer, drawn.objective.channel) == ("blocks.1.0", 3)
 
 
-def test_a_mixture_and_more_dials_reach_the_drawing(visit):
+def test_a_mixture_and_more_settings_reach_the_drawing(visit):
     app = visit(registry.IDEAL)
     app.segmented_control(key="ideal_target").set_value("two").run()
     app.number_input(key="ideal_steps").set_value(2).run()

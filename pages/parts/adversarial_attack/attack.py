@@ -20,7 +20,7 @@ from core.attacks.report import Report, report
 from core.attacks.starting_points import at_hand, beginning
 from core.data.photo_files import PhotoFile
 from core.images import photos
-from core.steps import Dial, Step, Steps
+from core.steps import LiveSetting, Step, Steps
 from core.synthesis.verdict import Verdict
 from core.training.loop import OWN_NETWORK
 from core.zoo import catalogue, loading
@@ -235,7 +235,7 @@ def starter(
     """Return a job's generator and its conclusion, which enters a row into the ledger."""
     rows, live_now, pictures = book(), live_epsilon(), kept_attacks.attacks()
     live_now.clear()
-    epsilon = Dial(plan.settings.epsilon)
+    epsilon = LiveSetting(plan.settings.epsilon)
     live_now.update(kind=plan.kind, epsilon=epsilon)
     began = time.perf_counter()
     others = networks(plan.others)

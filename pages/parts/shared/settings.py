@@ -1,4 +1,4 @@
-"""A setting's widget, what a report says of it, and its place in links, from its declaration."""
+"""A setting's widget, and what a report says of it, from its declaration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import streamlit as st
 
-from core.classroom.scene import Choice, Dial, Real, Span, Switch, Whole
 from core.setting import Setting
 from pages.parts.shared.language import number, remember_choice, short, t
 
@@ -74,18 +73,3 @@ def told(setting: Setting, value: Any) -> str:
     if setting.digits is None:
         return short(value) if isinstance(value, float) else str(value)
     return number(value, setting.digits) + setting.unit
-
-
-def in_links(setting: Setting, value: Any) -> Dial:
-    """Return what a setting may be in a link, where the page begins with a value."""
-    if setting.choices:
-        return Choice(tuple(setting.choices), value)
-    match value:
-        case bool():
-            return Switch(value)
-        case int():
-            return Whole(*setting.range, value)
-        case tuple():
-            return Span(*setting.range, value)
-        case _:
-            return Real(*setting.range, value)
