@@ -14,7 +14,8 @@ from core.data.photo_files import PhotoFile
 from core.steps import Step, Steps
 from core.zoo.classifier import Classifier
 from pages.parts.adversarial_attack.laboratory import Laboratory, read
-from pages.parts.shared.language import percent, separators, short, t
+from pages.parts.shared.language import percent, short, t
+from pages.parts.shared.plots import chart
 
 CURVE = loop.Settings(steps=10)
 """How networks are attacked for the curves of their accuracy."""
@@ -111,10 +112,4 @@ def accuracy_chart(
         yaxis={"range": [-0.02, 1.02], "tickformat": ".0%"},
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
     )
-    plotted(figure, key, title)
-
-
-def plotted(figure: go.Figure, key: str, title: str) -> None:
-    """Show a chart with the numbers of the language in use."""
-    figure.update_layout(separators=separators())
-    st.plotly_chart(figure, key=key, alt=title)
+    chart(figure, key, title)

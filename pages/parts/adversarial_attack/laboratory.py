@@ -22,8 +22,9 @@ from core.training.loop import Training
 from core.zoo.classifier import Classifier
 from pages.parts.adversarial_attack.attack import Plan, network_title, photo_key
 from pages.parts.shared import files, layout, live, made, questions, scenes, session, tab, uploads
-from pages.parts.shared.language import class_name, photo_title, remember_choice, t, tn
+from pages.parts.shared.language import class_name, photo_title, t, tn
 from pages.parts.shared.registry import ATTACK
+from pages.parts.shared.settings import segments
 
 MOST_PHOTOS = 40
 """More would take a class's computer for too long."""
@@ -180,15 +181,11 @@ def _photo_files() -> list[PhotoFile]:
     # In one place, however much is asked for: tabs that move fall back to the first one.
     with st.container():
         training = session.training()
-        origins = [name for name in _ORIGINS if name != "training" or training]
-        chosen = st.segmented_control(
+        origins = {n: title for n, title in _ORIGINS.items() if n != "training" or training}
+        chosen = segments(
             t("Photos to measure on: for the curve, for what helps, for the sticker"),
             origins,
-            format_func=lambda name: t(_ORIGINS[name]),
-            default="samples",
-            required=True,
-            key=remember_choice(f"attack_photos_{len(origins)}"),  # other choices, another widget
-            persist_state="session",
+            f"attack_photos_{len(origins)}",  # other choices, another widget
             help=t("At most {count} of them are used.", count=MOST_PHOTOS),
         )
         if chosen == "training" and training:

@@ -17,9 +17,9 @@ from core.steps import Steps
 from core.zoo.classifier import Classifier
 from pages.parts.adversarial_attack import attack
 from pages.parts.adversarial_attack.attack import network_title
-from pages.parts.adversarial_attack.curve import plotted
 from pages.parts.adversarial_attack.laboratory import Laboratory
 from pages.parts.shared.language import class_name, number, plain, short, t
+from pages.parts.shared.plots import chart
 
 
 def smallest_epsilon(laboratory: Laboratory) -> None:
@@ -109,7 +109,7 @@ def _chart(found: Mapping[str, robustness.Needed]) -> None:
         xaxis={"title": "ε", "rangemode": "tozero"},
         yaxis={"autorange": "reversed"},
     )
-    plotted(figure, "attack_needed_chart", title)
+    chart(figure, "attack_needed_chart", title)
     if norm == "linf" and any(f.epsilon and f.epsilon < 1 for f in found.values()):
         st.caption(
             t(

@@ -21,7 +21,7 @@ from core.steps import Pixels
 from core.zoo.classifier import Classifier
 from core.zoo.labels import Labels
 from pages.parts.shared import layout, live, plots
-from pages.parts.shared.language import class_name, percent, separators, t
+from pages.parts.shared.language import class_name, percent, t
 
 _ASSETS = Path(__file__).parents[3] / "assets" / "components"
 _before_after = st.components.v2.component(
@@ -172,6 +172,4 @@ def _probability_chart(history: Mapping[str, Sequence[float]], names: Mapping[st
         legend={"y": 1.02, "yanchor": "bottom", "x": 0},
         showlegend=True,
     )
-    st.plotly_chart(
-        figure.update_layout(separators=separators()), key="attack_p", alt=t("Probabilities")
-    )
+    plots.chart(figure, "attack_p", t("Probabilities"))

@@ -19,6 +19,7 @@ from core.steps import Step, Steps
 from pages.parts.fine_tuning import data_set, webcam
 from pages.parts.shared import files, session, uploads
 from pages.parts.shared.language import plain, remember_choice, say, t
+from pages.parts.shared.settings import segments
 
 ORIGINS = {
     "sets": N_("Ready-made sets"),
@@ -56,15 +57,7 @@ def photos_to_learn_from(*, watched: bool) -> Wanted | None:
     Args:
         watched: whether the page watches a job; see `webcam.collect`.
     """
-    origin = st.segmented_control(
-        t("Photos to learn from"),
-        list(ORIGINS),
-        format_func=lambda name: t(ORIGINS[name]),
-        default="sets",
-        required=True,
-        key=remember_choice("train_source"),
-        persist_state="session",
-    )
+    origin = segments(t("Photos to learn from"), ORIGINS, "train_source")
     if origin == "zip":
         return _from_zip()
     if origin == "files":

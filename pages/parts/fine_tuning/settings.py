@@ -28,8 +28,8 @@ from core.training.settings import (
 )
 from core.zoo.classifier import Classifier
 from pages.parts.fine_tuning.origins import Wanted
-from pages.parts.shared.language import number, percent, remember_choice, short, t
-from pages.parts.shared.settings import widget
+from pages.parts.shared.language import number, percent, short, t
+from pages.parts.shared.settings import segments, widget
 
 VALIDATION_PER_CLASS = 30
 FEW_FOR_VALIDATION = 10
@@ -73,16 +73,7 @@ def plan(base: Classifier, wanted: Wanted | None) -> Mapping[Strategy, Settings]
     Raises:
         Problem: one of them is out of its range.
     """
-    chosen: str = st.segmented_control(
-        t(STRATEGY.label),
-        list(STRATEGY_TITLES),
-        format_func=lambda name: t(STRATEGY_TITLES[name]),
-        default="head",
-        required=True,
-        key=remember_choice("train_way"),
-        persist_state="session",
-        help=t(STRATEGY.help),
-    )
+    chosen = segments(t(STRATEGY.label), STRATEGY_TITLES, "train_way", help=t(STRATEGY.help))
     columns = st.columns(2, gap="large")
     with columns[0]:
         division = _division(wanted)

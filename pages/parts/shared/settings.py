@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -62,6 +62,28 @@ def _chosen(setting: Setting, value: Any, known: dict[str, Any]) -> Any:
         return st.number_input(label, *setting.range, value, step=setting.step, **known)
     form = None if isinstance(value, int) else f"%d{setting.unit}" if setting.unit else "localized"
     return st.slider(label, *setting.range, value, step=setting.step, format=form, **known)
+
+
+def segments(label: str, titles: Mapping[str, str], key: str, **more: Any) -> str:
+    """Show a few choices beside each other, and return which is chosen; the first one at first.
+
+    Args:
+        label: what is asked.
+        titles: of the choices, untranslated.
+        key: of the widget.
+        more: what else the widget takes.
+    """
+    chosen: str = st.segmented_control(
+        label,
+        list(titles),
+        format_func=lambda one: t(titles[one]),
+        default=next(iter(titles)),
+        required=True,
+        key=remember_choice(key),
+        persist_state="session",
+        **more,
+    )
+    return chosen
 
 
 def told(setting: Setting, value: Any) -> str:
