@@ -44,7 +44,7 @@ def main() -> None:
     settings = Settings(per_class=options.per_class)
     head_only = finish(train(base, from_folder(options.folder), settings, cache))
     began = time.perf_counter()
-    trainings = finish(with_and_without(base, head_only, options.eps / 255, cache))
+    trainings = finish(with_and_without(base, head_only, options.eps, cache))
     seconds = time.perf_counter() - began
     networks = {"head": head_only.classifier} | {
         name: training.classifier for name, training in trainings.items()

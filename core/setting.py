@@ -24,10 +24,10 @@ class Setting:
     """What is known of a setting beside its value.
 
     Attributes:
-        name: what it is called where a value is refused.
+        name: what it is called where a value is refused, and in model cards.
         least, most: its range; of a pair, that of both numbers. None: its class checks it.
         choices: their titles by value, where it is one of several.
-        label: its title on pages and in reports. Only a setting with a label is asked for at all.
+        label: its title on pages and in reports; empty where pages do not ask for it.
         help: a sentence on what it does, for pages.
         offered: the range of its widget and of links, where that is narrower.
         step: of its widget.
@@ -61,11 +61,14 @@ class Setting:
     later: bool = False
 
     def check(self, value: Any) -> None:
-        """Refuse a value that is out of the range; None is no value.
+        """Refuse a value that is out of the range, or is no choice; None is no value.
 
         Raises:
-            Problem: it is.
+            Problem: it is out of the range.
+            ValueError: it is no choice.
         """
+        if self.choices and value not in self.choices:
+            raise ValueError(f"{value} is unknown")
         if self.least is None or self.most is None or value is None:
             return
         for number in value if isinstance(value, tuple) else (value,):
@@ -103,25 +106,31 @@ def check(settings: Any) -> None:
 
     Raises:
         Problem: one is.
+        ValueError: one is none of its choices.
     """
     for name, found in settings_of(settings).items():
         found.check(getattr(settings, name))
 
 
-def asked(settings: Any) -> dict[str, tuple[Setting, Any]]:
-    """Return the settings that people are asked for with their values, by the fields' names.
+def with_values(settings: Any) -> dict[str, tuple[Setting, Any]]:
+    """Return what is declared with the values, by the fields' names.
 
-    Those of a dataclass within are among them.
+    The settings of a dataclass within are among them.
     """
     found: dict[str, tuple[Setting, Any]] = {}
     known = settings_of(settings)
     for f in fields(settings):
         value = getattr(settings, f.name)
         if is_dataclass(value):
-            found |= asked(value)
-        elif f.name in known and known[f.name].label:
+            found |= with_values(value)
+        elif f.name in known:
             found[f.name] = known[f.name], value
     return found
+
+
+def asked(settings: Any) -> dict[str, tuple[Setting, Any]]:
+    """Return the settings that people are asked for, as `with_values` does."""
+    return {name: found for name, found in with_values(settings).items() if found[0].label}
 
 
 def changed(settings: Any, values: Mapping[str, Any]) -> Any:

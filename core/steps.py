@@ -24,7 +24,7 @@ class Step(Generic[Result]):
     Attributes:
         index: how many of the `total` units of work are done, from 1.
         total: how many there are.
-        scalars: the numbers worth a curve, by name (losses in the unit of their dials,
+        scalars: the numbers worth a curve, by name (losses in the unit of their weights,
             probabilities in [0, 1]).
         phase: what is being done, as a translatable text; empty where it goes without saying.
         picture: the state as an 8-bit picture, where there is one to show.
@@ -43,8 +43,8 @@ class Step(Generic[Result]):
 Steps: TypeAlias = Generator[Step[Result], None, None]
 
 
-class Dial(Generic[Value]):
-    """A value that may be turned, from any thread, while a computation goes on reading it.
+class LiveSetting(Generic[Value]):
+    """A setting that may be changed, from any thread, while a computation goes on reading it.
 
     Where the computation is on another computer, the value follows it there.
     """

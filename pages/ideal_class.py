@@ -39,7 +39,7 @@ if job is None:
     parts.comparison().clear()  # a scene was opened, which begins without the pictures before
 
 place = layout.workbench(wide=bool(parts.comparison()), folded=bool(scenes.question(IDEAL)))
-with place.dials:
+with place.settings:
     objective = parts.target(classifier)
     preset_name = st.session_state.get("ideal_preset") or "best"
     values = {"tv": parts.ask("tv", preset_name, captioned=False)}

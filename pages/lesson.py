@@ -8,7 +8,7 @@ from pages.parts.shared.language import t
 from pages.parts.shared.registry import LESSON
 
 entry.only_through_app()
-startup.wait_until_warm()  # the ranges of the dials, with which links are written, come with PyTorch
+startup.wait_until_warm()  # the ranges of the settings, with which links are written, come with PyTorch
 
 layout.heading(t(LESSON.title), t(LESSON.promise))
 answers = session.answers()

@@ -17,8 +17,10 @@ from core.synthesis import recipe
 from core.synthesis.loop import Settings
 from core.synthesis.presets import PRESETS
 from core.synthesis.regularisers import REGULARISERS
+from core.training.settings import SETTINGS
+from pages.parts.fine_tuning import settings as training
 from pages.parts.ideal_class import drawing
-from pages.parts.shared import dials, registry
+from pages.parts.shared import links, registry
 from pages.parts.shared.settings import told
 
 
@@ -69,16 +71,25 @@ def test_each_setting_of_a_drawing_is_on_the_page_the_command_line_and_in_links(
     app.session_state["ideal_preset"] = preset
     app.switch_page(registry.IDEAL.file).run()
     assert not app.exception
-    options, places = choices_of("ideal"), dials.places(registry.IDEAL, preset)
+    options, places = choices_of("ideal"), links.places(registry.IDEAL, preset)
     for name, (found, value) in PRESETS[preset].asked.items():
         assert app.session_state[drawing.key(name, preset)] == value
         assert name in options
-        assert places[found.link or name].dial.default == value
+        assert places[found.link or name].parameter.default == value
+
+
+def test_each_setting_of_training_is_on_the_page_the_command_line_and_in_links(visit):
+    app = visit(registry.TRAINING)
+    options, places = choices_of("train"), links.places(registry.TRAINING)
+    assert SETTINGS.keys() <= options.keys()
+    for name, (found, value) in training.ASKED.items():
+        assert app.session_state[training.key(name)] == value
+        assert places[found.link or name].parameter.default == value
 
 
 def test_each_attack_norm_and_defence_is_on_the_page_and_the_command_line(visit):
     app = visit(registry.ATTACK)
-    places = dials.places(registry.ATTACK)
+    places = links.places(registry.ATTACK)
     shown = app.selectbox(key="attack_method").options
     labels = [m.label for m in (*loop.METHODS.values(), *foolbox_adapter.METHODS.values())]
     assert shown == labels

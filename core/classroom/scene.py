@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from itertools import pairwise
+from typing import TypeAlias
 from urllib.parse import quote, urlencode
 
 from core.images import photos
 from core.problem import N_, Problem
+from core.setting import Setting
 from core.zoo import catalogue
 
 Value: TypeAlias = bool | int | float | str | tuple[float, float] | None
@@ -22,137 +24,70 @@ _LONGEST = 60
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e-?\d+)?", re.ASCII)
 
 
-class Dial(Protocol):
-    """A setting that may travel in a link; see the classes below."""
+@dataclass(frozen=True)
+class Parameter:
+    """A setting that may travel in a link.
 
-    @property
-    def default(self) -> Value:
-        """What the page shows when nobody has touched it; None where the page decides."""
+    Attributes:
+        default: what the page shows at first; None where the page decides.
+        setting: what it may be: one of its choices, or within the range that pages offer, which
+            for two numbers is that of both. With neither it is on or off, or a name whose table is
+            not at hand, such as that of a layer: letters, digits, dots, bars.
+    """
+
+    default: Value = None
+    setting: Setting = Setting()
 
     def read(self, text: str) -> Value:
         """Return the value that a text stands for.
 
         Raises:
-            ValueError: it stands for none that the dial can have.
+            ValueError: it stands for none that the setting can have.
         """
-
-    def write(self, value: Value) -> str:
-        """Return the text of a value."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of some names, or of some whole numbers."""
-
-    options: tuple[str, ...] | tuple[int, ...]
-    default: str | int
-
-    def read(self, text: str) -> str | int:
-        """Look a text up."""
-        found = {str(option): option for option in self.options}
-        if text not in found:
+        least, most = self.setting.range
+        if self.setting.choices is not None:
+            return _looked_up(text, {name: name for name in self.setting.choices})
+        if isinstance(self.default, bool):
+            return _looked_up(text, {"0": False, "1": True})
+        if least is None:
+            return _name(text)
+        numbers = tuple(_number(part) for part in text.split(",", 1))
+        if not all(one <= other for one, other in pairwise((least, *numbers, most))):
             raise ValueError(text)
-        return found[text]
-
-    def write(self, value: Value) -> str:
-        """Return the name."""
-        return str(value)
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A whole number."""
-
-    least: int
-    most: int
-    default: int | None
-
-    def read(self, text: str) -> int:
-        """Read a number with nothing around it."""
-        value = _number(text)
-        if value != int(value) or not self.least <= value <= self.most:
+        if isinstance(self.default, tuple):
+            first, second = numbers
+            return first, second
+        (value,) = numbers
+        if not isinstance(least if self.default is None else self.default, int):
+            return value
+        if value != int(value):
             raise ValueError(text)
         return int(value)
 
     def write(self, value: Value) -> str:
-        """Write it in digits."""
-        return _digits(value)
+        """Return the shortest text that reads as a value.
 
-
-@dataclass(frozen=True)
-class Real:
-    """A number."""
-
-    least: float
-    most: float
-    default: float | None
-
-    def read(self, text: str) -> float:
-        """Read a number with nothing around it."""
-        value = _number(text)
-        if not self.least <= value <= self.most:
-            raise ValueError(text)
-        return value
-
-    def write(self, value: Value) -> str:
-        """Write the shortest text that reads as the same number."""
-        return _digits(value)
-
-
-@dataclass(frozen=True)
-class Span:
-    """Two numbers, from one to the other."""
-
-    least: float
-    most: float
-    default: tuple[float, float]
-
-    def read(self, text: str) -> tuple[float, float]:
-        """Read "0.9,1.6"."""
-        first, second = (_number(part) for part in text.split(",", 1))
-        if not self.least <= first <= second <= self.most:
-            raise ValueError(text)
-        return first, second
-
-    def write(self, value: Value) -> str:
-        """Write both, with a comma between."""
-        if not isinstance(value, tuple):
+        Raises:
+            ValueError: it is of another kind.
+        """
+        if isinstance(self.default, bool):
+            return "1" if value else "0"
+        if self.setting.choices is not None or self.setting.range[0] is None:
+            return str(value)
+        if isinstance(self.default, tuple) != isinstance(value, tuple):
             raise ValueError(value)
-        return ",".join(_digits(part) for part in value)
+        return ",".join(_digits(part) for part in (value if isinstance(value, tuple) else [value]))
 
 
-@dataclass(frozen=True)
-class Switch:
-    """On or off."""
-
-    default: bool
-
-    def read(self, text: str) -> bool:
-        """Read "1" or "0"."""
-        if text not in ("0", "1"):
-            raise ValueError(text)
-        return text == "1"
-
-    def write(self, value: Value) -> str:
-        """Write "1" or "0"."""
-        return "1" if value else "0"
+def one_of(names: Iterable[str], default: str | None = None) -> Parameter:
+    """Return a parameter that is one of some names; the first of them at first, if none is given."""
+    choices = dict.fromkeys(names, "")
+    return Parameter(next(iter(choices)) if default is None else default, Setting(choices=choices))
 
 
-@dataclass(frozen=True)
-class Name:
-    """A name whose table is not at hand, such as that of a layer: letters, digits, dots, bars."""
-
-    default: None = None
-
-    def read(self, text: str) -> str:
-        """Accept what looks like a name."""
-        if not re.fullmatch(r"[A-Za-z0-9_.]{1,60}", text):
-            raise ValueError(text)
-        return text
-
-    def write(self, value: Value) -> str:
-        """Return the name."""
-        return str(value)
+def number(least: float, most: float, default: float | None = None) -> Parameter:
+    """Return a parameter that is a number, a whole one if its least value is."""
+    return Parameter(default, Setting(least=least, most=most))
 
 
 @dataclass(frozen=True)
@@ -165,7 +100,7 @@ class Scene:
         photo: id of a sample photo; empty for the page's own.
         network: name of a network of the catalogue.
         question: id of a part of the lesson, whose question is to be asked; empty for none.
-        settings: by the dial's name, those that are not as the page shows them at first. The
+        settings: by their names in links, those that are not as the page shows them at first. The
             seed is among them.
     """
 
@@ -176,11 +111,11 @@ class Scene:
     question: str = ""
     settings: Mapping[str, Value] = field(default_factory=dict)
 
-    def query(self, dials: Mapping[str, Dial]) -> dict[str, str]:
+    def query(self, parameters: Mapping[str, Parameter]) -> dict[str, str]:
         """Write the scene as the parameters of a link, leaving out what is so anyway.
 
         Args:
-            dials: of the page, by name.
+            parameters: of the page, by name.
         """
         named = {
             "question": self.question,
@@ -189,26 +124,27 @@ class Scene:
             "language": self.language,
         }
         query = {name: text for name, text in named.items() if text}
-        for name, dial in dials.items():
-            value = self.settings.get(name, dial.default)
-            if value != dial.default:
-                query[name] = dial.write(value)
+        for name, parameter in parameters.items():
+            value = self.settings.get(name, parameter.default)
+            if value != parameter.default:
+                query[name] = parameter.write(value)
         return query
 
-    def address(self, dials: Mapping[str, Dial]) -> str:
+    def address(self, parameters: Mapping[str, Parameter]) -> str:
         """Write the scene as a link, relative to the app's own address.
 
-        >>> Scene("ideal_class", settings={"class": 340}).address({"class": Whole(0, 999, 284)})
+        >>> of_page = {"class": Parameter(284, Setting(least=0, most=999))}
+        >>> Scene("ideal_class", settings={"class": 340}).address(of_page)
         'ideal_class?class=340'
         """
-        query = urlencode(self.query(dials), quote_via=quote, safe=",")
+        query = urlencode(self.query(parameters), quote_via=quote, safe=",")
         return f"{self.page}?{query}" if query else self.page
 
 
 def read(
     page: str,
     query: Mapping[str, str],
-    dials: Mapping[str, Dial],
+    parameters: Mapping[str, Parameter],
     *,
     questions: Sequence[str] = (),
     languages: Sequence[str] = (),
@@ -220,22 +156,22 @@ def read(
     Args:
         page: the page's address.
         query: name and text of each parameter.
-        dials: of the page, by name.
+        parameters: of the page, by name.
         questions: ids of those that may be asked on that page.
         languages: as the switch shows them.
 
     Raises:
         Problem: a value is none that its setting can have.
     """
-    named: dict[str, Dial] = {
-        "question": Choice(tuple(questions), ""),
-        "language": Choice(tuple(languages), ""),
-        "network": Choice(tuple(entry.name for entry in catalogue.ENTRIES), catalogue.DEFAULT),
-        "photo": Choice(tuple(sample.id for sample in photos.SAMPLES), ""),
+    named = {
+        "question": one_of(questions, ""),
+        "language": one_of(languages, ""),
+        "network": one_of((entry.name for entry in catalogue.ENTRIES), catalogue.DEFAULT),
+        "photo": one_of((sample.id for sample in photos.SAMPLES), ""),
     }
     values = {
-        name: _checked(name, dial, query[name]) if name in query else dial.default
-        for name, dial in {**named, **dials}.items()
+        name: _checked(name, parameter, query[name]) if name in query else parameter.default
+        for name, parameter in {**named, **parameters}.items()
     }
     return Scene(
         page,
@@ -243,7 +179,7 @@ def read(
         photo=str(values["photo"]),
         network=str(values["network"]),
         question=str(values["question"]),
-        settings={name: values[name] for name in dials if values[name] != dials[name].default},
+        settings={n: values[n] for n, one in parameters.items() if values[n] != one.default},
     )
 
 
@@ -259,13 +195,25 @@ def refuse(name: str, text: str) -> Problem:
     )
 
 
-def _checked(name: str, dial: Dial, text: str) -> Value:
+def _checked(name: str, parameter: Parameter, text: str) -> Value:
     try:
         if len(text) > _LONGEST:
             raise ValueError(text)
-        return dial.read(text)
+        return parameter.read(text)
     except ValueError as error:
         raise refuse(name, text) from error
+
+
+def _looked_up(text: str, known: Mapping[str, Value]) -> Value:
+    if text not in known:
+        raise ValueError(text)
+    return known[text]
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.]{1,60}", text):
+        raise ValueError(text)
+    return text
 
 
 def _number(text: str) -> float:

@@ -55,7 +55,7 @@ def setting_options(
 
     Args:
         added: the verb's parser.
-        asked: the settings with their values; see `core.setting.asked`.
+        asked: the settings with their values; see `core.setting.with_values`.
         has_defaults: whether these are the values of what is not given, which is None otherwise.
 
     Returns:
@@ -63,7 +63,7 @@ def setting_options(
     """
     options: dict[str, str] = {}
     for name, (setting, value) in asked.items():
-        options[name] = setting.option or "--" + name.replace("_", "-")
+        options[name] = option(name, setting)
         more: dict[str, Any] = {"type": type(value), "metavar": setting.metavar}
         if setting.choices:
             more = {"choices": list(setting.choices)}
@@ -74,6 +74,11 @@ def setting_options(
         default = value if has_defaults else None
         added.add_argument(options[name], dest=name, default=default, help=setting.told, **more)
     return options
+
+
+def option(name: str, setting: Setting) -> str:
+    """Return what the option of a setting is called."""
+    return setting.option or "--" + name.replace("_", "-")
 
 
 def given_settings(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:

@@ -12,18 +12,24 @@ from core.commands.shared import (
     Answer,
     Verb,
     a_file,
+    given_settings,
     last,
     load_network,
     network_option,
+    option,
+    setting_options,
     told,
     write_file,
 )
-from core.problem import N_, Problem, check_range
+from core.problem import Problem, check_range
+from core.setting import with_values
 from core.training.settings import (
+    ALL,
     ALL_BLOCKS,
-    OPTIMISERS,
-    SCHEDULES,
+    BEGINNING,
+    SETTINGS,
     STRATEGIES,
+    STRATEGY,
     Settings,
     Strategy,
     settings_for,
@@ -57,35 +63,10 @@ def add(verb: Verb) -> None:
         action="store_true",
         help="export ONNX even where the app's page would not take the zip back: VGG",
     )
-    added.add_argument("--per-class", type=int, help="photos to learn from; default: seven in ten")
-    added.add_argument("--epochs", type=int)
-    added.add_argument("--seed", type=int, default=0)
-    added.add_argument(
-        "--way",
-        choices=(*STRATEGIES, "all"),
-        default="head",
-        help=(
-            "what learns: the head, the last blocks too, or everything from random weights;"
-            " all: try these three, and keep the best"
-        ),
-    )
-    added.add_argument("--blocks", type=int, help="how many of the last blocks learn (default: 2)")
-    added.add_argument(
-        "--adversarial",
-        type=float,
-        metavar="EPS",
-        help="attack each photo within EPS/255 before the last blocks learn from it (default: 0)",
-    )
-    added.add_argument("--batch", type=int, help="photos per step")
-    added.add_argument("--optimiser", choices=OPTIMISERS)
-    added.add_argument("--learning-rate", type=float, help="default: what suits the optimiser")
-    added.add_argument("--schedule", choices=SCHEDULES)
-    for name in ("weight-decay", "dropout", "clip", "label-smoothing"):
-        added.add_argument(f"--{name}", type=float)
-    added.add_argument("--patience", type=int, help="epochs without progress that end it")
-    added.add_argument(
-        "--augmentation", action=argparse.BooleanOptionalAction, help="varied views of each photo"
-    )
+    known = with_values(BEGINNING)
+    first = {name: known.pop(name) for name in ("per_class", "epochs", "seed")}
+    setting_options(added, first | {"way": (STRATEGY, "head")} | known)
+    added.set_defaults(seed=0, way="head")
     network_option(added)
 
 
@@ -172,7 +153,7 @@ def _train(options: argparse.Namespace) -> Answer:
         raise Problem("Say where to save the network: --out FOLDER, --export FILE.zip, or both.")
     if options.whole and options.export is None:
         raise Problem("--whole goes with --export.")
-    strategies = STRATEGIES if options.way == "all" else (options.way,)
+    strategies = STRATEGIES if options.way == ALL else (options.way,)
     _check_options(options, strategies)
     plans = {name: _training_settings(options, name) for name in strategies}
     dataset = _data_set(options) if options.data else datasets.from_folder(options.folder)
@@ -224,22 +205,19 @@ def _check_options(options: argparse.Namespace, strategies: Sequence[str]) -> No
     Raises:
         Problem: there is one.
     """
-    is_given = options.blocks is not None or options.adversarial is not None
+    of_blocks = {name: found for name, found in SETTINGS.items() if found.strategies == ("blocks",)}
+    is_given = any(getattr(options, name) is not None for name in of_blocks)
     if is_given and "blocks" not in strategies:
-        raise Problem("--blocks and --adversarial go with --way blocks, or all.")
+        named = " and ".join(option(name, found) for name, found in of_blocks.items())
+        raise Problem("{options} go with --way blocks, or all.", options=named)
     if options.blocks is not None:  # 0 would be the head alone
-        check_range(N_("number of blocks"), options.blocks, 1, ALL_BLOCKS)
+        check_range(SETTINGS["blocks"].name, options.blocks, 1, ALL_BLOCKS)
     if options.most is not None and not options.data:
         raise Problem("--most goes with --data. Of a folder, --per-class says how many to learn.")
 
 
 def _training_settings(options: argparse.Namespace, strategy: Strategy) -> Settings:
     """Return the settings of a strategy, with the defaults for what is not given."""
-    names = ("per_class", "epochs", "learning_rate", "batch", "seed", "optimiser", "schedule")
-    tricks = ("weight_decay", "dropout", "clip", "label_smoothing", "patience", "augmentation")
-    given = {name: getattr(options, name) for name in (*names, *tricks)}
-    if strategy == "blocks":
-        given["blocks"] = options.blocks
-        if options.adversarial is not None:
-            given["epsilon"] = options.adversarial / 255
+    names = [name for name, found in SETTINGS.items() if strategy in found.strategies]
+    given = given_settings(options, names)
     return settings_for(strategy, **{k: v for k, v in given.items() if v is not None})

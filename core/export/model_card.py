@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date
 
 import torch
@@ -13,7 +13,7 @@ from core.export.wording import Wording
 from core.problem import N_
 from core.training.evidence import wilson
 from core.training.loop import Training
-from core.training.settings import Settings, Strategy
+from core.training.settings import SETTINGS, Settings, Strategy
 from core.zoo import catalogue
 
 _STRATEGIES: dict[Strategy, str] = {
@@ -50,14 +50,6 @@ _LIMITS = (
     ),
     N_("It was made for learning. Do not let it decide anything about people."),
 )
-_TRICKS = (
-    *(N_("optimiser"), N_("schedule"), N_("weight decay"), N_("dropout"), N_("clip")),
-    *(N_("label smoothing"), N_("patience"), N_("augmentation")),
-)
-_OF_HEAD = (N_("epochs"), N_("learning rate"), N_("batch"), N_("seed"), *_TRICKS)
-_OF_BLOCKS = (N_("blocks"), *_OF_HEAD[:4], N_("epsilon"), *_TRICKS)
-SETTING_NAMES = frozenset((*_OF_HEAD, *_OF_BLOCKS))
-"""The fields of `Settings`, as they are translated."""
 _TITLES = {
     "use": N_("Use"),
     "data": N_("Data and settings"),
@@ -159,20 +151,22 @@ def _settings(settings: Settings, say: Callable[[str], str]) -> dict[str, str]:
         say(N_("Seed of the split")): str(settings.seed),
     }
     if settings.strategy != "scratch":
-        rows |= _named(say(N_("head")), settings.of_head, _OF_HEAD, say)
+        rows |= _named(say(N_("head")), settings.of_head, "head", say)
     if settings.strategy != "head":
-        rows |= _named(say(N_("blocks")), settings, _OF_BLOCKS, say)
+        rows |= _named(say(N_("blocks")), settings, "blocks", say)
     return rows
 
 
 def _named(
-    of: str, settings: Settings, names: Sequence[str], say: Callable[[str], str]
+    of: str, settings: Settings, strategy: Strategy, say: Callable[[str], str]
 ) -> dict[str, str]:
-    """Return some settings by names for people."""
+    """Return the settings that change anything for a strategy, by names for people."""
     rows: dict[str, str] = {}
-    for name in names:
-        value = getattr(settings, name.replace(" ", "_"))
-        rows[f"{of}: {say(name)}"] = say(N_("all")) if value is None else str(value)
+    for name, setting in SETTINGS.items():
+        if setting.name and strategy in setting.strategies:
+            value = getattr(settings, name)
+            told = say(N_("all")) if value is None else f"{value}{setting.unit}"
+            rows[f"{of}: {say(setting.name)}"] = told
     return rows
 
 

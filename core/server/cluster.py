@@ -178,10 +178,10 @@ class _RemoteRun:
         return self
 
     def ask(self) -> Future[bytes]:
-        """Ask for a slice; the dials stand over there as they stand here now."""
-        dials = [dial.value for dial in self._exchange.dials]
+        """Ask for a slice; the live settings have the values there that they have here now."""
+        values = [setting.value for setting in self._exchange.settings]
         opening, self._opening = self._opening, None
-        asked = self.worker.advance.remote(self._name, self._exchange.pack_state(dials), opening)
+        asked = self.worker.advance.remote(self._name, self._exchange.pack_state(values), opening)
         future: Future[bytes] = asked.future()
         return future
 
@@ -280,12 +280,12 @@ class Worker:
         self._embeddings: list[tuple[Any, Any]] = []
         shared_cache().on_put = lambda key, row: self._embeddings.append((key, row))
 
-    def advance(self, name: str, dials: bytes, opening: bytes | None = None) -> bytes:
+    def advance(self, name: str, settings: bytes, opening: bytes | None = None) -> bytes:
         """Make a slice of steps, and return the packed reply.
 
         Args:
             name: of the run.
-            dials: how they stand.
+            settings: the values of the live ones.
             opening: what to run and for whom, where it is to begin.
         """
         from core.server.parcel import Exchange
@@ -296,7 +296,7 @@ class Worker:
         try:
             if opening is not None:
                 run, person = exchange.unpack(opening, is_first=True)
-                _set_dials(exchange, dials)
+                _set(exchange, settings)
                 local = self._begin(name, _LocalRun(run, person, exchange))
             else:
                 local = self._runs.get(name)
@@ -304,7 +304,7 @@ class Worker:
                 return exchange.pack(_Reply(is_end=True))
             with local.lock:
                 exchange = local.exchange
-                _set_dials(exchange, dials)
+                _set(exchange, settings)
                 reply = self._slice(local)
         except Problem as problem:  # it could not even begin
             reply = _Reply(problem=problem)
@@ -374,9 +374,9 @@ class Worker:
         partial.replace(path)
 
 
-def _set_dials(exchange: Any, dials: bytes) -> None:
-    for dial, value in zip(exchange.dials, exchange.unpack_state(dials), strict=False):
-        dial.value = value
+def _set(exchange: Any, settings: bytes) -> None:
+    for setting, value in zip(exchange.settings, exchange.unpack_state(settings), strict=False):
+        setting.value = value
 
 
 class _Workers:

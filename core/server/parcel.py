@@ -17,25 +17,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.steps import Dial
+from core.steps import LiveSetting
 from core.zoo import loading
 from core.zoo.classifier import Classifier
 
 _LEAST_BYTES = 256
 _LEAST_ITEMS = 16
-_NEW, _KNOWN, _DIAL = "new", "known", "dial"
+_NEW, _KNOWN, _LIVE = "new", "known", "live"
 
 
 class Exchange:
     """One end of an exchange of messages.
 
     Attributes:
-        dials: those that were in any message, in the order in which both ends met them.
+        settings: the live ones that were in any message, in the order in which both ends met them.
     """
 
     def __init__(self) -> None:
         """Begin without a common past."""
-        self.dials: list[Dial[Any]] = []
+        self.settings: list[LiveSetting[Any]] = []
         self._objects: dict[int, Any] = {}  # by number; holding them keeps their ids from others
         self._numbers: dict[int, int] = {}  # by id
         self._first: set[int] = set()
@@ -68,17 +68,17 @@ class Exchange:
         """Return what the other end has packed with `pack_state`."""
         return _Unpacker(message, self, set()).load()
 
-    def _number(self, dial: Dial[Any]) -> int:
-        for number, known in enumerate(self.dials):
-            if known is dial:
+    def _number(self, setting: LiveSetting[Any]) -> int:
+        for number, known in enumerate(self.settings):
+            if known is setting:
                 return number
-        self.dials.append(dial)
-        return len(self.dials) - 1
+        self.settings.append(setting)
+        return len(self.settings) - 1
 
-    def _dial(self, number: int) -> Dial[Any]:
-        while len(self.dials) <= number:
-            self.dials.append(Dial(None))
-        return self.dials[number]
+    def _setting(self, number: int) -> LiveSetting[Any]:
+        while len(self.settings) <= number:
+            self.settings.append(LiveSetting(None))
+        return self.settings[number]
 
     def _remember(self, number: int, value: Any) -> None:
         self._objects[number] = value
@@ -101,8 +101,8 @@ class _Packer(pickle.Pickler):
         self._top = top  # what is being written itself, and not as a reference to it
 
     def persistent_id(self, value: Any) -> Any:
-        if isinstance(value, Dial):
-            return _DIAL, self._exchange._number(value)
+        if isinstance(value, LiveSetting):
+            return _LIVE, self._exchange._number(value)
         if value is self._top or not _is_worth_remembering(value):
             return None
         exchange = self._exchange
@@ -130,8 +130,8 @@ class _StatePacker(_Packer):
     """Refers to what the first message has brought and cannot have changed since."""
 
     def persistent_id(self, value: Any) -> Any:
-        if isinstance(value, Dial):
-            return _DIAL, self._exchange._number(value)
+        if isinstance(value, LiveSetting):
+            return _LIVE, self._exchange._number(value)
         number = self._exchange._numbers.get(id(value))
         if number in self._exchange._first and isinstance(value, bytes | Classifier):
             return _KNOWN, number
@@ -146,8 +146,8 @@ class _Unpacker(pickle.Unpickler):
 
     def persistent_load(self, reference: Any) -> Any:
         kind, number, *content = reference
-        if kind == _DIAL:
-            return self._exchange._dial(number)
+        if kind == _LIVE:
+            return self._exchange._setting(number)
         if kind == _NEW:
             value = _Unpacker(content[0], self._exchange, self._used).load()
             self._exchange._remember(number, value)

@@ -18,7 +18,7 @@ from core.images import photos
 from core.limits import LIMITS
 from core.problem import MOST_SEED, N_, Problem, check_range
 from core.setting import check, setting, settings_of
-from core.steps import Dial, Pixels, Step, Steps
+from core.steps import LiveSetting, Pixels, Step, Steps
 from core.synthesis.canvas import CANVASES, CanvasName
 from core.synthesis.descent import DESCENTS, DescentName, unit
 from core.synthesis.objective import Objective, classes_of, layers_of, nearest
@@ -242,7 +242,7 @@ class Drawing:
         }
         self._norms = classifier.norms if uses_norms else ()
         self._look = self._looking()
-        self._wanted: Dial[Turn | None] = Dial(None)
+        self._wanted: LiveSetting[Turn | None] = LiveSetting(None)
         self._heeded: Turn | None = None
 
     def _looking(self) -> Callable[[torch.Tensor], Seen]:

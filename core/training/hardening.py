@@ -29,7 +29,7 @@ def with_and_without(
     Args:
         base: the network to start from; it is not changed.
         training: one on the photos to be used.
-        epsilon: of adversarial training, in pixels of [0, 1].
+        epsilon: of adversarial training, in 1/255.
         cache: of embeddings.
 
     Yields:

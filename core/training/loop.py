@@ -128,7 +128,8 @@ def descend(
             # Pictures, or what the frozen part made of them.
             inputs, labels = train.draw(batch, generator), train.labels[batch]
             if settings.epsilon:
-                inputs = fast_gradient_sign(network, inputs, labels, settings.epsilon, noise)
+                radius = settings.epsilon / 255
+                inputs = fast_gradient_sign(network, inputs, labels, radius, noise)
             logits = network.head(dropout(network.body(inputs), settings.dropout, noise))
             loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
             _check_finite(loss)

@@ -214,16 +214,16 @@ def test_a_smaller_epsilon_brings_the_change_back_at_once(tiny, noise):
 @pytest.mark.parametrize("keep", ["best", "last"])
 @pytest.mark.parametrize("norm", NORMS)
 def test_epsilon_can_be_turned_while_it_runs(tiny, noise, norm, keep):
-    dial = [9.0]
+    live = [9.0]
     settings = Settings(norm=norm, epsilon=9, steps=6, keep=keep)
-    steps = attack(tiny, noise[:1], Goal(2, targeted=True), settings, epsilon=lambda: dial[0])
+    steps = attack(tiny, noise[:1], Goal(2, targeted=True), settings, epsilon=lambda: live[0])
     for made, step in enumerate(steps, start=1):
         found = step.result
         length = NORMS[norm].measure(found.adversarial - found.original).item()
         assert length <= found.settings.radius + 1e-5
         assert found.settings.epsilon == (9 if made <= 3 else 2)
         if made == 3:
-            dial[0] = 2.0
+            live[0] = 2.0
     assert made == 6
 
 

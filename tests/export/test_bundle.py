@@ -26,7 +26,7 @@ from torch import nn
 
 from core.data.datasets import Dataset, from_files
 from core.export import bundle, onnx_form, store
-from core.export.model_card import SETTING_NAMES, model_card
+from core.export.model_card import model_card
 from core.export.wording import Wording
 from core.images import photos
 from core.problem import Problem
@@ -34,7 +34,7 @@ from core.steps import finish
 from core.training.embeddings import EmbeddingCache
 from core.training.loop import Training, train
 from core.training.network import fingerprint
-from core.training.settings import Settings, settings_for
+from core.training.settings import SETTINGS, Settings, settings_for
 from core.zoo import predictions
 from core.zoo.classifier import Classifier
 from core.zoo.labels import Labels
@@ -177,7 +177,9 @@ def test_what_is_taken_home_is_written_in_the_language_of_who_takes_it(training)
     assert "## DATA AND SETTINGS" in card
     assert f"**{100 * training.accuracy:.1f}%**".replace(".", ",") in card
     names = re.findall(r"^\| (?:HEAD|BLOCKS): (.+?) \|", card, re.MULTILINE)
-    assert set(names) <= {name.upper() for name in SETTING_NAMES}  # each can be translated
+    assert set(names) <= {
+        setting.name.upper() for setting in SETTINGS.values()
+    }  # each can be translated
     assert "| red | 4 | 4 | 4 |" in card
     assert "IT MUST CALL EVERYTHING ONE OF ITS CLASSES" in card
     script = files["predict.py"].decode()
@@ -326,7 +328,7 @@ def test_a_tuned_network_survives_its_folder(tuned, tmp_path, pictures):
 def test_the_card_of_a_tuned_network_tells_what_was_tuned(tuned):
     card = model_card(tuned, {})
     assert "| What learned | the last blocks, with the last layer |" in card
-    assert "| blocks: blocks | 1 |" in card
+    assert "| blocks: number of blocks | 1 |" in card
     assert "last blocks fine-tuned here on EfficientNet-Lite0" in card
 
 

@@ -642,7 +642,7 @@ def _recipe_cases() -> list[Case]:
         "an endless learning rate": {"learning_rate": float("inf")},
         "a seed of 400 digits": {"seed": 10**400},
         "a negative seed": {"seed": -1},
-        "a million turned dials": {"turns": [{}] * 20_000},
+        "a million changed settings": {"turns": [{}] * 20_000},
         "a view that is scaled by 0": {
             "view": {"scale": [0, 0], "rotation": 0, "shift": True},
         },

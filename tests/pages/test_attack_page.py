@@ -18,7 +18,7 @@ from core.training.embeddings import EmbeddingCache
 from core.training.loop import train
 from core.training.settings import settings_for
 from core.zoo import loading
-from pages.parts.adversarial_attack import laboratory
+from pages.parts.adversarial_attack import curve
 from pages.parts.shared import registry
 from tests.helpers.files import ODD_PICTURES
 from tests.helpers.pages import all_text
@@ -202,7 +202,7 @@ def own(lab):
         pieces[name] = [(f"{i}.png", encoded(crop)) for i, crop in enumerate(crops)]
     dataset, base = from_files(pieces), loading.shared("lite0")
     # Adversarial already, so that only the other one is left to be trained.
-    settings = settings_for("blocks", blocks=1, epochs=1, epsilon=2 / 255, augmentation=False)
+    settings = settings_for("blocks", blocks=1, epochs=1, epsilon=2, augmentation=False)
     ways = {"blocks": train(base, dataset, settings, EmbeddingCache())}
     job = scheduler().submit(
         lab.session_state["owner"], "train", lambda: compare(ways), lambda last: last.result
@@ -217,7 +217,7 @@ def encoded(picture: Image.Image) -> bytes:
 
 
 def test_adversarial_training_is_measured_on_ones_own_network(own, monkeypatch):
-    monkeypatch.setattr(laboratory, "CURVE", replace(laboratory.CURVE, steps=2))
+    monkeypatch.setattr(curve, "CURVE", replace(curve.CURVE, steps=2))
     own.button(key="attack_hardening_start").click().run()
     assert not own.exception
     text = all_text(own)

@@ -177,8 +177,8 @@ def test_feature_maps_of_the_chosen_photo_are_shown(browse):
 
 
 def test_what_imagenet_does_not_know_is_learned(browse):
-    dials = "" if TAKES_SCREENSHOTS else "?set=faces&photos=15"  # digits are many to look at
-    page = browse(f"fine_tuning{dials}")
+    query = "" if TAKES_SCREENSHOTS else "?set=faces&photos=15"  # digits are many to look at
+    page = browse(f"fine_tuning{query}")
     page.get_by_role("button", name="Train").first.click()
     sentence = page.get_by_text(
         re.compile(f"It learned from {600 if TAKES_SCREENSHOTS else 30} photos")

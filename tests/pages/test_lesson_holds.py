@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.classroom import lesson
 from core.server.scheduler import scheduler
-from pages.parts.shared import dials, language, registry
+from pages.parts.shared import language, links, registry
 
 pytestmark = pytest.mark.usefixtures("lite0")
 LOCALES = {"EN": "en", "PT": "pt_BR"}
@@ -36,7 +36,7 @@ def predict(arrive) -> Callable[[str], AppTest]:
         part, app = part_of(name), arrive()
         page = next(page for page in registry.PAGES if page.address == part.scene.page)
         app.switch_page(page.file)
-        offered = {name: place.dial for name, place in dials.places(page, None).items()}
+        offered = {name: place.parameter for name, place in links.places(page, None).items()}
         for key, text in part.scene.query(offered).items():
             app.query_params[key] = text
         app.run()

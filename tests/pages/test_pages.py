@@ -277,7 +277,7 @@ def test_a_channel_can_be_handed_over_from_another_page(visit):
     assert (drawn.objective.layer, drawn.objective.channel) == ("blocks.1.0", 3)
 
 
-def test_a_mixture_and_more_dials_reach_the_drawing(visit):
+def test_a_mixture_and_more_settings_reach_the_drawing(visit):
     app = visit(registry.IDEAL)
     app.segmented_control(key="ideal_target").set_value("two").run()
     app.number_input(key="ideal_steps").set_value(2).run()
@@ -437,7 +437,7 @@ def show(app: AppTest, tab: str) -> None:
 
 def test_results_say_what_they_were_made_with_and_have_one_rounding(visit):
     app = visit(registry.TRAINING)
-    assert app.number_input(key="train_rate").proto.placeholder == "0.01"
+    assert app.number_input(key="train_learning_rate").proto.placeholder == "0.01"
     give(app, "first.zip", many(4))
     app.segmented_control(key="train_way").set_value("all").run()
     app.slider(key="train_epochs_tuning").set_value(1).run()

@@ -10,44 +10,46 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.classroom import lesson
-from core.classroom.scene import Choice, Dial, Name, Real, Scene, Span, Switch, Whole, read
+from core.classroom.scene import Parameter, Scene, number, one_of, read
 from core.problem import Problem
 from core.server.scheduler import scheduler
+from core.setting import Setting
 from core.synthesis.presets import PRESETS
 from core.zoo import catalogue
-from pages.parts.shared import dials, registry
+from pages.parts.shared import links, registry
 
-WITH_DIALS = (registry.MAPS, registry.TRAINING, registry.IDEAL, registry.ATTACK)
+WITH_SETTINGS = (registry.MAPS, registry.TRAINING, registry.IDEAL, registry.ATTACK)
 pytestmark = pytest.mark.usefixtures("lite0")
 
 
-def table(page: registry.PageInfo, preset: str | None = None) -> dict[str, Dial]:
-    return {name: place.dial for name, place in dials.places(page, preset).items()}
+def table(page: registry.PageInfo, preset: str | None = None) -> dict[str, Parameter]:
+    return {name: place.parameter for name, place in links.places(page, preset).items()}
 
 
-def any_value(dial: Dial, dice: random.Random):
-    match dial:
-        case Choice():
-            return dice.choice(dial.options)
-        case Whole():
-            return dice.randint(dial.least, dial.most)
-        case Real():
-            return dial.read(repr(dice.uniform(dial.least, dial.most)))
-        case Span():
-            return tuple(sorted(dice.uniform(dial.least, dial.most) for _ in range(2)))
-        case Switch():
+def any_value(parameter: Parameter, dice: random.Random):
+    least, most = parameter.setting.range
+    if parameter.setting.choices is not None:
+        return dice.choice(list(parameter.setting.choices))
+    match least if parameter.default is None else parameter.default:
+        case bool():
             return dice.random() < 0.5
-        case Name():
+        case int():
+            return dice.randint(least, most)
+        case float():
+            return parameter.read(repr(dice.uniform(least, most)))
+        case tuple():
+            return tuple(sorted(dice.uniform(least, most) for _ in range(2)))
+        case None:
             return "blocks.2.1"
-    raise AssertionError(dial)
+    raise AssertionError(parameter)
 
 
-@pytest.mark.parametrize("page", WITH_DIALS, ids=lambda page: page.address)
+@pytest.mark.parametrize("page", WITH_SETTINGS, ids=lambda page: page.address)
 @pytest.mark.parametrize("preset", ["best", "lesson"])
 def test_a_scene_survives_its_link(page, preset):
     dice, offered = random.Random(page.address), table(page, preset)
     for _ in range(50):
-        chosen = {name: any_value(dial, dice) for name, dial in offered.items()}
+        chosen = {name: any_value(parameter, dice) for name, parameter in offered.items()}
         scene = Scene(
             page.address,
             language=dice.choice(("", "EN", "PT")),
@@ -110,7 +112,7 @@ HOSTILE += [
     (registry.ATTACK, "patch_side", "101"),
     (registry.TRAINING, "source", "zip"),
     (registry.TRAINING, "photos", "201"),
-    (registry.TRAINING, "adversarial", "3"),
+    (registry.TRAINING, "adversarial", "17"),
     (registry.MAPS, "view", "%00"),
     (registry.MAPS, "channel", "5001"),
 ]
@@ -121,6 +123,34 @@ def test_a_hostile_link_is_refused_in_one_sentence(page, name, text):
     with pytest.raises(Problem, match=r"which cannot be\. Nothing was changed") as refusal:
         read(page.address, {name: text}, table(page), questions=["zebra"], languages=["EN", "PT"])
     assert len(str(refusal.value)) < 250
+
+
+@pytest.mark.parametrize(
+    ("parameter", "texts", "refused"),
+    [
+        (one_of(("maps", "tour")), {"tour": "tour"}, ("", "Tour", "none")),
+        (one_of((), ""), {}, ("", "zebra")),
+        (number(1, 9, 3), {"1": 1, "9": 9, "4.0": 4}, ("0", "10", "1.5", "1,2", "True")),
+        (number(1, 9), {"9": 9}, ("", "0.5")),
+        (number(0.0, 1.0), {"0": 0.0, "0.25": 0.25, "1e-1": 0.1}, ("1.01", "nan")),
+        (Parameter(False), {"0": False, "1": True}, ("", "2", "true")),
+        (Parameter(), {"blocks.2.1": "blocks.2.1"}, ("", "a b", "x" * 61)),
+        (
+            Parameter((1.0, 2.0), Setting(least=0.0, most=3.0)),
+            {"0,3": (0.0, 3.0)},
+            ("2,1", "1", "0,4"),
+        ),
+    ],
+    ids=str,
+)
+def test_a_parameter_reads_what_its_setting_may_be_and_nothing_else(parameter, texts, refused):
+    for text, value in texts.items():
+        assert parameter.read(text) == value
+        assert type(parameter.read(text)) is type(value)
+        assert parameter.read(parameter.write(value)) == value
+    for text in refused:
+        with pytest.raises(ValueError):
+            parameter.read(text)
 
 
 def test_names_that_messengers_add_are_passed_over():
@@ -146,18 +176,18 @@ def errors(app: AppTest) -> list[str]:
     return [error.value for error in app.error]
 
 
-@pytest.mark.parametrize("page", WITH_DIALS, ids=lambda page: page.address)
+@pytest.mark.parametrize("page", WITH_SETTINGS, ids=lambda page: page.address)
 def test_the_table_knows_how_each_page_begins(follow, page):
     app = follow(page, {})
     assert not app.exception
-    values = {name: place.dial.default for name, place in dials.places(page).items()}
-    for name, place in dials.places(page).items():
+    values = {name: place.parameter.default for name, place in links.places(page).items()}
+    for name, place in links.places(page).items():
         key = place.filled(catalogue.DEFAULT, values)
-        if place.dial.default is not None and key in app.session_state:
-            assert app.session_state[key] == place.dial.default, name
+        if place.parameter.default is not None and key in app.session_state:
+            assert app.session_state[key] == place.parameter.default, name
 
 
-def test_a_link_restores_network_photo_and_dials(follow):
+def test_a_link_restores_network_photo_and_settings(follow):
     query = {"class": "340", "steps": "30", "seed": "7", "tv": "12.5", "dials": "lesson"}
     app = follow(registry.IDEAL, query | {"network": "efficientnet_lite1", "size": "256"})
     assert not app.exception
@@ -173,22 +203,21 @@ def test_a_link_restores_network_photo_and_dials(follow):
     assert app.number_input(key="ideal_steps").value == 31
 
 
-def test_every_page_takes_every_dial_at_its_extremes(follow):
-    for page in WITH_DIALS:
+def test_every_page_takes_every_setting_at_its_extremes(follow):
+    for page in WITH_SETTINGS:
         for pick in (0, -1):
             query = {"draw": "two"} if page is registry.IDEAL else {}
-            for name, dial in table(page).items():
+            for name, parameter in table(page).items():
                 if name in ("view", "draw", "set", "layer", "channel", "dials"):
                     continue
-                match dial:
-                    case Choice():
-                        query[name] = str(dial.options[pick])
-                    case Span():
-                        query[name] = f"{dial.least},{dial.most}"
-                    case Switch():
-                        query[name] = "1"
-                    case _:
-                        query[name] = dial.write((dial.least, dial.most)[pick])
+                if parameter.setting.choices is not None:
+                    query[name] = list(parameter.setting.choices)[pick]
+                elif isinstance(parameter.default, bool):
+                    query[name] = "1"
+                elif isinstance(parameter.default, tuple):
+                    query[name] = parameter.write(parameter.setting.range)
+                else:
+                    query[name] = parameter.write(parameter.setting.range[pick])
             query.pop("blocks", None)
             app = follow(page, query)
             assert not app.exception, (page.address, pick, app.exception)

@@ -23,7 +23,7 @@ from core.server import cluster
 from core.server.jobs import State
 from core.server.parcel import Exchange
 from core.server.scheduler import Scheduler
-from core.steps import Dial, Step
+from core.steps import LiveSetting, Step
 from core.synthesis.loop import Drawing, Settings
 from core.synthesis.objective import ClassLogit
 from core.synthesis.verdict import RecordedDrawing
@@ -32,8 +32,8 @@ from core.training.settings import settings_for
 from core.zoo import catalogue, weights
 from core.zoo.graph import NormStatistics
 from core.zoo.labels import Labels
-from pages.parts.adversarial_attack import laboratory
-from pages.parts.fine_tuning.training import training_run
+from pages.parts.adversarial_attack.adversarial_training import hardening_run
+from pages.parts.fine_tuning.runs import training_run
 from pages.parts.shared import registry
 
 LIMIT = 240.0
@@ -53,10 +53,10 @@ def failing():
     raise Problem("{file} is empty.", file="{cat}.jpg")
 
 
-def reading(dial: Dial[int]):
+def reading(setting: LiveSetting[int]):
     while True:
         time.sleep(0.01)
-        yield Step(1, 2, result=dial.read())
+        yield Step(1, 2, result=setting.read())
 
 
 def weighing(name: str):
@@ -141,11 +141,11 @@ def test_steps_stream_back_stop_works_and_problems_arrive(two_nodes, turns):
     assert str(ended(job).problem) == "{cat}.jpg is empty."
 
 
-def test_a_dial_is_turned_while_the_run_is_away(two_nodes, turns):
-    dial = Dial(1)
-    job = turns.submit("a", "page", cluster.anywhere(partial(reading, dial)))
+def test_a_setting_is_changed_while_the_run_is_away(two_nodes, turns):
+    setting = LiveSetting(1)
+    job = turns.submit("a", "page", cluster.anywhere(partial(reading, setting)))
     until(job, lambda s: s.step and s.step.result == 1)
-    dial.value = 2
+    setting.value = 2
     until(job, lambda s: s.step.result == 2)
 
 
@@ -170,7 +170,7 @@ def test_weights_that_are_only_here_are_brought(two_nodes, turns, torch_home):
 
 @pytest.mark.timeout(900)  # two real runs, of which one begins anew, on however slow a machine
 def test_runs_of_a_lost_node_go_on_on_another_and_say_so(two_nodes, turns, lite0):
-    """A drawing whose dials are turned, and a training, in the middle of which the node goes."""
+    """A drawing whose settings are changed, and a training, in the middle of which the node goes."""
     made, first, sizes = two_nodes
     training = turns.submit("b", "train", cluster.anywhere(learning(lite0), "b"), result)
     sitting = RecordedDrawing(
@@ -205,7 +205,7 @@ def test_runs_of_a_lost_node_go_on_on_another_and_say_so(two_nodes, turns, lite0
     assert learned.state == State.DONE, learned.problem
     assert len(learned.history["blocks · validation accuracy"]) == 3
     own = learned.result["blocks"].training
-    run = Exchange().unpack(Exchange().pack(partial(laboratory.hardening_run, own, 4)))
+    run = Exchange().unpack(Exchange().pack(partial(hardening_run, own, 4)))
     assert run.args[0].validation == own.validation
     network = own.classifier
     assert network.labels[1] == "dog"
@@ -389,7 +389,7 @@ def test_a_drawing_that_has_travelled_is_gone_on_with_as_if_it_had_not(lite0):
     found = drawn(back, 1)
     assert np.array_equal(found.synthesis.pixels, expected.synthesis.pixels)
     assert [f.step for f in found.frames] == [f.step for f in expected.frames]
-    assert back.drawing._wanted is left.drawing._wanted  # its dials are those of the page
+    assert back.drawing._wanted is left.drawing._wanted  # its live settings are those of the page
 
 
 @pytest.fixture

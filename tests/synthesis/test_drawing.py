@@ -405,7 +405,7 @@ def test_a_relative_step_descends_the_class_and_the_penalty_in_proportion(tiny):
     assert np.abs(step.picture.astype(int) - expected).max() <= 1
 
 
-# Going on, turning dials
+# Going on, changing settings
 
 
 @pytest.mark.parametrize(
@@ -426,7 +426,7 @@ def test_going_on_gives_bit_for_bit_the_picture_of_one_long_run(tiny, settings):
     assert np.array_equal(last.picture, drawn(tiny, settings).pixels)
 
 
-def test_a_dial_turned_on_the_way_acts_and_is_written_down(tiny):
+def test_a_setting_changed_on_the_way_acts_and_is_written_down(tiny):
     drawing = Drawing(tiny, ClassLogit(2), STILL)
     steps = drawing.steps(6)
     next(steps), next(steps)
@@ -438,7 +438,7 @@ def test_a_dial_turned_on_the_way_acts_and_is_written_down(tiny):
     assert np.array_equal(last.picture, drawn(tiny, last.result.settings).pixels)
 
 
-def test_a_dial_cannot_be_turned_out_of_its_range(tiny):
+def test_a_setting_cannot_be_changed_to_what_is_out_of_its_range(tiny):
     drawing = Drawing(tiny, ClassLogit(2), STILL)
     with pytest.raises(Problem, match="TV weight"):
         drawing.turn(tv=-1, learning_rate=0.1)

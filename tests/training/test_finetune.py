@@ -231,7 +231,7 @@ def test_ways_are_compared_on_the_same_photos(samples, lite0):
 
 def test_adversarial_training_attacks_within_epsilon_and_is_remembered(samples):
     base = loading.shared("efficientnet_lite0")
-    network = Blocks(base, settings_for("blocks", blocks=1, epsilon=4 / 255), classes=2)
+    network = Blocks(base, settings_for("blocks", blocks=1, epsilon=4), classes=2)
     torch.nn.init.normal_(network.head.weight, generator=torch.Generator().manual_seed(0))
     kept = torch.stack([torch.full((3, 224, 224), value, dtype=torch.uint8) for value in (0, 200)])
     labels = torch.tensor([0, 1])
@@ -249,24 +249,24 @@ def test_adversarial_training_attacks_within_epsilon_and_is_remembered(samples):
         "blocks",
         blocks=1,
         epochs=1,
-        epsilon=4 / 255,
+        epsilon=4,
         augmentation=False,
         per_class=2,
         validation_per_class=1,
     )
     training = finish(train(base, samples, settings, EmbeddingCache()))
-    assert training.settings.epsilon == 4 / 255
+    assert training.settings.epsilon == 4
     assert training.classifier.provenance.body.startswith("tuned-")
 
 
 def test_with_and_without_adversarial_training_differ_in_nothing_else(samples):
     base, cache = loading.shared("efficientnet_lite0"), EmbeddingCache()
     settings = settings_for(
-        "blocks", blocks=1, epochs=2, epsilon=4 / 255, augmentation=False, per_class=2
+        "blocks", blocks=1, epochs=2, epsilon=4, augmentation=False, per_class=2
     )
     own = finish(train(base, samples, settings, cache))
     assert own.epoch == 2  # the latest one, not that of the least loss without attack
-    steps = list(with_and_without(base, own, 4 / 255, cache))
+    steps = list(with_and_without(base, own, 4, cache))
     plain, hardened = steps[-1].result[PLAIN], steps[-1].result[HARDENED]
     assert hardened is own  # not trained again
     assert plain.settings == replace(settings, epsilon=0)
@@ -278,7 +278,7 @@ def test_with_and_without_adversarial_training_differ_in_nothing_else(samples):
 def test_a_network_that_nobody_attacked_is_compared_by_the_recipe(samples):
     base, cache = loading.shared("efficientnet_lite0"), EmbeddingCache()
     own = finish(train(base, samples, Settings(per_class=2), cache))
-    steps = with_and_without(base, own, 1 / 255, cache)
+    steps = with_and_without(base, own, 1, cache)
     found = next(step.result for step in steps if step.result)
     steps.close()
     assert found[PLAIN].settings == RECIPE

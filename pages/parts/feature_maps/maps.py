@@ -168,7 +168,7 @@ def _strip(classifier: Classifier, maps: FeatureMaps) -> None:
 
 
 def _dials(maps: FeatureMaps, *, folded: bool) -> tuple[Order, Scale, bool]:
-    controls = layout.dials(folded=folded).columns(
+    controls = layout.settings(folded=folded).columns(
         [2, 2, 2], gap="medium", vertical_alignment="bottom"
     )
     order = controls[0].selectbox(

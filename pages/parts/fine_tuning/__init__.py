@@ -1,6 +1,7 @@
 """The parts of the training's page: which photos, what learns, and how good it became.
 
-`training` has the settings and starts the runs; `data_set` and `webcam` are about the photos.
-`evidence`, `embedding_map`, `learning_curve` and `known_before` show what came of it.
-Begin reading at `training`.
+`origins` asks where the photos come from (`data_set` and `webcam` are about them), `settings` how
+they are learned from, and `runs` computes. `results` shows what came of it, with `evidence`, and
+`understanding` why, with `embedding_map`, `learning_curve` and `known_before`. Begin reading at
+`runs`.
 """

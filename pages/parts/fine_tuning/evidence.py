@@ -16,7 +16,8 @@ from core.training import evidence
 from core.training.evidence import Score
 from pages.parts.fine_tuning.thumbnails import photo_uri
 from pages.parts.shared import layout
-from pages.parts.shared.language import number, percent, remember_choice, separators, t
+from pages.parts.shared.language import number, percent, remember_choice, t
+from pages.parts.shared.plots import chart
 
 _MOST_IN_GALLERY = 24
 
@@ -118,13 +119,13 @@ def confusion(answers: Answers, key: str) -> None:
             if cell in cells:
                 st.session_state[choice_key] = cell
 
-    st.plotly_chart(
-        _matrix_figure(matrix, shown, title).update_layout(separators=separators()),
-        key=f"{key}_matrix",
+    chart(
+        _matrix_figure(matrix, shown, title),
+        f"{key}_matrix",
+        title,
         on_select=clicked,
         selection_mode="points",
         config={"displayModeBar": False},
-        alt=title,
     )
     cell = st.selectbox(
         t("Photos behind a cell"),

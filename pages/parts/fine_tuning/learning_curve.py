@@ -7,8 +7,9 @@ import streamlit as st
 
 from core.problem import N_
 from core.training.learning_curve import KINDS, LearningCurve, Spread
-from pages.parts.shared.language import number, percent, separators, t, tn
+from pages.parts.shared.language import number, percent, t, tn
 from pages.parts.shared.live import Seldom
+from pages.parts.shared.plots import chart
 
 _KIND_NAMES = {
     "transfer": N_("pretrained network"),
@@ -21,12 +22,7 @@ _KIND_COLOURS = {"transfer": "#0072B2", "random": "#E69F00", "pixels": "#CC79A7"
 def learning_curve(curve: LearningCurve, key: str) -> None:
     """Draw accuracy against photos per class, for each kind of features."""
     title = t("Accuracy against photos per class")
-    st.plotly_chart(
-        learning_curve_figure(curve, title).update_layout(separators=separators()),
-        key=key,
-        config={"displayModeBar": False},
-        alt=title,
-    )
+    chart(learning_curve_figure(curve, title), key, title, config={"displayModeBar": False})
 
 
 class GrowingCurve:

@@ -15,8 +15,8 @@ from core.setting import asked
 from core.synthesis.loop import LIVE, Settings
 from core.synthesis.regularisers import REGULARISERS
 from core.training.comparison import Comparison, Outcome
-from pages.parts.adversarial_attack import attack, kept_attacks
-from pages.parts.fine_tuning import training
+from core.training.settings import STRATEGY_TITLES
+from pages.parts.adversarial_attack import attack, kept_attacks, ledger_tables
 from pages.parts.ideal_class import drawing
 from pages.parts.shared import session
 from pages.parts.shared.language import (
@@ -115,7 +115,7 @@ def _attacks() -> tuple[Part, ...]:
     parts = [_attacked(kept) for kept in kept_attacks.attacks()]
     tables = (
         Part(title=title, table=Table(tuple(told[0]), tuple(tuple(row.values()) for row in told)))
-        for title, told in attack.told_tables(rows).items()
+        for title, told in ledger_tables.told_tables(rows).items()
     )
     return (*parts, *tables)
 
@@ -131,7 +131,7 @@ def _attacked(kept: kept_attacks.Attacked) -> Part:
         title=f"{photo_title(row.photo)} → {wanted}",
         facts=(
             (t("Network"), attack.network_title(row.network)),
-            (t("Method"), attack.method_told(row.attack)),
+            (t("Method"), ledger_tables.method_told(row.attack)),
             (t("Fooled"), t("yes") if row.success else t("no")),
         ),
         figures=(
@@ -166,7 +166,7 @@ def _way(outcome: Outcome) -> tuple[str, ...]:
     done, settings = outcome.training, outcome.training.settings
     low, high = done.interval
     return (
-        sentence(training.strategy_name(settings.strategy)),
+        sentence(t(STRATEGY_TITLES[settings.strategy])),
         percent(done.accuracy, 1),
         f"{percent(low, 1)} – {percent(high, 1)}",
         number(done.n_train),

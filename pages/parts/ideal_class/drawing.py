@@ -39,8 +39,8 @@ from core.zoo import catalogue
 from core.zoo.classifier import Classifier
 from core.zoo.predictions import RECOGNITIONS, Opinion, Recognition, by_network, recognition
 from pages.parts.shared import live, made, pickers, save, session, uploads
-from pages.parts.shared.language import class_name, number, percent, remember_choice, say, short, t
-from pages.parts.shared.settings import widget
+from pages.parts.shared.language import class_name, number, percent, say, short, t
+from pages.parts.shared.settings import segments, widget
 
 if TYPE_CHECKING:
     from pages.parts.shared.streamlit_internals import UploadedFile
@@ -276,16 +276,7 @@ def target(classifier: Classifier) -> Objective:
 
     A channel comes from the feature map page, or is chosen here.
     """
-    kind = st.segmented_control(
-        t("Draw"),
-        list(KINDS),
-        format_func=lambda name: t(KINDS[name]),
-        default="class",
-        required=True,
-        key=remember_choice("ideal_target"),
-        persist_state="session",
-        label_visibility="collapsed",
-    )
+    kind = segments(t("Draw"), KINDS, "ideal_target", label_visibility="collapsed")
     if kind == "channel":
         return _channel(classifier)
     first = pickers.class_id(t("Class"), classifier.labels, "ideal_class", FAVOURITES)
@@ -330,20 +321,14 @@ def _channel(classifier: Classifier) -> Objective:
 
 def preset_choice() -> str:
     """Ask for the settings to begin with."""
-    chosen = str(
-        st.segmented_control(
-            t("Start from these settings"),
-            list(PRESET_NAMES),
-            format_func=lambda name: t(PRESET_NAMES[name]),
-            default="best",
-            required=True,
-            key=remember_choice("ideal_preset"),
-            persist_state="session",
-            help=t(
-                "At its best: waves instead of pixels, seen from changing places. As in the "
-                "lesson: bare pixels, cross-entropy and total variation."
-            ),
-        )
+    chosen = segments(
+        t("Start from these settings"),
+        PRESET_NAMES,
+        "ideal_preset",
+        help=t(
+            "At its best: waves instead of pixels, seen from changing places. As in the "
+            "lesson: bare pixels, cross-entropy and total variation."
+        ),
     )
     if chosen == "lesson":
         st.caption(

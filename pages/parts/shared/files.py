@@ -59,7 +59,7 @@ def ask(
     *,
     key: str,
     changed: Changed | None = None,
-    **dials: Any,
+    **more: Any,
 ) -> list[UploadedFile]:
     """Show a widget that takes files, and below it what was given before.
 
@@ -68,15 +68,15 @@ def ask(
         label: of the widget.
         key: of the widget.
         changed: called, before the page runs again, when there are other files than before.
-        dials: what else the widget takes.
+        more: what else the widget takes.
 
     Returns:
         The files, those of before included.
     """
-    value = widget(label, key=key, on_change=_take_over, args=(key, changed), **dials)
-    if "max_upload_size" in dials:
+    value = widget(label, key=key, on_change=_take_over, args=(key, changed), **more)
+    if "max_upload_size" in more:
         # Streamlit says so in English only; see `streamlit_words`.
-        st.caption(t("Up to {megabytes} MB a file", megabytes=number(dials["max_upload_size"])))
+        st.caption(t("Up to {megabytes} MB a file", megabytes=number(more["max_upload_size"])))
     if any(is_removed(file) for file in _as_list(st.session_state[key])):
         # The browser was away for too long, or the file was let go of; the widget goes on showing it.
         st.caption(t("What is shown above is no longer here. Upload it again if you need it."))

@@ -66,7 +66,7 @@ def style() -> None:
         st.html(_ASSETS / "presenter.css")
 
 
-def dials(*, folded: bool = False) -> DeltaGenerator:
+def settings(*, folded: bool = False) -> DeltaGenerator:
     """Return the place for a page's settings, folded away in presenter mode or if wanted."""
     if presenting() or folded:
         return st.expander(t("Settings"), icon=":material/tune:")
@@ -78,7 +78,7 @@ class Workbench:
     """Where the parts of a page go that draws one large picture.
 
     Attributes:
-        dials: what can be set.
+        settings: what can be set.
         buttons: what starts and stops.
         progress: how far a run is.
         picture: the large picture.
@@ -86,7 +86,7 @@ class Workbench:
         beside: numbers, and what others see.
     """
 
-    dials: DeltaGenerator
+    settings: DeltaGenerator
     buttons: DeltaGenerator
     progress: DeltaGenerator
     picture: DeltaGenerator
@@ -127,13 +127,13 @@ def _for_one(*, folded: bool) -> Workbench:
         told = right.container(key="stage_beside")
         buttons, progress, beside = told.container(), told.container(), told.container()
         with told:
-            return Workbench(dials(), buttons, progress, picture, below, beside)
+            return Workbench(settings(), buttons, progress, picture, below, beside)
     left, middle, right = st.columns([8, 14, 6], gap="medium")
     stage = middle.container(key="stage")
     with left:
-        settings = dials(folded=folded)
+        place = settings(folded=folded)
     return Workbench(
-        settings,
+        place,
         left.container(),
         stage.container(),
         stage.container(key="stage_picture"),

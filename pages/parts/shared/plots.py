@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -67,6 +68,18 @@ def _sparkline(number: LiveNumber) -> str:
     return f'<img src="{data_uri(svg.encode(), "svg+xml")}" alt="">'
 
 
+def chart(figure: go.Figure, key: str, title: str, **more: Any) -> None:
+    """Show a chart, with numbers as the language in use writes them.
+
+    Args:
+        figure: the chart.
+        key: of the element.
+        title: what screen readers say.
+        more: what else the element takes.
+    """
+    st.plotly_chart(figure.update_layout(separators=separators()), key=key, alt=title, **more)
+
+
 def curves(
     history: Mapping[str, Sequence[float]], names: Sequence[str], x: str, key: str, title: str
 ) -> None:
@@ -90,7 +103,7 @@ def curves(
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
         xaxis_title=x,
     )
-    st.plotly_chart(figure.update_layout(separators=separators()), key=key, alt=title)
+    chart(figure, key, title)
 
 
 def rate_search(
@@ -105,6 +118,4 @@ def rate_search(
         xaxis={"type": "log", "title": t("Learning rate")},
         yaxis={"title": t("Loss"), "rangemode": "tozero"},
     )
-    st.plotly_chart(
-        figure.update_layout(separators=separators()), key=key, config={"displayModeBar": False}
-    )
+    chart(figure, key, t("Loss"), config={"displayModeBar": False})

@@ -11,7 +11,7 @@ import segno
 import streamlit as st
 
 from core.classroom import lesson
-from core.classroom.scene import Dial, Scene, Value, read, refuse
+from core.classroom.scene import Parameter, Scene, Value, read, refuse
 from core.problem import Problem
 from core.server.scheduler import scheduler
 from core.zoo import catalogue, weights
@@ -20,7 +20,7 @@ from pages.parts.shared.language import say, t
 from pages.parts.shared.registry import HOME, PageInfo
 
 if TYPE_CHECKING:
-    from pages.parts.shared.dials import Place
+    from pages.parts.shared.links import Place
 
 _OPENED = "scene_opened"
 _QUESTION = "scene_question"
@@ -32,12 +32,12 @@ _OF_THIS_COMPUTER = ("localhost", "127.0.0.1", "::1")
 
 
 def arrive(page: PageInfo) -> None:
-    """Set page, photo, network and dials as the address says, once; a bad address sets nothing.
+    """Set page, photo, network and settings as the address says, once; a bad address sets nothing.
 
     To be called before any widget is made.
     """
     if going := st.session_state.pop(_GOING, None):
-        st.session_state.pop(_OPENED, None)  # its dials may have been turned since
+        st.session_state.pop(_OPENED, None)  # its settings may have been changed since
         file, parameters = going
         st.switch_page(file, query_params=parameters)
     query = dict(st.query_params)
@@ -57,7 +57,7 @@ def arrive(page: PageInfo) -> None:
 def _table(page: PageInfo, query: Mapping[str, str]) -> dict[str, Place]:
     if not page.uses_network:
         return {}
-    from pages.parts.shared.dials import (
+    from pages.parts.shared.links import (
         places,  # behind it is PyTorch, for which the start page won't wait
     )
 
@@ -68,7 +68,7 @@ def _read(page: PageInfo, query: Mapping[str, str], table: Mapping[str, Place]) 
     scene = read(
         page.address,
         query,
-        {name: place.dial for name, place in table.items()},
+        {name: place.parameter for name, place in table.items()},
         questions=[part.id for part in lesson.PARTS if part.scene.page == page.address],
         languages=list(language.LOCALES),
     )
@@ -102,7 +102,7 @@ def open_scene(page: PageInfo, scene: Scene, table: Mapping[str, Place]) -> None
         state[session.PHOTO] = scene.photo
     else:
         state.pop(session.PHOTO, None)  # each page has a photo of its own to begin with
-    values = {name: scene.settings.get(name, p.dial.default) for name, p in table.items()}
+    values = {name: scene.settings.get(name, p.parameter.default) for name, p in table.items()}
     for name, place in table.items():
         key = place.filled(scene.network, values)
         if values[name] is None:
@@ -141,13 +141,13 @@ def current(page: PageInfo) -> tuple[Scene, bool]:
     if photo in session.own_photos():
         photo, travels = "", False
     values: dict[str, Value] = {}
-    for name, place in table.items():  # a key may have the values of earlier dials in it
+    for name, place in table.items():  # a key may have the values of earlier settings in it
         found = state.get(place.filled(network, values))
-        values[name] = place.dial.default
+        values[name] = place.parameter.default
         if found is None:
             continue
         try:
-            values[name] = place.dial.read(place.dial.write(found))
+            values[name] = place.parameter.read(place.parameter.write(found))
         except ValueError:
             travels = False
     scene = Scene(
@@ -156,7 +156,7 @@ def current(page: PageInfo) -> tuple[Scene, bool]:
         photo="" if photo == page.default_photo else photo,
         network=network,
         question=question(page),
-        settings={n: v for n, v in values.items() if v != table[n].dial.default},
+        settings={n: v for n, v in values.items() if v != table[n].parameter.default},
     )
     return scene, travels
 
@@ -174,17 +174,17 @@ def address(page: PageInfo, scene: Scene) -> str:
     if page is not HOME:
         folder = folder.removesuffix(page.address).removesuffix("/")
     root = f"{here.scheme}://{here.netloc}" if here.netloc else ""
-    return f"{root}{folder}/{scene.address(_dials(page, scene))}"
+    return f"{root}{folder}/{scene.address(_parameters(page, scene))}"
 
 
 def query(page: PageInfo, scene: Scene) -> dict[str, str]:
     """Return the parameters of the link to a scene."""
-    return scene.query(_dials(page, scene))
+    return scene.query(_parameters(page, scene))
 
 
-def _dials(page: PageInfo, scene: Scene) -> dict[str, Dial]:
+def _parameters(page: PageInfo, scene: Scene) -> dict[str, Parameter]:
     preset = str(scene.settings.get("dials", ""))
-    return {name: place.dial for name, place in _table(page, {"dials": preset}).items()}
+    return {name: place.parameter for name, place in _table(page, {"dials": preset}).items()}
 
 
 def link(page: PageInfo) -> None:

@@ -1,13 +1,12 @@
-"""A setting's widget, what a report says of it, and its place in links, from its declaration."""
+"""A setting's widget, and what a report says of it, from its declaration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
 
-from core.classroom.scene import Choice, Dial, Real, Span, Switch, Whole
 from core.setting import Setting
 from pages.parts.shared.language import number, remember_choice, short, t
 
@@ -65,6 +64,28 @@ def _chosen(setting: Setting, value: Any, known: dict[str, Any]) -> Any:
     return st.slider(label, *setting.range, value, step=setting.step, format=form, **known)
 
 
+def segments(label: str, titles: Mapping[str, str], key: str, **more: Any) -> str:
+    """Show a few choices beside each other, and return which is chosen; the first one at first.
+
+    Args:
+        label: what is asked.
+        titles: of the choices, untranslated.
+        key: of the widget.
+        more: what else the widget takes.
+    """
+    chosen: str = st.segmented_control(
+        label,
+        list(titles),
+        format_func=lambda one: t(titles[one]),
+        default=next(iter(titles)),
+        required=True,
+        key=remember_choice(key),
+        persist_state="session",
+        **more,
+    )
+    return chosen
+
+
 def told(setting: Setting, value: Any) -> str:
     """Return a value of a setting in words, as reports have it."""
     if setting.choices:
@@ -74,18 +95,3 @@ def told(setting: Setting, value: Any) -> str:
     if setting.digits is None:
         return short(value) if isinstance(value, float) else str(value)
     return number(value, setting.digits) + setting.unit
-
-
-def in_links(setting: Setting, value: Any) -> Dial:
-    """Return what a setting may be in a link, where the page begins with a value."""
-    if setting.choices:
-        return Choice(tuple(setting.choices), value)
-    match value:
-        case bool():
-            return Switch(value)
-        case int():
-            return Whole(*setting.range, value)
-        case tuple():
-            return Span(*setting.range, value)
-        case _:
-            return Real(*setting.range, value)
