@@ -42,7 +42,7 @@ PARTS = (
     Part(
         "edges",
         N_("From edges to cat"),
-        7,
+        5,
         Scene("feature_maps", photo="cat", question="edges", settings={"view": "tour"}),
         N_(
             "Walk through the five stops. Then choose “The maps” and click on layers in the diagram."
@@ -55,9 +55,26 @@ PARTS = (
         ),
     ),
     Part(
+        "number",
+        N_("One number"),
+        4,
+        Scene("feature_maps", photo="cat", question="number", settings={"layer": "conv_stem"}),
+        N_("Click a number on the map, then go through its computation with ◀ and ▶."),
+        N_("What does the network do to get one number of a map of its first layer?"),
+        (
+            N_("It compares the photo with photos that it has stored"),
+            N_("It multiplies, adds, and cuts off what is below 0"),
+            N_("It follows a rule for edges that somebody wrote"),
+        ),
+        1,
+        N_(
+            "27 values of the photo, each times its weight, added up, one more number added, and what is below 0 or above 6 cut off: that is all. Nobody wrote the weights; they were found by training."
+        ),
+    ),
+    Part(
         "unfamiliar",
         N_("What it cannot know"),
-        4,
+        3,
         Scene("feature_maps", photo="astronaut", question="unfamiliar"),
         N_("Look at what the network says of the photo."),
         N_("None of its 1,000 classes is an astronaut. What does the network say of this photo?"),
@@ -72,9 +89,31 @@ PARTS = (
         ),
     ),
     Part(
+        "switch",
+        N_("The off-switch"),
+        4,
+        Scene(
+            "feature_maps",
+            photo="cat",
+            question="switch",
+            settings={"layer": "blocks.1.0", "ask": "switch"},
+        ),
+        N_(
+            "Press “Whose loss changes the answer most?”, click the first channel, and switch it off."
+        ),
+        N_(
+            "The network says “Egyptian cat”. Its third layer has 24 channels; the one that matters most for this answer is switched off. What will it say?"
+        ),
+        (N_("Egyptian cat, as before"), N_("Another kind of cat"), N_("No cat at all")),
+        1,
+        N_(
+            "It says “tiger cat”: the two were close before, and the other 23 channels still show it a cat. What a network knows is spread over many channels."
+        ),
+    ),
+    Part(
         "transfer",
         N_("Old features, new classes"),
-        7,
+        6,
         Scene("fine_tuning", question="transfer", settings={"photos": 5}),
         N_("Press “Train”. Then choose 1 photo per class and train again, then 60."),
         N_(
@@ -93,7 +132,7 @@ PARTS = (
     Part(
         "noise",
         N_("Noise or cat?"),
-        8,
+        7,
         Scene("ideal_class", question="noise"),
         N_("Press “Noise or cat?” and wait for the three pictures."),
         N_(
@@ -112,7 +151,7 @@ PARTS = (
     Part(
         "zebra",
         N_("The ideal zebra"),
-        6,
+        5,
         # This seed's zebra is one to people, too, however a computer rounds.
         Scene("ideal_class", question="zebra", settings={"class": 340, "seed": 5}),
         N_(
@@ -134,7 +173,7 @@ PARTS = (
     Part(
         "dog",
         N_("The dog that is a cat"),
-        7,
+        6,
         Scene("adversarial_attack", photo="dalmatian", question="dog"),
         N_("Press “Attack”, then “How much is needed”, and find the smallest ε."),
         N_(
@@ -149,7 +188,7 @@ PARTS = (
     Part(
         "helps",
         N_("What helps?"),
-        6,
+        5,
         Scene(  # with 40 steps the answers are the same, after four times as long
             "adversarial_attack",
             photo="dalmatian",

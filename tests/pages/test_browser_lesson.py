@@ -65,6 +65,15 @@ def look(page, part) -> None:
             page.get_by_alt_text("conv_stem").first.wait_for()
             in_sight(page, ".st-key-maps_mosaic", part=0.4)
             in_sight(page, '[class*="st-key-maps_diagram"]')  # for the next click
+        case "number":
+            in_sight(page, ".st-key-maps_row_channel img")
+            in_sight(page, ".st-key-maps_inspector .number", part=0.5)
+        case "switch":
+            page.locator(".st-key-maps_measure_losses button").click()
+            page.locator(".links button").first.click()
+            page.locator('[class*="st-key-maps_switch_"] button').first.click()
+            page.locator(".st-key-maps_switched").first.wait_for()
+            in_sight(page, ".st-key-maps_inspector [data-testid=stMarkdown]")
         case "unfamiliar":
             page.get_by_text("trenó de bobsled", exact=True).wait_for()
         case "transfer":

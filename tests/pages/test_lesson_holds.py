@@ -119,6 +119,43 @@ def test_one_value_of_the_first_layer_sees_3_by_3_pixels(predict):
         assert said not in last["told"]
 
 
+def component(app: AppTest, name: str) -> dict:
+    """Return what one of the page's own components is shown with."""
+    found = [c.proto for c in app.get("bidi_component") if c.proto.component_name == name]
+    return json.loads(found[0].json)
+
+
+def test_one_number_is_27_products_a_sum_and_a_cut(predict):
+    app = predict("number")
+    for locale in revealed(app, "number"):
+        summed, cut = component(app, "one_number")["steps"]
+        kernels = [np.size(row["kernel"]) for row in summed["rows"]]
+        assert sum(kernels) == numbers(translated(part_of("number").why, locale))[0]
+        assert cut["line"].startswith("ReLU6")
+        assert all(limit in cut["phases"][0] for limit in ("0", "6"))
+
+
+def test_without_its_most_missed_channel_the_cat_is_another_cat(predict):
+    app = predict("switch")
+    press(app, "maps_measure_losses")
+    measuring = scheduler().get(app.session_state["owner"], "maps_losses")
+    assert measuring is not None
+    measuring.wait(timeout=120)
+    most_missed = result_of(app, "maps_losses").order[0]
+    app.session_state["maps_channel_efficientnet_lite0_blocks.1.0"] = most_missed
+    app.run()
+    key = f"maps_switch_efficientnet_lite0_blocks.1.0_{most_missed}"
+    app.segmented_control(key=key).set_value(0.0).run()
+    for locale in revealed(app, "switch"):
+        why = translated(part_of("switch").why, locale)
+        assert diagram_of(app)["answers"][0]["name"] in why
+        assert name_of("tiger cat", locale) == diagram_of(app)["answers"][0]["name"]
+        (told,) = (w.value for w in app.warning)
+        assert name_of("Egyptian cat", locale) in told
+        assert name_of("Egyptian cat", locale) in translated(part_of("switch").question, locale)
+        assert numbers(translated(part_of("switch").question, locale))[0] == 24
+
+
 def test_no_class_fits_the_astronaut_and_one_is_named(predict, lite0):
     assert not [name for name in lite0.labels if "astronaut" in name]
     app = predict("unfamiliar")

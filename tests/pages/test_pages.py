@@ -171,7 +171,7 @@ def test_a_channel_below_zero_speaks_against_the_answer(app_test):
     def script():
         import streamlit as st
 
-        from pages.parts.feature_maps.maps import evidence_told
+        from pages.parts.feature_maps.inspector import evidence_told
 
         for evidence in (0.06, -0.06, -0.0001):
             st.text(evidence_told(evidence))

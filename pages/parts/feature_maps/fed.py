@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 from PIL import Image
@@ -51,21 +50,17 @@ def view(
         lambda: session.compute(lambda: _look(classifier, photo, layer, here)),
     )
     layout.label(t("Fed by"))
-    clicked = None
     if found.fed is None:
         st.caption(t("The photo is fed by nothing."))
     else:
         shown = found.fed.contributions[:_SHOWN]
-        clicked = _row(classifier, t("Fed by"), shown, found, "maps_fed_by")
+        _row(classifier, t("Fed by"), shown, found, "maps_fed_by")
         st.caption(_adds_up(found.fed))
     layout.label(t("Feeds"))
     if found.given:
-        clicked = _row(classifier, t("Feeds"), found.given, found, "maps_feeds") or clicked
+        _row(classifier, t("Feeds"), found.given, found, "maps_feeds")
     else:
         st.caption(t("The head: its mean goes into the answer."))
-    if clicked:
-        go_to(Channel(str(clicked["node"]), int(clicked["channel"])))
-        st.rerun(scope="fragment")
 
 
 def _look(classifier: Classifier, photo: Image.Image, layer: Layer, here: Channel) -> _Found:
@@ -108,8 +103,8 @@ def _row(
     shown: Sequence[Contribution],
     found: _Found,
     key: str,
-) -> dict[str, Any] | None:
-    return links.row(
+) -> None:
+    links.row(
         label,
         [
             links.Link(
@@ -123,6 +118,7 @@ def _row(
             for c in shown
         ],
         key,
+        lambda target: go_to(Channel(str(target["node"]), int(target["channel"]))),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class Link:
         name: what it is called.
         short: what stands below its map.
         told: its number, as it is written.
-        target: what is given back when it is clicked; plain values only.
+        target: where a click leads; plain values only.
         picture: its map, if there is one to show.
         is_below: whether the number is below nothing.
     """
@@ -42,9 +42,18 @@ class Link:
     is_below: bool = False
 
 
-def row(label: str, links: Sequence[Link], key: str) -> dict[str, Any] | None:
-    """Show channels beside each other, and return the target of the one just clicked, if any."""
-    shown = _links(
+def row(
+    label: str, links: Sequence[Link], key: str, on_go: Callable[[dict[str, Any]], None]
+) -> None:
+    """Show channels beside each other.
+
+    Args:
+        label: what they are, for who does not see them.
+        links: the channels.
+        key: of the row on the page.
+        on_go: called with the target of the one that is clicked, before the page runs again.
+    """
+    _links(
         key=key,
         data={
             "label": label,
@@ -60,7 +69,5 @@ def row(label: str, links: Sequence[Link], key: str) -> dict[str, Any] | None:
                 for link in links
             ],
         },
-        on_go_change=lambda: None,
+        on_go_change=lambda: on_go(st.session_state[key]["go"]),
     )
-    clicked: dict[str, Any] | None = shown.go
-    return clicked

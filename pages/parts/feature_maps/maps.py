@@ -35,6 +35,8 @@ _MOST_BYTES = 300_000_000
 _MOST_MOSAICS = 12
 _STRIP_WIDTH = 1500
 _CLICKS = "maps_channel_clicks"
+_ABOUT_A_CHANNEL = ("number", "switch")
+"""Scenes of the lesson that speak of one channel."""
 
 ORDERS: dict[Order, str] = {
     "strength": N_("strongest first"),
@@ -142,7 +144,8 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
             )
         )
     with right:
-        layout.in_sight(layout.counted(_CLICKS), "maps_inspector")
+        opened = scenes.opened() if scenes.question(MAPS) in _ABOUT_A_CHANNEL else ""
+        layout.in_sight(layout.counted(_CLICKS) or opened, "maps_inspector")
         about = Subject(classifier, photo, photo_key(classifier, photo), observation)
         inspector.panel(about, name, channel)
     channel_part.more(classifier, name, channel)

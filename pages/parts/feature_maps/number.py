@@ -34,6 +34,7 @@ _ASSETS = Path(__file__).parents[3] / "assets" / "components"
 _ROWS, _ROWS_OF_PATCHES = 10, 3
 """How many channels are shown one by one, of single values and of patches."""
 _LARGEST_PATCH = 7
+_KEY = "maps_number"
 
 _one_number = st.components.v2.component(
     "one_number",
@@ -55,8 +56,8 @@ def explained(classifier: Classifier, at_hand: Inside, found: Computation) -> No
     """Show how a value comes about, to be gone through step by step."""
     steps = [_told(classifier, at_hand, found.place, step) for step in found.operations]
     place = found.place
-    result = _one_number(
-        key="maps_number",
+    _one_number(
+        key=_KEY,
         data={
             "key": f"{place.node} {place.channel} {place.row} {place.column}",
             "steps": steps,
@@ -70,11 +71,14 @@ def explained(classifier: Classifier, at_hand: Inside, found: Computation) -> No
                 "go": t("Look at this channel"),
             },
         },
-        on_walk_change=lambda: None,
+        on_walk_change=_walk_on,
     )
-    if target := result.walk:
-        go_to(Channel(str(target["node"]), *(int(target[k]) for k in ("channel", "row", "column"))))
-        st.rerun(scope="fragment")
+
+
+def _walk_on() -> None:
+    """Look at the channel whose button was pressed."""
+    target = st.session_state[_KEY]["walk"]
+    go_to(Channel(str(target["node"]), *(int(target[k]) for k in ("channel", "row", "column"))))
 
 
 def _told(classifier: Classifier, at_hand: Inside, place: Place, step: Operation) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import streamlit as st
 from PIL import Image
@@ -12,6 +14,7 @@ from core.features.ablation import Losses, losses, with_gains
 from core.features.maps import FeatureMaps, Observation
 from core.problem import N_
 from core.server.jobs import Snapshot
+from core.steps import Steps
 from core.zoo.classifier import Classifier
 from core.zoo.graph import Layer
 from core.zoo.predictions import Prediction
@@ -24,7 +27,7 @@ from pages.parts.shared.language import class_name, percent, plain, remember_cho
 _GAINS = "maps_gains"
 _SHOWN = 7
 _FACTORS = {0.0: N_("off"), 1.0: N_("as it is"), 2.0: N_("twice"), 5.0: N_("five times")}
-_JOB, _OF = "maps_losses", "maps_losses_of"
+_JOB, _OF, _TURNED = "maps_losses", "maps_losses_of", "maps_turned"
 
 
 @session.kept
@@ -112,21 +115,28 @@ def view(
 
 
 def _switch(classifier: Classifier, layer: str, channel: int) -> None:
-    gains = _gains(classifier).setdefault(layer, {})
-    key = f"maps_switch_{classifier.provenance.network}_{layer}_{channel}"
-    factor = st.segmented_control(
+    key = remember_choice(f"maps_switch_{classifier.provenance.network}_{layer}_{channel}")
+    # The switch follows what holds: "All as it was" turns it back, too.
+    st.session_state[key] = _gains(classifier).get(layer, {}).get(channel, 1.0)
+    st.segmented_control(
         t("Channel {channel} of {layer}", channel=channel, layer=layer),
         list(_FACTORS),
         format_func=lambda choice: t(_FACTORS[choice]),
-        default=gains.get(channel, 1.0),
         required=True,
-        key=remember_choice(key),
+        key=key,
+        on_change=_turn,
+        args=(key, layer, channel),
     )
-    if factor != gains.get(channel, 1.0):
-        gains[channel] = factor
-        if factor == 1.0:
-            del gains[channel]
-        st.rerun()  # the diagram and all maps are of another network now
+    if st.session_state.pop(_TURNED, False):
+        st.rerun()  # what stands outside of this part has changed: the maps, or which is framed
+
+
+def _turn(key: str, layer: str, channel: int) -> None:
+    of_layer = _gains(session.classifier()).setdefault(layer, {})
+    of_layer[channel] = st.session_state[key]
+    if of_layer[channel] == 1.0:
+        del of_layer[channel]
+    st.session_state[_TURNED] = True
 
 
 def _most_missed(
@@ -140,21 +150,21 @@ def _most_missed(
     key = (*photo_key, layer.name)
     job = session.job(_JOB)
     if job is None or st.session_state.get(_OF) != key:
-        if st.button(
+        st.button(
             t("Whose loss changes the answer most?"),
             icon=":material/query_stats:",
             key="maps_measure_losses",
+            on_click=_measure,
+            args=(key, partial(losses, classifier, photo, layer.name, class_id)),
             help=t("Each channel of this layer is switched off alone, and the answer is measured."),
-        ):
-            st.session_state[_OF] = key
-            session.start_job(
-                _JOB,
-                partial(losses, classifier, photo, layer.name, class_id),
-                lambda step: step.result,
-            )
-            st.rerun(scope="fragment")
+        )
         return
     follow(job, lambda snapshot: _show(snapshot, observation))
+
+
+def _measure(key: tuple[object, ...], run: Callable[[], Steps[Losses]]) -> None:
+    st.session_state[_OF] = key
+    session.start_job(_JOB, run, lambda step: step.result)
 
 
 def _show(snapshot: Snapshot, observation: Observation) -> None:
@@ -163,19 +173,20 @@ def _show(snapshot: Snapshot, observation: Observation) -> None:
         return
     maps: FeatureMaps = observation.maps[found.layer]
     layout.label(t("Without it, the answer keeps …"))
-    clicked = links.row(
+    links.row(
         t("Whose loss changes the answer most?"),
         [
             links.Link(
                 name=t("Channel {channel} of {layer}", channel=channel, layer=found.layer),
                 short=str(channel),
                 told=percent(found.without[channel], 1),
-                target={"channel": channel},
+                target={"layer": found.layer, "channel": channel},
                 picture=mosaic.coloured(maps, channel),
             )
             for channel in found.order[:_SHOWN]
         ],
         "maps_losses_row",
+        _choose,
     )
     st.caption(
         t(
@@ -183,6 +194,9 @@ def _show(snapshot: Snapshot, observation: Observation) -> None:
             share=percent(found.probability, 1),
         )
     )
-    if clicked:
-        choose(session.classifier(), found.layer, int(clicked["channel"]))
-        st.rerun()
+
+
+def _choose(target: dict[str, Any]) -> None:
+    layer, channel = str(target["layer"]), int(target["channel"])
+    choose(session.classifier(), layer, channel)
+    st.session_state[_TURNED] = True

@@ -19,7 +19,7 @@ from core.setting import Setting, asked
 from core.synthesis.presets import PRESETS
 from core.training.settings import BEGINNING, STRATEGIES, STRATEGY
 from pages.parts.adversarial_attack import attack, laboratory
-from pages.parts.feature_maps import compare, maps
+from pages.parts.feature_maps import compare, inspector, maps
 from pages.parts.fine_tuning import settings as training
 from pages.parts.ideal_class import drawing
 from pages.parts.shared.registry import ATTACK, IDEAL, MAPS, TRAINING, PageInfo
@@ -94,6 +94,7 @@ _MAPS: dict[str, Place] = {
     "view": Place("maps_view", one_of(("maps", "where", "tour", "compare", "filters"))),
     "layer": Place("maps_layer_{network}", Parameter()),
     "channel": Place("maps_channel_{network}_{layer}", number(0, _MOST_CHANNELS)),
+    "ask": Place("maps_asked", one_of(inspector.QUESTIONS)),
     "order": Place("maps_order", one_of(maps.ORDERS)),
     "scale": Place("maps_scale", one_of(maps.SCALES)),
     "strip": Place("maps_strip", Parameter(False)),

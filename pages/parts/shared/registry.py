@@ -95,7 +95,7 @@ LESSON = PageInfo(
     "pages/lesson.py",
     N_("Lesson"),
     ":material/school:",
-    N_("Seven scenes for 45 minutes: predict first, then look."),
+    N_("Nine scenes for 45 minutes: predict first, then look."),
     uses_network=False,
     in_class=True,
 )
