@@ -3,7 +3,8 @@
     python -m benchmarks.maps_latency [--clicks 20]
 
 Times are taken inside the browser, from the click to the moment that what was clicked for has been
-painted: another photo seen before, one seen for the first time, another layer, a channel. First on
+painted: another photo seen before, one seen for the first time, another layer, a channel, a number
+of its map with all that it is computed from. First on
 the built-in network, then on VGG-16 with random weights: what they are takes no time. Server and
 browser share this machine.
 """
@@ -27,11 +28,14 @@ SINCE_CLICK = """([selector, index, kind]) => new Promise((resolve, reject) => {
     maps: () => deep('.st-key-maps_mosaic img')[0]?.src,
     channel: () => document.querySelector('h3')?.textContent + [...document.querySelectorAll(
       '.st-key-maps_row_channel img')].map(image => image.src).join(),
+    number: () => deep('.number .body')[0]?.textContent,
   }[kind];
   const before = look();
   const timer = setTimeout(() => reject('nothing changed'), 20000);
   const began = performance.now();
-  deep(selector)[index].click();
+  if (kind === 'number') deep(selector)[0].dispatchEvent(
+    new KeyboardEvent('keydown', {key: ['ArrowDown', 'ArrowUp'][index], bubbles: true}));
+  else deep(selector)[index].click();
   const check = () => {
     const now = look();
     if (now && now !== before && !now.startsWith('undefined')) {
@@ -42,6 +46,7 @@ SINCE_CLICK = """([selector, index, kind]) => new Promise((resolve, reject) => {
   requestAnimationFrame(check);
 })"""
 PHOTO, LAYER, CHANNEL = ".gallery button", ".network .layer", ".channels button"
+VALUE = ".values"
 REST = 400
 """Milliseconds between clicks: what a visit still has to do after one is not the next one's."""
 LOOKING_THROUGH = {"efficientnet_lite0": 8_000, "vgg16": 40_000}
@@ -73,6 +78,7 @@ def measured(page: Any, count: int) -> dict[str, dict[str, float]]:
     """Measure all kinds of clicks on the network that is open."""
     return {
         "channel": clicks(page, CHANNEL, [3, 7, 11, 5], "channel", count),
+        "number": clicks(page, VALUE, [0, 1], "number", count),
         "layer": clicks(page, LAYER, [4, 6, 2], "maps", count),
         "photo": clicks(page, PHOTO, [1, 0], "maps", count),
         "new_photo": summary([once(page, PHOTO, place, "maps") for place in range(2, 10)]),

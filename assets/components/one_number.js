@@ -13,11 +13,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
     return element;
   };
 
-  // Blue below, red above nothing, as strong as the number is beside the largest of its grid.
+  // Blue below, red above nothing, as strong as the number is beside the largest of its grid; never
+  // so strong that the number could not be read.
   const paint = (cell, value, most) => {
-    const strength = Math.min(1, Math.abs(value) / (most || 1));
-    cell.style.background = `color-mix(in srgb, ${value < 0 ? "#2166ac" : "#b2182b"} ${Math.round(80 * strength)}%, #f7f7f7)`;
-    cell.style.color = strength > 0.6 ? "#fff" : "#1a1a1a";
+    const strength = Math.round(55 * Math.min(1, Math.abs(value) / (most || 1)));
+    const colour = value < 0 ? "#2166ac" : "#b2182b";
+    cell.style.background = `color-mix(in srgb, ${colour} ${strength}%, #f7f7f7)`;
+    cell.style.color = "#1a1a1a";
   };
   const numbers = (grid, inside, name) => {
     const most = Math.max(...grid.flat().map(Math.abs));

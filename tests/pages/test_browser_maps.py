@@ -9,6 +9,7 @@ import pytest
 from tests.helpers.accessibility import assert_open_to_all
 
 LAYER = "blocks.2.1"
+PHONE, PROJECTOR = {"width": 390, "height": 844}, {"width": 1280, "height": 720}
 
 
 def test_a_layer_is_chosen_in_the_diagram_and_a_channel_in_the_mosaic(browse):
@@ -27,7 +28,7 @@ def test_a_layer_is_chosen_in_the_diagram_and_a_channel_in_the_mosaic(browse):
         " !== before",
         arg=first,
     )
-    page.get_by_alt_text(re.compile("receptive field of the most active spot")).wait_for()
+    page.get_by_alt_text(re.compile("receptive field of the chosen value")).wait_for()
     page.get_by_role("button", name="Draw it").click()
     page.get_by_alt_text(
         f"The ideal picture of channel 7 of {LAYER}"
@@ -61,6 +62,50 @@ def test_the_diagram_and_the_mosaic_work_with_the_keyboard(browse):
     page.get_by_role("radio", name="Channel 5", exact=True).focus()
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Channel 5 of conv_stem").wait_for()
+
+
+def test_from_the_photo_to_a_number_and_back_by_touch_and_by_keys(browse):
+    page = browse("feature_maps?layer=blocks.1.0", locale="pt-BR")
+    page.set_viewport_size(PHONE)
+    page.get_by_role("radio", name="Canal 12", exact=True).click()
+    page.get_by_role("heading", name="Canal 12 de blocks.1.0").wait_for()
+
+    shown = page.get_by_role("application")
+    shown.click(position={"x": 60, "y": 60})
+    page.get_by_text(re.compile(r"^linha \d+, coluna \d+: ")).wait_for()
+    shown.focus()
+    before = page.locator("output").first.inner_text()
+    page.keyboard.press("ArrowRight")
+    told = page.locator("output").first.inner_text()
+    column = int(re.search(r"coluna (\d+)", before)[1])
+    assert f"coluna {column + 1}:" in told
+    value = told.rpartition(": ")[2]
+    page.locator(".number .sum > b").last.get_by_text(value, exact=True).wait_for()
+
+    page.get_by_role("button", name="Um passo para trás").click()
+    page.get_by_text("3/4").wait_for()
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("4/4").wait_for()
+    page.set_viewport_size(PROJECTOR)
+    assert_open_to_all(page)
+    page.set_viewport_size(PHONE)
+
+    page.locator(".number .source").first.click()
+    page.get_by_role("heading", name=re.compile("dentro de blocks.1.0")).wait_for()
+    page.get_by_role("radio", name="De onde vem").click()
+    page.get_by_text("Alimentado por").first.wait_for()
+    page.locator(".links button").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name=re.compile("depois da convolução 1×1")).wait_for()
+    page.get_by_role("button", name=re.compile("Voltar a: Canal")).click()
+    page.get_by_role("button", name="Voltar a: Canal 12 de blocks.1.0").click()
+    page.get_by_role("heading", name="Canal 12 de blocks.1.0").wait_for()
+
+    page.get_by_role("radio", name="Desligar canais").click()
+    page.get_by_role("radio", name="desligado").click()
+    page.get_by_text("Alterados – blocks.1.0: 12 desligado").wait_for()
+    page.get_by_role("button", name="Tudo como era").click()
+    page.get_by_text("Alterados").wait_for(state="detached")
 
 
 def test_where_it_looks_is_shown_by_three_methods(browse):
