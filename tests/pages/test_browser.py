@@ -113,18 +113,6 @@ def test_a_dropped_in_picture_draws_itself_again(browse, tmp_path):
     another.get_by_text("All settings are now as for that picture").wait_for()
 
 
-def test_the_lesson_shows_noise_and_shapes_side_by_side(browse):
-    page = browse("ideal_class")
-    page.get_by_role("button", name="Noise or cat?").click()
-    for name in ("Without TV", "With TV"):
-        page.get_by_alt_text(name).wait_for()
-    page.get_by_text("comes next").wait_for()
-    page.wait_for_function("document.body.innerText.match(/9\\d\\.\\d% sure of it/)")
-    page.get_by_role("button", name="Stop run").click()
-    page.get_by_text("All three began with the same seed").wait_for()
-    page.locator("ul.opinions").get_by_text("EfficientNet-Lite1").nth(1).wait_for()
-
-
 def test_a_run_stops_and_keeps_what_is_there(browse):
     page = browse("ideal_class?steps=2000")
     page.get_by_role("button", name="Draw").click()
