@@ -98,3 +98,21 @@ def test_a_channel_that_is_off_changes_the_page_and_not_the_network(page, lite0:
     page.button(key="maps_switch_back").click().run()
     assert not page.warning
     assert max(component(page, "value_grid")["values"]) > 0
+
+
+def test_the_answer_is_computed_from_the_last_maps(page, lite0):
+    last = lite0.layers[-1].name
+    page.session_state["maps_layer_efficientnet_lite0"] = last
+    page.run()
+    ask(page, "answer")
+    summed, softmax = component(page, "one_number")["steps"]
+    assert sum(term["value"] for term in summed["sum"]) == pytest.approx(summed["result"], abs=1e-3)
+    network = next(c for c in page.get("bidi_component") if "answersLabel" in c.proto.json)
+    best = json.loads(network.proto.json)["answers"][0]
+    assert f"{100 * softmax['result']:.1f}%" == best["share"]
+    assert len(summed["rows"]) == 10
+    # Another layer has no such question, and the page goes back to the first one.
+    page.session_state["maps_layer_efficientnet_lite0"] = LAYER
+    page.run()
+    assert not page.exception
+    assert page.segmented_control(key="maps_asked").value == "number"

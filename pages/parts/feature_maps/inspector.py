@@ -15,7 +15,7 @@ from core.features.maps import FeatureMaps, Observation, field_at
 from core.problem import N_
 from core.zoo.classifier import Classifier
 from core.zoo.graph import Layer
-from pages.parts.feature_maps import fed, off_switch
+from pages.parts.feature_maps import answer, fed, off_switch
 from pages.parts.feature_maps import number as number_part
 from pages.parts.feature_maps.walk import Channel, go_back, inside, title_of, walked
 from pages.parts.shared import layout
@@ -23,12 +23,13 @@ from pages.parts.shared.language import current, number, plain, remember_choice,
 from pages.parts.shared.live import data_uri
 
 _ASSETS = Path(__file__).parents[3] / "assets" / "components"
-_VALUES = "maps_values"
+_ASKED, _VALUES = "maps_asked", "maps_values"
 
 QUESTIONS = {
     "number": N_("One number"),
     "fed": N_("Fed by, feeds"),
     "switch": N_("Off-switch"),
+    "answer": N_("The answer"),
 }
 
 _grid = st.components.v2.component(
@@ -91,25 +92,38 @@ def panel(about: Subject, layer_name: str, channel: int) -> None:
             )
         with map_shown:
             _map(features, here, row, column)
-        asked = st.segmented_control(
-            t("What to ask"),
-            [question for question in QUESTIONS if not (walk and question == "switch")],
-            format_func=lambda question: t(QUESTIONS[question]),
-            default="number",
-            required=True,
-            key=remember_choice("maps_asked"),
-            persist_state="session",
-            label_visibility="collapsed",
-        )
+        asked = _question(is_inside=bool(walk), is_last=layer == classifier.layers[-1])
         if asked == "fed":
             fed.view(classifier, about.photo, about.key, features.layer, here)
         elif asked == "switch":
             off_switch.view(about.photo, about.key, about.observation, layer, channel)
+        elif asked == "answer":
+            answer.view(classifier, about.photo, about.observation, layer)
         else:
             place = Place(here.node, here.channel, row, column)
             number_part.explained(classifier, at_hand, computation(classifier, at_hand.maps, place))
         if not walk:
             _numbers(about.observation.maps[layer_name], channel)
+
+
+def _question(*, is_inside: bool, is_last: bool) -> str:
+    """Let it be chosen what is asked of a channel; inside of a layer, and at the end, not the same."""
+    hidden = {"switch"} if is_inside else set()
+    hidden |= set() if is_last and not is_inside else {"answer"}
+    offered = [question for question in QUESTIONS if question not in hidden]
+    if st.session_state.get(_ASKED) not in offered:
+        st.session_state[_ASKED] = offered[0]
+    return str(
+        st.segmented_control(
+            t("What to ask"),
+            offered,
+            format_func=lambda question: t(QUESTIONS[question]),
+            required=True,
+            key=remember_choice(_ASKED),
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+    )
 
 
 def _chosen(here: Channel, features: FeatureMaps) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,23 @@ _FUNCTIONS: dict[str, str] = {
 
 
 def explained(classifier: Classifier, at_hand: Inside, found: Computation) -> None:
-    """Show how a value comes about, to be gone through step by step."""
+    """Show how a value comes about."""
     steps = [_told(classifier, at_hand, found.place, step) for step in found.operations]
     place = found.place
+    show(f"{place.node} {place.channel} {place.row} {place.column}", steps)
+
+
+def show(of: str, steps: Sequence[Mapping[str, Any]]) -> None:
+    """Show a computation, to be gone through step by step.
+
+    Args:
+        of: what is computed; another one is shown whole at first.
+        steps: of the computation, as assets/components/one_number.js reads them.
+    """
     _one_number(
         key=_KEY,
         data={
-            "key": f"{place.node} {place.channel} {place.row} {place.column}",
+            "key": of,
             "steps": steps,
             "locale": current().replace("_", "-"),
             "words": {
@@ -78,7 +89,7 @@ def explained(classifier: Classifier, at_hand: Inside, found: Computation) -> No
 def _walk_on() -> None:
     """Look at the channel whose button was pressed."""
     target = st.session_state[_KEY]["walk"]
-    go_to(Channel(str(target["node"]), *(int(target[k]) for k in ("channel", "row", "column"))))
+    go_to(Channel(str(target["node"]), int(target["channel"]), target["row"], target["column"]))
 
 
 def _told(classifier: Classifier, at_hand: Inside, place: Place, step: Operation) -> dict[str, Any]:
@@ -98,7 +109,7 @@ def _told(classifier: Classifier, at_hand: Inside, place: Place, step: Operation
                     if term in skipped
                     else t("just computed"),
                     "value": term.value,
-                    "target": _target(term.source, place.channel, place.row, place.column)
+                    "target": target_of(term.source, place.channel, place.row, place.column)
                     if term in skipped
                     else None,
                 }
@@ -136,7 +147,10 @@ def _comes_from_a_layer(classifier: Classifier, node: str) -> bool:
     return any(layer.node == node for layer in classifier.layers)
 
 
-def _target(node: str, channel: int, row: int, column: int) -> dict[str, Any]:
+def target_of(
+    node: str, channel: int, row: int | None = None, column: int | None = None
+) -> dict[str, Any]:
+    """Return where a button leads: a channel, and a place in its map if one is meant."""
     return {"node": node, "channel": channel, "row": row, "column": column}
 
 
@@ -170,7 +184,7 @@ def _row(step: Convolution, features: FeatureMaps, index: int, *, is_photo: bool
     return {
         "name": t(COLOURS[channel]) if is_photo else str(channel),
         "src": "" if is_photo else data_uri(mosaic.coloured(features, channel, least=26)),
-        "target": _target(
+        "target": target_of(
             step.source,
             channel,
             step.top + int(row) * step.dilation,
@@ -217,7 +231,7 @@ def _pooling(place: Place, step: Pooling) -> dict[str, Any]:
     )
     told: dict[str, Any] = {"phases": [phase], "line": "max" if step.takes_greatest else "Σ ÷ n"}
     if max(height, width) <= _LARGEST_PATCH:
-        target = _target(step.source, place.channel, max(step.top, 0), max(step.left, 0))
+        target = target_of(step.source, place.channel, max(step.top, 0), max(step.left, 0))
         name = t("channel {channel}", channel=place.channel)
         told["rows"] = [{"name": name, "target": target, "patch": step.patch.tolist()}]
         told["inside"] = step.is_inside.tolist()

@@ -38,7 +38,8 @@ def _applied() -> session.Latest[Classifier]:
 def _gains(classifier: Classifier) -> dict[str, dict[int, float]]:
     """Return by what this session multiplies channels of a network."""
     of_all = st.session_state.setdefault(_GAINS, {})
-    found: dict[str, dict[int, float]] = of_all.setdefault(id(classifier), {})
+    body = (classifier.name, classifier.provenance.body)
+    found: dict[str, dict[int, float]] = of_all.setdefault(body, {})
     return found
 
 

@@ -43,7 +43,7 @@ class Inside:
 
 @session.kept
 def _looked_into() -> session.Latest[Inside]:
-    return session.Latest(3)
+    return session.Latest(2)
 
 
 def inside(
