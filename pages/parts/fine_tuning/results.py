@@ -49,7 +49,7 @@ def _live_numbers(
     plots.live_numbers(place, shown)
 
 
-def results(runs: Runs, training: Training, comparison: Comparison) -> None:
+def show(runs: Runs, training: Training, comparison: Comparison) -> None:
     """Show how good the network is, or the networks, and what it takes."""
     made.tell(session.TRAIN, runs.of_photos)
     low, high = training.interval
