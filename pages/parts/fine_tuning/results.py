@@ -68,8 +68,7 @@ def show(runs: Runs, training: Training, comparison: Comparison) -> None:
     if len(comparison) > 1:
         _ways(comparison)
     classes = tuple(training.classifier.labels)
-    shown = (*training.train, *training.validation)
-    data_set.takes(classes, takes(len(classes), shown))
+    data_set.takes(classes, takes(len(classes), training.photos))
     data_set.unreadable(training.skipped)
     answers = evidence.Answers(
         photos=training.validation,
