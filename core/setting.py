@@ -85,10 +85,12 @@ def setting(
     name: Text = Text(""),
     least: float | None = None,
     most: float | None = None,
+    *,
+    kind: type[Setting] = Setting,
     **more: Any,
 ) -> Any:
-    """Return a dataclass's field with its default value; for the rest, see `Setting`."""
-    return declared(default, Setting(name=name, least=least, most=most, **more))
+    """Return a dataclass's field with its default value; for the rest, see the `kind`."""
+    return declared(default, kind(name=name, least=least, most=most, **more))
 
 
 def declared(default: Any, of: Setting) -> Any:

@@ -77,7 +77,7 @@ for tab, show in zip(
     tabs,
     (
         partial(look, runs),
-        partial(results.results, runs, training, comparison) if training and comparison else None,
+        partial(results.show, runs, training, comparison) if training and comparison else None,
         partial(understanding, runs, training) if training else None,
         partial(at_work, own, watched=runs.is_any_running) if own else None,
         partial(take_home, training),

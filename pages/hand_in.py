@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.classroom import hand_in
 from pages.parts.hand_in import gathering
-from pages.parts.shared import entry, layout, registry, tab
+from pages.parts.shared import entry, layout, registry, save, tab
 from pages.parts.shared.language import number, t
 
 entry.only_through_app()
@@ -26,15 +26,12 @@ if any(counts.values()):
         placeholder=t("optional"),
     )
     handed = gathering.gathered(author)
-    st.download_button(
+    save.file(
         t("Download my report"),
         partial(hand_in.to_html, handed),
-        file_name=hand_in.file_name(author),
-        mime="text/html",
+        hand_in.file_name(author),
+        "hand_in_download",
         type="primary",
-        icon=":material/download:",
-        on_click="ignore",
-        key="hand_in_download",
     )
     st.caption(
         t(

@@ -202,27 +202,23 @@ def show_verdict(verdict: Verdict, snapshot: Snapshot) -> None:
             disabled="drawing" not in parts.in_progress(),
             key="ideal_go_on",
         )
-        st.download_button(
+        save.file(
             t("Download PNG"),
             lambda: photos.encode_png(synthesis.pixels, recipe.write(synthesis)),
-            file_name=kept.file_name,
-            mime="image/png",
-            icon=":material/download:",
-            on_click="ignore",
+            kept.file_name,
+            "ideal_png",
             help=t(
                 "{size}×{size} pixels; how it was made is written into the file.",
                 size=synthesis.settings.size,
             ),
         )
         for kind in FILMS:
-            st.download_button(
+            save.file(
                 t("Download the time-lapse ({format})", format=kind.upper()),
                 partial(record.animation, verdict.record, kind),
-                file_name=f"time-lapse-{kept.stem}.{kind}",
-                mime=f"image/{kind}",
+                f"time-lapse-{kept.stem}.{kind}",
+                f"ideal_{kind}",
                 icon=":material/movie:",
-                on_click="ignore",
-                key=f"ideal_{kind}",
             )
         save.code(partial(_script, synthesis), "ideal", "ideal_code")
         wall.send(synthesis, synthesis.model, "ideal_wall")
@@ -244,13 +240,12 @@ def show_gallery() -> None:
                 alt=caption,
             )
             with st.container(horizontal=True):
-                st.download_button(
+                save.file(
                     t("PNG"),
                     kept.png,
                     kept.file_name,
-                    "image/png",
-                    key=f"ideal_kept_{i}",
-                    on_click="ignore",
+                    f"ideal_kept_{i}",
+                    icon=None,
                 )
                 st.button(
                     t("Settings"),

@@ -59,6 +59,11 @@ def test_a_value_out_of_its_range_is_refused(wrong):
         Outer(**wrong)
 
 
+def test_what_is_none_of_the_choices_is_refused():
+    with pytest.raises(ValueError, match="unknown"):
+        training.Settings(optimiser="luck")
+
+
 def choices_of(verb: str) -> dict[str, list[str] | None]:
     """Return the options of a verb with their choices, by what they set."""
     (verbs,) = (action for action in _parser()._actions if action.choices and action.required)

@@ -36,8 +36,7 @@ def challenge(
     for place, (name, dataset) in enumerate(datasets.items()):
         for step in train(base, dataset, settings, cache):
             if training := step.result:
-                correct = round(training.accuracy * training.n_val)
-                scores = (*done, Score(name, correct, training.n_val))
+                scores = (*done, Score(name, training.correct, training.n_val))
             yield Step(
                 round(1000 * (place + step.index / step.total) / len(datasets)),
                 1000,

@@ -270,6 +270,11 @@ class Training:
     settings: Settings
 
     @property
+    def photos(self) -> tuple[Photo, ...]:
+        """Those it was trained on, then those it was evaluated on."""
+        return (*self.train, *self.validation)
+
+    @property
     def n_train(self) -> int:
         """How many photos it was trained on."""
         return len(self.train)
@@ -285,9 +290,14 @@ class Training:
         return self.evaluation.accuracy
 
     @property
+    def correct(self) -> int:
+        """How many validation photos it gets right."""
+        return round(self.accuracy * self.n_val)
+
+    @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the accuracy (Wilson)."""
-        return wilson(round(self.accuracy * self.n_val), self.n_val)
+        return wilson(self.correct, self.n_val)
 
     @property
     def confusion(self) -> NDArray[np.int64]:

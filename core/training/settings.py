@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
-from core.problem import MOST_SEED, N_, Problem, Text, check_range
-from core.setting import Setting, check, declared, settings_of
+from core.problem import MOST_SEED, N_, Problem, check_range
+from core.setting import Setting, check, setting, settings_of
 
 Strategy = Literal["head", "blocks", "scratch"]
 OptimiserName = Literal["adam", "momentum", "sgd"]
 ScheduleName = Literal["cosine", "constant", "warm-up"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
-OPTIMISERS: tuple[OptimiserName, ...] = get_args(OptimiserName)
-SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
 ALL = "all"
 """Each strategy in turn."""
 STRATEGY_TITLES = {
@@ -66,14 +64,8 @@ class TrainingSetting(Setting):
     strategies: tuple[Strategy, ...] = STRATEGIES
 
 
-def _setting(
-    default: Any,
-    name: Text = Text(""),
-    least: float | None = None,
-    most: float | None = None,
-    **more: Any,
-) -> Any:
-    return declared(default, TrainingSetting(name=name, least=least, most=most, **more))
+def _setting(*known: Any, **more: Any) -> Any:
+    return setting(*known, kind=TrainingSetting, **more)
 
 
 @dataclass(frozen=True)

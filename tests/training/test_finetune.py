@@ -20,7 +20,7 @@ from core.training.embeddings import EmbeddingCache, Examples
 from core.training.hardening import HARDENED, PLAIN, RECIPE, with_and_without
 from core.training.loop import descend, train, train_head
 from core.training.network import Blocks, HeadAlone, fast_gradient_sign, fingerprint
-from core.training.settings import OPTIMISERS, SCHEDULES, Settings, settings_for
+from core.training.settings import SETTINGS, Settings, settings_for
 from core.zoo import loading
 from core.zoo.graph import rest, tap
 
@@ -49,8 +49,8 @@ def problem(count=90, classes=3, width=12):
 # Descent
 
 
-@pytest.mark.parametrize("optimiser", OPTIMISERS)
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("optimiser", SETTINGS["optimiser"].choices)
+@pytest.mark.parametrize("schedule", SETTINGS["schedule"].choices)
 def test_each_optimiser_learns_at_its_own_rate_under_each_schedule(optimiser, schedule):
     learned = problem()
     settings = settings_for("head", optimiser, epochs=20, schedule=schedule)

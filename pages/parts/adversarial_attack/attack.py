@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -102,16 +101,15 @@ def book() -> list[ledger.Row]:
 
 
 @session.kept
-def live_epsilon() -> dict[str, Any]:
-    """The ε that holds now, for the attack that is running; see `core.attacks.loop.attack`."""
+def _live_epsilon() -> dict[tuple[NormName, MaskName], LiveSetting[float]]:
+    """The ε that holds now, for the attack that is running, by its kind; see `loop.attack`."""
     return {}
 
 
 def keep_within(plan: Plan) -> None:
     """Let an attack that runs go on within the ε that is chosen now."""
-    running = live_epsilon()
-    if running.get("kind") == plan.kind and plan.bounded:
-        running["epsilon"].value = plan.settings.epsilon
+    if plan.bounded and (running := _live_epsilon().get(plan.kind)):
+        running.value = plan.settings.epsilon
 
 
 def photo_key(photo: Image.Image) -> str:
@@ -233,10 +231,9 @@ def starter(
     classifier: Classifier, photo: Image.Image, name: str, plan: Plan
 ) -> tuple[Callable[[], Steps[loop.Attempt]], Callable[[Step[loop.Attempt]], Outcome | None]]:
     """Return a job's generator and its conclusion, which enters a row into the ledger."""
-    rows, live_now, pictures = book(), live_epsilon(), kept_attacks.attacks()
-    live_now.clear()
-    epsilon = LiveSetting(plan.settings.epsilon)
-    live_now.update(kind=plan.kind, epsilon=epsilon)
+    rows, pictures = book(), kept_attacks.attacks()
+    _live_epsilon().clear()
+    _live_epsilon()[plan.kind] = epsilon = LiveSetting(plan.settings.epsilon)
     began = time.perf_counter()
     others = networks(plan.others)
     known = foolbox_adapter.METHODS.get(plan.method)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import streamlit as st
@@ -121,8 +121,12 @@ class Laboratory:
 
     def on_photo(self, title: str, *more: Hashable) -> made.Ingredients:
         """Return what a run on the one photo is made with; for the rest, see `made_with`."""
-        name, identity = photo_title(self.photo_name), photo_key(self.photo)
-        return made_with(self.classifier, name, identity, title, *more)
+        name = photo_title(self.photo_name)
+        return made_with(self.classifier, name, self._photo_key, title, *more)
+
+    @cached_property
+    def _photo_key(self) -> str:
+        return photo_key(self.photo)
 
     def on_files(self, title: str = "", *more: Hashable) -> made.Ingredients:
         """Return what a run on many photos is made with; for the rest, see `made_with`."""
@@ -132,7 +136,8 @@ class Laboratory:
 
     def watch(self) -> None:
         """Follow the first of the runs that are going on."""
-        for name, run, place in self.watched[:1]:
+        if self.watched:
+            name, run, place = self.watched[0]
             live.watch(run, self.draw.get(name, lambda snapshot: None), place=place)
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from core.attacks import ledger
 from core.attacks.norm import NORMS
 from pages.parts.adversarial_attack.attack import BROUGHT_BACK, METHODS, network_title
-from pages.parts.shared import layout
+from pages.parts.shared import layout, save
 from pages.parts.shared.language import (
     class_name,
     number,
@@ -34,14 +34,12 @@ def ledger_table(rows: Sequence[ledger.Row]) -> None:
         for title, table in others:
             layout.label(title)
             st.table(table, hide_index=True)
-    st.download_button(
+    save.file(
         t("Download CSV"),
         lambda: ledger.to_csv(rows),
-        file_name="ledger.csv",
-        mime="text/csv",
+        "ledger.csv",
+        "attack_csv",
         icon=":material/table:",
-        on_click="ignore",
-        key="attack_csv",
     )
 
 

@@ -11,7 +11,6 @@ from core.attacks import foolbox_adapter
 from core.attacks.norm import NORMS
 from core.attacks.report import Report
 from core.export import attack_script as takeaway
-from core.images import photos
 from core.server.jobs import Snapshot
 from core.zoo.labels import Labels
 from pages.parts.adversarial_attack import attack, laboratory, pictures
@@ -87,14 +86,8 @@ def _measures(outcome: attack.Outcome, found: Report) -> None:
             survives=t("still fools it") if found.success_after_png else t("does not fool it"),
         )
     )
-    st.download_button(
-        t("Download PNG"),
-        lambda: photos.encode_png(found.adversarial),
-        file_name=save.stem(outcome.row.photo, "as", outcome.row.after[0].class_name) + ".png",
-        mime="image/png",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    stem = save.stem(outcome.row.photo, "as", outcome.row.after[0].class_name)
+    save.png(lambda: found.adversarial, stem, "attack_png", type="secondary")
     save.code(partial(_script, outcome, found), "attack", "attack_code")
     wall.send(found, outcome.classifier.name, "attack_wall")
 

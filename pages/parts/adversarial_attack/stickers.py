@@ -85,12 +85,10 @@ def _show(made: sticker.Sticker) -> None:
     with beside:
         if made.success is not None:
             st.metric(t("Wins on photos, at new places"), percent(made.success))
-        st.download_button(
+        save.file(
             t("Download for printing"),
             lambda: sticker.printable(made.pixels),
-            file_name=save.stem("sticker", made.class_name) + ".png",
-            mime="image/png",
+            save.stem("sticker", made.class_name) + ".png",
+            "attack_sticker_png",
             icon=":material/print:",
-            on_click="ignore",
-            key="attack_sticker_png",
         )

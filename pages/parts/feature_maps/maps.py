@@ -258,12 +258,14 @@ def _downloads(
             lambda: as_npy(maps.maps),
             f"{stem}.npy",
             "maps_download_npy",
+            type="tertiary",
         )
         save.file(
             t("All layers (.npz)"),
             lambda: as_npz(observation),
             f"maps-{network}.npz",
             "maps_download_npz",
+            type="tertiary",
         )
         if st.button(
             t("Draw the channel large"),

@@ -49,7 +49,7 @@ def _live_numbers(
     plots.live_numbers(place, shown)
 
 
-def results(runs: Runs, training: Training, comparison: Comparison) -> None:
+def show(runs: Runs, training: Training, comparison: Comparison) -> None:
     """Show how good the network is, or the networks, and what it takes."""
     made.tell(session.TRAIN, runs.of_photos)
     low, high = training.interval
@@ -68,8 +68,7 @@ def results(runs: Runs, training: Training, comparison: Comparison) -> None:
     if len(comparison) > 1:
         _ways(comparison)
     classes = tuple(training.classifier.labels)
-    shown = (*training.train, *training.validation)
-    data_set.takes(classes, takes(len(classes), shown))
+    data_set.takes(classes, takes(len(classes), training.photos))
     data_set.unreadable(training.skipped)
     answers = evidence.Answers(
         photos=training.validation,

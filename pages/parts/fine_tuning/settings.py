@@ -29,7 +29,7 @@ from core.training.settings import (
 from core.zoo.classifier import Classifier
 from pages.parts.fine_tuning.origins import Wanted
 from pages.parts.shared.language import number, percent, short, t
-from pages.parts.shared.settings import segments, widget
+from pages.parts.shared.settings import by_column, segments, widget
 
 VALIDATION_PER_CLASS = 30
 FEW_FOR_VALIDATION = 10
@@ -50,7 +50,7 @@ EPOCHS_OF_BLOCKS = replace(
     link="tuning_epochs",
 )
 _ABOVE = ("per_class", "epochs")
-_COLUMNS: tuple[tuple[str, ...], ...] = (
+_COLUMNS = (
     ("optimiser", "schedule", "learning_rate"),
     ("weight_decay", "dropout", "label_smoothing"),
     ("clip", "patience", "augmentation"),
@@ -169,9 +169,7 @@ def _epochs(chosen: str) -> tuple[int, int]:
 
 def _tricks(base: Classifier, chosen: str) -> dict[str, Any]:
     """Show the switches, each with what it does, and return their values by name."""
-    placed = (*_ABOVE, *(name for column in _COLUMNS for name in column))
-    *columns, last = _COLUMNS
-    columns.append((*last, *(name for name in ASKED if name not in placed)))
+    columns = by_column(_COLUMNS, ASKED, _ABOVE)
     values: dict[str, Any] = {}
     for column, names in zip(st.columns(3, gap="large"), columns, strict=True):
         with column:

@@ -14,7 +14,7 @@ from core.limits import LIMITS
 from core.problem import Problem
 from core.training.loop import Training
 from pages.parts.fine_tuning.star import IMPORTED
-from pages.parts.shared import files, layout, session, uploads
+from pages.parts.shared import files, layout, save, session, uploads
 from pages.parts.shared.language import plain, say, t, wording
 
 if TYPE_CHECKING:
@@ -38,14 +38,11 @@ def take_home(training: Training | None) -> None:
 
 
 def _download(training: Training) -> None:
-    st.download_button(
+    save.file(
         t("Download the network"),
         partial(_packed, training, _about(training), wording()),
-        file_name="network.zip",
-        mime="application/zip",
-        icon=":material/download:",
-        on_click="ignore",
-        key="train_export",
+        "network.zip",
+        "train_export",
     )
     st.caption(
         t(

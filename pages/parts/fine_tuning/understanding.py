@@ -19,9 +19,8 @@ from pages.parts.shared.language import t
 def understanding(runs: Runs, training: Training) -> None:
     """Show where the photos lie, how many it takes, and whether ImageNet knew the classes."""
     classes = tuple(training.classifier.labels)
-    shown = (*training.train, *training.validation)
     network = session.network_named(training.classifier.provenance.network)
-    found = session.compute(lambda: returned(embed(network, shown, shared_cache())))
+    found = session.compute(lambda: returned(embed(network, training.photos, shared_cache())))
     embedding_map.embedding_map(found.features, found.photos, classes, "train_map")
     layout.label(t("How many photos does it take?"))
     runs.button(
@@ -68,6 +67,5 @@ def _with_own(training: Training, others: Sequence[Score] | None) -> list[Score]
     """Put how many of the visitor's photos were right before the scores of other sets."""
     if not others:
         return []
-    correct = round(training.accuracy * training.n_val)
-    own = Score(" · ".join(training.classifier.labels), correct, training.n_val)
-    return [own, *others]
+    classes = " · ".join(training.classifier.labels)
+    return [Score(classes, training.correct, training.n_val), *others]

@@ -7,7 +7,6 @@ import io
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +39,7 @@ from core.zoo.classifier import Classifier
 from core.zoo.predictions import RECOGNITIONS, Opinion, Recognition, by_network, recognition
 from pages.parts.shared import live, made, pickers, save, session, uploads
 from pages.parts.shared.language import class_name, number, percent, say, short, t
-from pages.parts.shared.settings import segments, widget
+from pages.parts.shared.settings import by_column, segments, widget
 
 if TYPE_CHECKING:
     from pages.parts.shared.streamlit_internals import UploadedFile
@@ -65,9 +64,10 @@ RECOGNITION_NAMES: dict[Recognition, str] = {
 _ABOVE = ("tv", "steps", "seed")
 """The settings that the page asks for above the others."""
 _WITHOUT_PRESET = ("steps", "seed")
-_COLUMNS = (
+_COLUMNS: tuple[tuple[str, ...], ...] = (
     ("canvas", "objective", "photo"),
     ("size", "learning_rate", "scale", "rotation", "shift"),
+    (),
 )
 """The others; what is in none of the columns stands in the last one."""
 MOST_KEPT = 12
@@ -344,10 +344,9 @@ def preset_choice() -> str:
 
 def more_settings(preset: str, classifier: Classifier) -> dict[str, Any]:
     """Show the other settings, each with what it does, and return their values by name."""
-    placed = (*_ABOVE, *chain(*_COLUMNS))
-    last = tuple(name for name in PRESETS[preset].asked if name not in placed)
+    columns = by_column(_COLUMNS, PRESETS[preset].asked, _ABOVE)
     values: dict[str, Any] = {}
-    for column, names in zip(st.columns(3, gap="large"), (*_COLUMNS, last), strict=True):
+    for column, names in zip(st.columns(3, gap="large"), columns, strict=True):
         with column:
             for name in names:
                 lacks = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -12,6 +13,18 @@ from core.images import photos
 from core.problem import Problem
 from core.steps import Pixels
 from pages.parts.shared.language import say, t, without_accents
+
+_KINDS = {
+    "csv": "text/csv",
+    "gif": "image/gif",
+    "html": "text/html",
+    "ipynb": "application/x-ipynb+json",
+    "png": "image/png",
+    "py": "text/x-python",
+    "webp": "image/webp",
+    "zip": "application/zip",
+}
+"""Of files, by the endings of their names."""
 
 
 def stem(*words: str) -> str:
@@ -24,23 +37,29 @@ def stem(*words: str) -> str:
     return "-".join(re.findall(r"[a-z0-9.]+", letters)) or "picture"
 
 
-def file(label: str, make: Callable[[], bytes], name: str, key: str) -> None:
-    """Show a button that downloads a file, which is made when the button is clicked."""
-    st.download_button(
-        label,
-        make,
-        file_name=name,
-        mime="image/png" if name.endswith(".png") else "application/octet-stream",
-        icon=":material/download:",
-        on_click="ignore",
-        type="tertiary",
-        key=key,
-    )
+def file(
+    label: str, make: bytes | Callable[[], bytes | str], name: str, key: str, **more: Any
+) -> None:
+    """Show a button that downloads a file.
+
+    Args:
+        label: of the button.
+        make: the file, or what makes it when the button is clicked.
+        name: of the file, with its ending.
+        key: of the button.
+        more: what else the button takes.
+    """
+    more.setdefault("icon", ":material/download:")
+    kind = _KINDS.get(name.rpartition(".")[2], "application/octet-stream")
+    st.download_button(label, make, file_name=name, mime=kind, on_click="ignore", key=key, **more)
 
 
-def png(make: Callable[[], Pixels], name: str, key: str, label: str = "") -> None:
+def png(
+    make: Callable[[], Pixels], name: str, key: str, label: str = "", type: str = "tertiary"
+) -> None:
     """Show a button that downloads a picture; `name` is the file's without its ending."""
-    file(label or t("Download PNG"), lambda: photos.encode_png(make()), f"{name}.png", key)
+    label = label or t("Download PNG")
+    file(label, lambda: photos.encode_png(make()), f"{name}.png", key, type=type)
 
 
 def code(write: Callable[[], str], name: str, key: str) -> None:
@@ -64,13 +83,11 @@ def code(write: Callable[[], str], name: str, key: str) -> None:
         ("ipynb", t("Code (notebook)"), notebook(script)),
         ("py", t("Code (script)"), script.encode()),
     ):
-        st.download_button(
+        file(
             title,
             made,
-            file_name=f"{name}.{kind}",
-            mime="application/x-ipynb+json" if kind == "ipynb" else "text/x-python",
+            f"{name}.{kind}",
+            f"{key}_{kind}",
             icon=":material/code:",
-            on_click="ignore",
-            key=f"{key}_{kind}",
             help=about,
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import streamlit as st
@@ -62,6 +63,21 @@ def _chosen(setting: Setting, value: Any, known: dict[str, Any]) -> Any:
         return st.number_input(label, *setting.range, value, step=setting.step, **known)
     form = None if isinstance(value, int) else f"%d{setting.unit}" if setting.unit else "localized"
     return st.slider(label, *setting.range, value, step=setting.step, format=form, **known)
+
+
+def by_column(
+    columns: Sequence[Sequence[str]], names: Iterable[str], apart: Sequence[str]
+) -> list[Sequence[str]]:
+    """Return the names of settings by column; those that have no place follow in the last one.
+
+    Args:
+        columns: what has a place.
+        names: of all settings.
+        apart: those that are asked for elsewhere.
+    """
+    *first, last = columns
+    placed = {*apart, *chain(*columns)}
+    return [*first, (*last, *(name for name in names if name not in placed))]
 
 
 def segments(label: str, titles: Mapping[str, str], key: str, **more: Any) -> str:
