@@ -226,6 +226,20 @@ def heat(values: NDArray[np.float32], seen: Pixels, reach: float | None = None) 
     return ((1 - weight) * (0.5 * seen + 0.5 * grey) + weight * colours).astype(np.uint8)
 
 
+def contrast(balance: NDArray[np.float32], seen: Pixels) -> Pixels:
+    """Lay what speaks for one thing and what for another over the photo, smoothly enlarged.
+
+    Args:
+        balance: (h, w) in [-1, 1]; red above zero, blue below, grey at it.
+        seen: the photo as the network sees it, (H, W, 3).
+    """
+    height, width, _ = seen.shape
+    tone = _enlarged(0.5 + 0.5 * balance, (width, height))
+    weight = 0.8 * np.abs(tone / 127.5 - 1)[..., None] ** 0.7
+    grey = seen.mean(axis=2, keepdims=True)
+    return ((1 - weight) * grey + weight * _colours(_DIVERGING)[tone]).astype(np.uint8)
+
+
 def sheet(rows: Sequence[Sequence[Pixels]], *, gap: int = 6) -> Pixels:
     """Lay pictures of any size out in rows, on white, each in the upper left of its place.
 
