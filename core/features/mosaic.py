@@ -22,6 +22,7 @@ _DIVERGING = "053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b21
 _DARK = 0.22
 """How bright what is not lit stays."""
 _TINY = 1e-9
+_RED, _BLUE = (178, 24, 43), (33, 102, 172)  # of RdBu
 _MARK = (213, 94, 0)  # vermilion of the Okabe-Ito palette, as on the pages
 
 
@@ -234,10 +235,10 @@ def contrast(balance: NDArray[np.float32], seen: Pixels) -> Pixels:
         seen: the photo as the network sees it, (H, W, 3).
     """
     height, width, _ = seen.shape
-    tone = _enlarged(0.5 + 0.5 * balance, (width, height))
-    weight = 0.8 * np.abs(tone / 127.5 - 1)[..., None] ** 0.7
-    grey = seen.mean(axis=2, keepdims=True)
-    return ((1 - weight) * grey + weight * _colours(_DIVERGING)[tone]).astype(np.uint8)
+    tone = _enlarged(0.5 + 0.5 * balance, (width, height)) / 127.5 - 1
+    weight = 0.8 * np.abs(tone)[..., None]
+    colour = np.where(tone[..., None] > 0, _RED, _BLUE)
+    return ((1 - weight) * seen.mean(axis=2, keepdims=True) + weight * colour).astype(np.uint8)
 
 
 def sheet(rows: Sequence[Sequence[Pixels]], *, gap: int = 6) -> Pixels:

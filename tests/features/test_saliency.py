@@ -360,3 +360,14 @@ def test_a_heat_map_is_lit_as_far_as_its_scale_says():
     full, dim = (mosaic.heat(heat, seen, reach) for reach in (None, 10.0))
     assert dim.astype(float).mean() < 0.5 * full.mean()
     assert np.array_equal(full, mosaic.heat(heat, seen, 1.0))
+
+
+def test_a_contrast_is_red_for_the_one_class_and_blue_for_the_other():
+    seen = np.full((9, 9, 3), 120, np.uint8)
+    balance = np.zeros((9, 9), np.float32)
+    balance[:, :3], balance[:, 6:] = 1, -1
+    shown = mosaic.contrast(balance, seen).astype(int)
+    red, middle, blue = shown[4, 1], shown[4, 4], shown[4, 7]
+    assert red[0] > red[2] + 50
+    assert blue[2] > blue[0] + 50
+    assert np.ptp(middle) <= 10
