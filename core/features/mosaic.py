@@ -22,6 +22,7 @@ _DIVERGING = "053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b21
 _DARK = 0.22
 """How bright what is not lit stays."""
 _TINY = 1e-9
+_RED, _BLUE = (178, 24, 43), (33, 102, 172)  # of RdBu
 _MARK = (213, 94, 0)  # vermilion of the Okabe-Ito palette, as on the pages
 
 
@@ -238,6 +239,20 @@ def heat(values: NDArray[np.float32], seen: Pixels, reach: float | None = None) 
     weight = 0.25 + 0.5 * light[..., None] / 255
     grey = seen.mean(axis=2, keepdims=True)
     return ((1 - weight) * (0.5 * seen + 0.5 * grey) + weight * colours).astype(np.uint8)
+
+
+def contrast(balance: NDArray[np.float32], seen: Pixels) -> Pixels:
+    """Lay what speaks for one thing and what for another over the photo, smoothly enlarged.
+
+    Args:
+        balance: (h, w) in [-1, 1]; red above zero, blue below, grey at it.
+        seen: the photo as the network sees it, (H, W, 3).
+    """
+    height, width, _ = seen.shape
+    tone = _enlarged(0.5 + 0.5 * balance, (width, height)) / 127.5 - 1
+    weight = 0.8 * np.abs(tone)[..., None]
+    colour = np.where(tone[..., None] > 0, _RED, _BLUE)
+    return ((1 - weight) * seen.mean(axis=2, keepdims=True) + weight * colour).astype(np.uint8)
 
 
 def sheet(rows: Sequence[Sequence[Pixels]], *, gap: int = 6) -> Pixels:

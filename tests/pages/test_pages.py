@@ -167,6 +167,27 @@ def test_every_view_of_the_walk_opens(visit, view, words):
     assert words in all_text(app)
 
 
+def test_where_it_looks_for_one_class_rather_than_another(visit):
+    app = visit(registry.MAPS)
+    app.session_state["maps_view"] = "where"
+    app.run()
+    other = next(box for box in app.selectbox if box.label == "… rather than")
+    assert other.value is None
+    other.set_value(251).run()
+    for name in ("maps_where", "maps_curves"):
+        job = scheduler().get(app.session_state["owner"], name)
+        while not (snapshot := job.snapshot()).state.is_end:
+            job.wait(snapshot.version, timeout=20)
+        app.run()
+    assert not app.exception
+    text = all_text(app)
+    assert "Red speaks for **Egyptian cat** rather than **dalmatian**" in text
+    assert "sees no **dalmatian**" in text  # on the photo of a cat
+    assert "The lines are the share of **Egyptian cat**" in text
+    assert "etter than random orders" in text
+    assert len(app.get("plotly_chart")) == 2
+
+
 def test_a_channel_below_zero_speaks_against_the_answer(app_test):
     def script():
         import streamlit as st

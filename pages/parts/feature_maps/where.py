@@ -7,13 +7,13 @@ from functools import partial
 import streamlit as st
 from PIL import Image
 
-from core.features import mosaic
+from core.features import deletion, mosaic
 from core.features.saliency import METHODS, Explanation, Method, explain
 from core.problem import N_
 from core.server.jobs import Snapshot
 from core.steps import Pixels
 from core.zoo.classifier import Classifier
-from pages.parts.feature_maps import maps
+from pages.parts.feature_maps import curves, maps
 from pages.parts.feature_maps.follow import follow
 from pages.parts.shared import layout, pickers, save, session
 from pages.parts.shared.language import class_name, percent, plain, t
@@ -28,21 +28,37 @@ _IDEAS: dict[Method, str] = {
 def view(classifier: Classifier, photo: Image.Image) -> None:
     """Let a class be chosen, and show where the network sees it."""
     observation = maps.observed(classifier, photo)
-    predictions = observation.predictions
-    class_id = pickers.class_id(
-        t("Where does it see …"),
-        classifier.labels,
-        "maps_where_" + "_".join(str(p.class_id) for p in predictions),
-        [p.class_name for p in predictions],
-    )
-    key = (*maps.photo_key(classifier, photo), class_id)
-    job = session.job("maps_where")
-    if job is None or st.session_state.get("maps_where_of") != key:
-        st.session_state["maps_where_of"] = key
-        job = session.start_job(
-            "maps_where", partial(explain, classifier, photo, class_id), lambda step: step.result
+    key = "maps_where_" + "_".join(str(p.class_id) for p in observation.predictions)
+    favourites = [p.class_name for p in observation.predictions]
+    left, right = st.columns(2, gap="medium")
+    with left:
+        class_id = pickers.class_id(t("Where does it see …"), classifier.labels, key, favourites)
+    with right:
+        against = pickers.other_class_id(
+            t("… rather than"), classifier.labels, f"{key}_against", favourites, avoid=class_id
         )
+    of = (*maps.photo_key(classifier, photo), class_id, against)
+    job = session.job("maps_where")
+    if job is None or st.session_state.get("maps_where_of") != of:
+        st.session_state["maps_where_of"] = of
+        if curves_before := session.job("maps_curves"):
+            curves_before.stop()
+        run = partial(explain, classifier, photo, class_id, against)
+        job = session.start_job("maps_where", run, lambda step: step.result)
     follow(job, lambda snapshot: _show(snapshot, classifier, observation.seen))
+    found = job.snapshot().result
+    if isinstance(found, Explanation) and found.is_seen and len(found.heats) == len(METHODS):
+        _curves(classifier, photo, found, job.number)
+
+
+def _curves(classifier: Classifier, photo: Image.Image, found: Explanation, of: int) -> None:
+    """Measure how good the heat maps of a job are, and show it."""
+    job = session.job("maps_curves")
+    if job is None or st.session_state.get("maps_curves_of") != of:
+        st.session_state["maps_curves_of"] = of
+        run = partial(deletion.compare, classifier, photo, found)
+        job = session.start_job("maps_curves", run)
+    follow(job, lambda snapshot: curves.show(snapshot, found, classifier))
 
 
 def _show(snapshot: Snapshot, classifier: Classifier, seen: Pixels) -> None:
@@ -57,14 +73,49 @@ def _show(snapshot: Snapshot, classifier: Classifier, seen: Pixels) -> None:
             if not isinstance(found, Explanation) or method not in found.heats:
                 st.caption(t("… is being computed"))
                 continue
-            lit = partial(mosaic.heat, found.heats[method], seen, found.reach[method])
-            picture = lit()
-            layout.picture(picture, t(_IDEAS[method]), t(name))
+            lit = partial(_lit, found, method, seen)
+            layout.picture(lit(), t(_IDEAS[method]), t(name))
             if snapshot.state.is_end:
                 name_of_file = f"{method}-{classifier.provenance.network}"
                 save.png(lit, name_of_file, f"maps_where_{method}")
     if isinstance(found, Explanation) and snapshot.state.is_end:
-        _say_what_is_seen(found, classifier)
+        if found.opposite:
+            _say_what_differs(found, found.opposite, classifier)
+        else:
+            _say_what_is_seen(found, classifier)
+
+
+def _lit(found: Explanation, method: Method, seen: Pixels) -> Pixels:
+    """Return a heat map over the photo; of a contrast, both directions."""
+    heat = found.heats[method]
+    if not found.opposite:
+        return mosaic.heat(heat, seen, found.reach[method])
+    other = found.opposite.heats[method] / (found.opposite.reach[method] or 1)
+    return mosaic.contrast(heat / (found.reach[method] or 1) - other, seen)
+
+
+def _say_what_differs(found: Explanation, opposite: Explanation, classifier: Classifier) -> None:
+    """Say how a contrast is read, and which of the two classes is not seen at all."""
+    names = {
+        "name": plain(class_name(classifier.labels[found.class_id])),
+        "other": plain(class_name(classifier.labels[opposite.class_id])),
+    }
+    st.caption(
+        t(
+            "Red speaks for **{name}** rather than **{other}**, blue the other way round; grey does not decide between them.",
+            **names,
+        )
+    )
+    unseen = [direction for direction in (found, opposite) if not direction.is_seen]
+    for direction in unseen:
+        st.info(
+            t(
+                "The network sees no **{name}** here ({share}), so nothing is coloured for it.",
+                name=plain(class_name(classifier.labels[direction.class_id])),
+                share=percent(direction.probability, 1),
+            ),
+            icon=":material/visibility_off:",
+        )
 
 
 def _say_what_is_seen(found: Explanation, classifier: Classifier) -> None:

@@ -219,6 +219,36 @@ def class_id(
     return chosen
 
 
+def other_class_id(
+    label: str, labels: Labels, key: str, favourites: Sequence[str], avoid: int
+) -> int | None:
+    """Show a search box for another class, which may stay empty.
+
+    Args:
+        label: what the class is for.
+        labels: the network's.
+        key: under which the choice is kept, for each set of labels.
+        favourites: names of classes that come first.
+        avoid: the class that is no choice.
+
+    Returns:
+        The number of the chosen class, or None.
+    """
+    first = [labels.index(name) for name in favourites if name in labels]
+    shown = _class_labels(labels, current())
+    chosen: int | None = st.selectbox(
+        label,
+        [i for i in dict.fromkeys((*first, *range(len(labels)))) if i != avoid],
+        index=None,
+        format_func=lambda index: shown[index],
+        key=remember_choice(f"{key}_{len(labels)}"),
+        persist_state="session",
+        placeholder=t("no other class"),
+        width=_BOX,
+    )
+    return chosen
+
+
 @lru_cache(maxsize=2 * len(LOCALES))
 def _class_labels(labels: Labels, locale: str) -> tuple[str, ...]:
     """Return what the search box shows for each class; making all of them takes a while."""
