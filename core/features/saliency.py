@@ -33,12 +33,12 @@ METHODS: dict[Method, str] = {
 _GREY = 0.5
 _PIECES, _STEPS_A_PIECE = 4, 6
 """The line of Integrated Gradients, in pieces so that other jobs get their turn between them."""
-_SMOOTH, _SMOOTH_CONTRAST = 1 / 100, 1 / 14
-"""How far single pixels are blurred, as shares of the side: for one class to what an eye can follow.
-In a contrast, pixels beside each other speak for one class and for the other, and most of it cancels
-out: only the sum over about a place of the last layer says which of the two is there."""
 _WINDOW, _STRIDE = 1 / 5, 1 / 10
 """Side of the grey patch and how far it is moved, as fractions of the photo's side."""
+_SMOOTH, _SMOOTH_CONTRAST = 1 / 100, _WINDOW / 2
+"""How far single pixels are blurred, as shares of the side: for one class to what an eye can follow.
+In a contrast, pixels beside each other speak for the one class and for the other, and most of it
+cancels out: only the sum over about a grey patch says which of the two is there."""
 _AT_ONCE = 8
 _SEEN = 0.005
 """The probability from which on a class may be said to be seen."""

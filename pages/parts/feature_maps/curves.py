@@ -78,7 +78,12 @@ def _chart(curves: Curves) -> None:
         title={"text": title, "y": 0.98, "yanchor": "top", "font": {"size": 15}},
         height=300,
         margin={"l": 5, "r": 10, "t": 75, "b": 5},
-        xaxis={"title": t(_ACROSS[curves.kind]), "tickformat": ".0%", "range": [0, 1]},
+        xaxis={
+            "title": t(_ACROSS[curves.kind]),
+            "tickformat": ".0%",
+            "range": [0, 1],
+            "dtick": 0.25,
+        },
         yaxis={"tickformat": ".0%", "range": [0, 1.02]},
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
         separators=separators(),
