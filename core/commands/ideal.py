@@ -128,6 +128,7 @@ def _invert(options: argparse.Namespace) -> Answer:
         "way": way,
         "similarity": found.similarity,
         "difference": found.difference,
+        "strength": found.strength,
         "steps": kept.synthesis.steps_done,
         "seconds": round(seconds, 3),
     }

@@ -68,11 +68,11 @@ WAYS = {
         Caricature,
         Settings(
             canvas="fourier",
-            steps=100,
-            learning_rate=0.05,
-            tv=300.0,
+            steps=60,
+            learning_rate=0.1,
+            tv=1000.0,
             view=View(),
-            schedule=Schedule(length=100, rate=0.1),
+            schedule=Schedule(length=60, rate=0.1),
             relative=True,
         ),
     ),
@@ -123,11 +123,14 @@ class Rebuilt:
         record: the picture, and how it came about.
         similarity: its structural similarity with the photo as the network sees it, at most 1.
         difference: how far its maps are from those of the photo: 0 for the same, 1 for none.
+        strength: how much of what the photo's maps say is in its own, 1 for the photo itself: the
+            dot product of both, divided by that of the photo's with themselves.
     """
 
     record: Record
     similarity: float
     difference: float
+    strength: float
 
 
 @torch.no_grad()
@@ -150,8 +153,10 @@ def measured(classifier: Classifier, photo: Image.Image, record: Record) -> Rebu
     drawn = photos.prepare(Image.fromarray(synthesis.pixels), size)
     look = classifier.look([layer], answer=False)
     seen, known = (look(picture.to(classifier.device)) for picture in (drawn, original))
+    wanted = known.maps[layer]
     return Rebuilt(
         completed(record, second_opinions(classifier, synthesis.objective)),
         structural_similarity(photos.to_pixels(original), photos.to_pixels(drawn)),
         Reconstruction(layer).loss(seen, known).item(),
+        ((seen.maps[layer] * wanted).sum() / wanted.square().sum()).item(),
     )

@@ -89,7 +89,9 @@ def _ideal(preset: str) -> dict[str, Place]:
 
 
 _MAPS: dict[str, Place] = {
-    "view": Place("maps_view", Choice(("maps", "where", "tour", "compare", "filters"), "maps")),
+    "view": Place(
+        "maps_view", Choice(("maps", "where", "tour", "rebuilt", "compare", "filters"), "maps")
+    ),
     "layer": Place("maps_layer_{network}", Name()),
     "channel": Place("maps_channel_{network}_{layer}", Whole(0, _MOST_CHANNELS, None)),
     "order": Place("maps_order", _one_of(maps.ORDERS)),
