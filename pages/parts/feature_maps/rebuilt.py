@@ -70,7 +70,7 @@ def view(classifier: Classifier, photo: Image.Image, layer: str) -> None:
         )
     if job is None:
         return
-    layout.in_sight(live.run_number(job), f"maps_drawn_{way}", just=True)
+    layout.in_sight(live.run_number(job), f"maps_{way}_buttons")
     seen = maps.observed(classifier, photo).seen
     follow(job, lambda snapshot: _show(snapshot, classifier, seen, way, layers), seconds=1)
     if job.snapshot().result:
@@ -139,7 +139,7 @@ def _show(
     """Show the photo and the pictures as they stand, each with how alike it is once it is done."""
     growing: Abreast = (snapshot.step.result if snapshot.step else None) or {}
     results: Mapping[str, Rebuilt] = snapshot.result or {}
-    places = st.container(key=f"maps_drawn_{way}").columns(1 + len(layers), gap="small")
+    places = st.columns(1 + len(layers), gap="small")
     with places[0]:
         layout.label(t("The photo"))
         layout.picture(seen, t("What the network sees"), t("The photo"))
@@ -150,12 +150,23 @@ def _show(
                 st.caption(t("comes next …"))
                 continue
             alt = t("Drawn from the maps of {layer}", layer=layer)
-            found = results.get(layer)
             layout.picture(step.result.synthesis.pixels, plain(layer), alt)
-            if found is None:
-                continue
-            st.markdown(_told(found, way))
-            _downloads(found, f"{way}-{classifier.provenance.network}-{layer}", layer)
+            found = results.get(layer)
+            if found is not None:
+                st.markdown(_told(found, way))
+            _curve(snapshot.history[f"{layer} · class loss"], way)
+            if found is not None:
+                _downloads(found, f"{way}-{classifier.provenance.network}-{layer}", layer)
+
+
+def _curve(losses: Sequence[float], way: str) -> None:
+    """Show how near the maps have come to what is wanted of them, and the way there."""
+    if way == "caricature":
+        strengths = [-loss for loss in losses]
+        number_now = plots.LiveNumber(t("Strength"), number(strengths[-1], 2), strengths)
+    else:
+        number_now = plots.LiveNumber(t("Difference of the maps"), number(losses[-1], 2), losses)
+    plots.live_numbers(st.empty(), [number_now])
 
 
 def _told(found: Rebuilt, way: str) -> str:
@@ -186,9 +197,8 @@ def _downloads(found: Rebuilt, stem: str, layer: str) -> None:
 
 
 def _after(job: Job, way: str) -> None:
-    """Say what is lost or exaggerated, and show how the maps came nearer to those of the photo."""
-    snapshot = job.snapshot()
-    results: Mapping[str, Rebuilt] = snapshot.result
+    """Say what is lost, and how the numbers are read."""
+    results: Mapping[str, Rebuilt] = job.snapshot().result or {}
     if way == "caricature":
         st.caption(
             t(
@@ -206,9 +216,6 @@ def _after(job: Job, way: str) -> None:
     )
     st.caption(
         t(
-            "Alike: the structural similarity (SSIM) with the photo, 1 for the same picture and about 0 where nothing is in common. Many pictures make nearly the same maps, and most of them are full of noise. Total variation chooses a smooth one among them, as photos are; set its weight to 0 and draw again to see the difference. Each PNG carries its recipe."
+            "Alike: the structural similarity (SSIM) with the photo, 1 for the same picture and about 0 where nothing is in common. The maps differ by 0 where they are those of the photo, and by 1 where there are none. Many pictures make nearly the same maps, and most of them are full of noise. Total variation chooses a smooth one among them, as photos are; set its weight to 0 and draw again to see the difference. Each PNG carries its recipe."
         )
     )
-    curves = {layer: snapshot.history.get(f"{layer} · class loss", ()) for layer in layers}
-    title = t("How far the maps are from those of the photo")
-    plots.curves(curves, layers, t("step"), "maps_rebuilt_curves", title)
