@@ -1,4 +1,4 @@
-"""The verb that draws."""
+"""The verbs that draw."""
 
 from __future__ import annotations
 
@@ -23,14 +23,21 @@ from core.commands.shared import (
 )
 from core.images import photos
 from core.problem import N_, Problem, check_range
+from core.setting import asked
 from core.synthesis.presets import PRESETS
+from core.synthesis.rebuilding import WAYS
 from core.zoo.classifier import Classifier
 
 _ASKED = PRESETS["best"].asked
+_ASKED_OF_MAPS = {
+    name: found
+    for name, found in asked(WAYS["rebuild"].settings).items()
+    if name in ("tv", "steps", "learning_rate", "seed")
+}
 
 
 def add(verb: Verb) -> None:
-    """Add the verb `ideal`."""
+    """Add the verbs `ideal` and `invert`."""
     added = verb("ideal", _ideal, "draw a network's ideal picture of a class or a channel")
     wanted = added.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--class", dest="class_name", metavar="NAME_OR_ID")
@@ -47,6 +54,17 @@ def add(verb: Verb) -> None:
     added.set_defaults(
         options={"second": "--and", "share": "--share", "preset": "--preset"} | options
     )
+    network_option(added)
+
+    added = verb("invert", _invert, "rebuild a photo from what one layer makes of it")
+    added.add_argument("photo", help="a file, or a sample")
+    added.add_argument("--layer", help="default: one where the photo is still recognisable")
+    added.add_argument(
+        "--caricature", action="store_true", help="change the photo to what excites the layer more"
+    )
+    added.add_argument("--out", type=Path, help="save the picture, with its recipe")
+    added.add_argument("--timelapse", type=Path, metavar="FILE.webp|FILE.gif")
+    setting_options(added, _ASKED_OF_MAPS)
     network_option(added)
 
 
@@ -69,8 +87,7 @@ def _ideal(options: argparse.Namespace) -> Answer:
     synthesis = verdict.synthesis
     write_file(options.out, photos.encode_png(synthesis.pixels, recipe.write(synthesis)))
     if options.timelapse:
-        format: Any = options.timelapse.suffix[1:].lower()
-        write_file(options.timelapse, record.animation(verdict.record, format))
+        _write_film(options.timelapse, verdict.record)
     names = targets(classifier, plan.objective)
     classes = [classifier.labels.index(name) for name in names]
     answer: Answer = {
@@ -89,13 +106,64 @@ def _ideal(options: argparse.Namespace) -> Answer:
     return answer
 
 
+def _invert(options: argparse.Namespace) -> Answer:
+    from core.features.maps import find_layer
+    from core.synthesis import rebuilding, recipe
+
+    _check_film(options.timelapse)
+    way = "caricature" if options.caricature else "rebuild"
+    photo = _start_photo(options.photo)
+    classifier = load_network(options.model)
+    layer = find_layer(classifier, options.layer).name
+    chosen = given_settings(options, _ASKED_OF_MAPS)
+    settings = WAYS[way].planned(classifier, options.photo, **chosen)
+    run = rebuilding.begin(classifier, way, layer, settings, photo)
+    started = time.perf_counter()
+    kept = last(run.resume(), "drawing")
+    seconds = time.perf_counter() - started
+    found = rebuilding.measured(classifier, photo, kept)
+    answer: Answer = {
+        "model": classifier.name,
+        "layer": layer,
+        "way": way,
+        "similarity": found.similarity,
+        "difference": found.difference,
+        "strength": found.strength,
+        "steps": kept.synthesis.steps_done,
+        "seconds": round(seconds, 3),
+    }
+    if options.out:
+        png = photos.encode_png(kept.synthesis.pixels, recipe.write(kept.synthesis))
+        write_file(options.out, png)
+        answer["file"] = str(options.out)
+    if options.timelapse:
+        _write_film(options.timelapse, found.record)
+    return answer
+
+
+def _write_film(path: Path, kept: Any) -> None:
+    from core.synthesis import record
+
+    format: Any = path.suffix[1:].lower()
+    write_file(path, record.animation(kept, format))
+
+
+def _check_film(path: Path | None) -> None:
+    """Refuse a time-lapse of a form that is not written here.
+
+    Raises:
+        Problem: it is one.
+    """
+    if path and path.suffix.lower() not in (".webp", ".gif"):
+        raise Problem("{file} must end in .webp or .gif.", file=path)
+
+
 def _plan(options: argparse.Namespace) -> tuple[Classifier, Any, Any]:
     """Return the network, the recipe and the photo to start from, from a picture or from options."""
     from core.synthesis import recipe
     from core.synthesis.objective import ChannelActivation, Mixture
 
-    if options.timelapse and options.timelapse.suffix.lower() not in (".webp", ".gif"):
-        raise Problem("{file} must end in .webp or .gif.", file=options.timelapse)
+    _check_film(options.timelapse)
     if options.recipe:
         _check_nothing_else(options)
         found = recipe.read(photos.read_recipe(read_file(options.recipe), options.recipe.name))

@@ -6,9 +6,10 @@ Only what the run has used is written: its canvas, its objective, its way of goi
 from __future__ import annotations
 
 from core.export import script_network
+from core.problem import N_, Problem
 from core.synthesis.canvas import CanvasName, FourierCanvas, PhaseCanvas, PixelCanvas, SoftCanvas
 from core.synthesis.loop import CLASS_GRADIENT, Settings, Synthesis
-from core.synthesis.objective import ChannelActivation, CrossEntropy, Mixture, Objective
+from core.synthesis.objective import ChannelActivation, CrossEntropy, Mixture, OfPhoto, OfPicture
 from core.synthesis.regularisers import REGULARISERS
 from core.zoo.classifier import Classifier
 
@@ -28,18 +29,21 @@ def script(classifier: Classifier, synthesis: Synthesis) -> str:
         synthesis: the picture.
 
     Raises:
-        Problem: the network cannot be had by others; see `script_network.creation`.
+        Problem: the network cannot be had by others; see `script_network.creation`. Or the picture
+            was drawn from the maps of a photo.
     """
-    settings = synthesis.settings
+    settings, objective = synthesis.settings, synthesis.objective
+    if isinstance(objective, OfPhoto):
+        raise Problem(N_("There is no script for pictures that are rebuilt from a photo."))
     parts = "\n".join(
         [
-            _introduction(classifier, synthesis),
+            _introduction(classifier, objective, settings),
             script_network.section(classifier),
-            _settings(classifier, synthesis),
+            _settings(classifier, objective, synthesis),
             _canvas(settings),
             _view(settings),
-            _objective(synthesis.objective, settings),
-            _descent(synthesis.objective, settings),
+            _objective(objective, settings),
+            _descent(objective, settings),
             _ENDING,
         ]
     )
@@ -53,7 +57,7 @@ def fitted(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if line) + "\n"
 
 
-def name(classifier: Classifier, objective: Objective) -> str:
+def name(classifier: Classifier, objective: OfPicture) -> str:
     """Return what a picture is to become, in words."""
     match objective:
         case Mixture(first, second):
@@ -64,9 +68,9 @@ def name(classifier: Classifier, objective: Objective) -> str:
             return classifier.labels[objective.class_id]
 
 
-def _introduction(classifier: Classifier, synthesis: Synthesis) -> str:
-    drawn = name(classifier, synthesis.objective)
-    pillow = "from PIL import Image, ImageOps\n" if synthesis.settings.photo else ""
+def _introduction(classifier: Classifier, objective: OfPicture, settings: Settings) -> str:
+    drawn = name(classifier, objective)
+    pillow = "from PIL import Image, ImageOps\n" if settings.photo else ""
     return f"""# %% [markdown]
 # # What does {classifier.title} take for the ideal of "{drawn}"?
 # Gradient descent changes a picture until it is sure. `pip install torch torchvision timm`
@@ -81,9 +85,9 @@ import torchvision
 """
 
 
-def _settings(classifier: Classifier, synthesis: Synthesis) -> str:
+def _settings(classifier: Classifier, objective: OfPicture, synthesis: Synthesis) -> str:
     settings, schedule = synthesis.settings, synthesis.settings.schedule
-    lines = ["# %% How this picture was drawn", *_wanted(classifier, synthesis.objective)]
+    lines = ["# %% How this picture was drawn", *_wanted(classifier, objective)]
     lines += [
         f"SEED, SIZE, STEPS = {settings.seed}, {settings.size}, {synthesis.steps_done}",
     ]
@@ -103,7 +107,7 @@ def _settings(classifier: Classifier, synthesis: Synthesis) -> str:
             f"LENGTH, LAST_RATE = {length}, {schedule.rate!r}  # what changes on the way, until when",
             f"NOISE, COLOUR, CALM = {schedule.noise!r}, {schedule.colour!r}, {schedule.calm!r}",
         ]
-        if not isinstance(synthesis.objective, ChannelActivation):
+        if not isinstance(objective, ChannelActivation):
             lines[-1] = lines[-1].replace(" = ", ", CONTRAST = ") + f", {schedule.contrast!r}"
         if schedule.waited:  # the class was not seen at once
             lines.append(
@@ -126,7 +130,7 @@ def _settings(classifier: Classifier, synthesis: Synthesis) -> str:
     return "\n".join(lines) + "\ntorch.manual_seed(SEED)\n"
 
 
-def _wanted(classifier: Classifier, objective: Objective) -> list[str]:
+def _wanted(classifier: Classifier, objective: OfPicture) -> list[str]:
     match objective:
         case Mixture(first, second, share):
             return [f"CLASSES, SHARE = {(first.class_id, second.class_id)!r}, {share!r}"]
@@ -231,7 +235,7 @@ _TV = '''def total_variation(image):
 '''
 
 
-def _objective(objective: Objective, settings: Settings) -> str:
+def _objective(objective: OfPicture, settings: Settings) -> str:
     compared = bool(settings.schedule.length) and not isinstance(objective, ChannelActivation)
     arguments = "view, contrast" if compared else "view"
     match objective:
@@ -271,7 +275,7 @@ def _varies(settings: Settings) -> bool:
     return any((settings.tv, *(turn.tv for turn in settings.turns)))
 
 
-def _scores(objective: Objective) -> str:
+def _scores(objective: OfPicture) -> str:
     """Return what is climbed, for all classes: logits, or, for cross-entropy, log-probabilities."""
     if isinstance(objective, CrossEntropy):
         return "network((view - mean) / std)[0].log_softmax(dim=-1)"
@@ -284,7 +288,7 @@ def _compared(wanted: str) -> str:
     return wanted + contrast * others.topk(3).values.logsumexp(dim=0)"""
 
 
-def _descent(objective: Objective, settings: Settings) -> str:
+def _descent(objective: OfPicture, settings: Settings) -> str:
     schedule = settings.schedule
     momentum, two = settings.descent == "momentum", schedule.length and schedule.details < 1
     found = "[numbers.requires_grad_()]"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,10 +22,17 @@ from core.setting import check, setting, settings_of
 from core.steps import LiveSetting, Pixels, Step, Steps
 from core.synthesis.canvas import CANVASES, CanvasName
 from core.synthesis.descent import DESCENTS, DescentName, unit
-from core.synthesis.objective import Objective, classes_of, layers_of, nearest
+from core.synthesis.objective import (
+    Objective,
+    OfPhoto,
+    Reconstruction,
+    classes_of,
+    layers_of,
+    nearest,
+)
 from core.synthesis.regularisers import REGULARISERS, Weights
 from core.synthesis.schedule import Moment, Schedule
-from core.synthesis.view import View, disturbed
+from core.synthesis.view import View, disturbed, straight
 from core.zoo.classifier import Classifier, Seen
 
 SIZES = (64, LIMITS.drawing_size)
@@ -74,7 +82,8 @@ class Settings(Weights):
         steps: how many steps of gradient descent.
         learning_rate: in the units of the canvas: brightness, waves or radians.
         view: how the network sees the canvas.
-        photo: what the picture starts from: empty for noise, else the name of a photo.
+        photo: what the picture starts from: empty for noise, else the name of a photo. A
+            reconstruction starts from noise, and this names the photo that it is one of.
         seed: of all randomness in the run.
         turns: settings that were changed on the way, the earliest first.
         descent: "adam" or "momentum"; see `descent`.
@@ -209,7 +218,7 @@ class Drawing:
             classifier: the network; it is not changed.
             objective: what the picture is to become.
             settings: how it is drawn.
-            photo: the RGB photo that `settings.photo` names, where the picture starts from one.
+            photo: the RGB photo that `settings.photo` names, if it names one.
 
         Raises:
             Problem: the settings name a photo and there is none, or the network has no batch
@@ -222,7 +231,8 @@ class Drawing:
                 N_("{network} has no batch norms. Set the weight of the batch-norm prior to 0."),
                 network=classifier.title,
             )
-        if bool(settings.photo) != (photo is not None):
+        is_missing = isinstance(objective, OfPhoto) and photo is None
+        if is_missing or bool(settings.photo) != (photo is not None):
             raise Problem(N_("The picture starts from a photo that is not here. Choose it first."))
         self.classifier = classifier
         self.objective = objective
@@ -232,8 +242,9 @@ class Drawing:
         self._generator = torch.Generator().manual_seed(settings.seed)
         self._canvas = CANVASES[settings.canvas](settings.size, self._generator)
         self._canvas.boldness = settings.schedule.at(0).boldness
-        if photo is not None:
-            self._canvas.paint(photos.prepare(photo, settings.size))
+        pixels = None if photo is None else photos.prepare(photo, settings.size)
+        if pixels is not None and not isinstance(objective, Reconstruction):
+            self._canvas.paint(pixels)
         start = self._canvas.parameters.to(classifier.device).requires_grad_()
         self._canvas.parameters = start
         self._optimisers = {
@@ -242,6 +253,7 @@ class Drawing:
         }
         self._norms = classifier.norms if uses_norms else ()
         self._look = self._looking()
+        self._loss = self._objective_loss(pixels)
         self._wanted: LiveSetting[Turn | None] = LiveSetting(None)
         self._heeded: Turn | None = None
 
@@ -251,6 +263,15 @@ class Drawing:
             [norm.node for norm in self._norms],
             answer=bool(classes_of(self.objective)),
         )
+
+    @torch.no_grad()
+    def _objective_loss(self, photo: torch.Tensor | None) -> Callable[[Seen], torch.Tensor]:
+        """Return the loss; that of an objective beside a photo is told what is seen of the photo."""
+        if not isinstance(self.objective, OfPhoto):
+            return self.objective.loss
+        assert photo is not None, "refused above"
+        view = straight(photo.to(self.classifier.device), self.classifier.input_size)
+        return partial(self.objective.loss, photo=self._look(view))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all but what the network is looked at with, which is made from the rest."""
@@ -349,7 +370,7 @@ class Drawing:
         self, picture: torch.Tensor, seen: Seen, turn: Turn, now: Moment
     ) -> dict[str, torch.Tensor]:
         """Return the terms of the loss by name, that of the class first."""
-        loss = self.objective.loss(seen)
+        loss = self._loss(seen)
         if now.contrast and (classes := classes_of(self.objective)):
             loss = loss + now.contrast * nearest(seen, classes)
         return {N_("class loss"): loss} | self._penalties(picture, seen, turn)
@@ -403,6 +424,6 @@ class Drawing:
         """Return what is worth a curve beside the losses."""
         classes = classes_of(self.objective)
         if not classes:
-            return {N_("activation"): -self.objective.loss(seen).item()}
+            return {N_("activation"): -self._loss(seen).item()}
         shares = seen.logits.softmax(-1)[:, list(classes)].mean(dim=0).tolist()
         return dict(zip((N_("probability"), N_("second probability")), shares, strict=False))

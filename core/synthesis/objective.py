@@ -54,6 +54,41 @@ class ChannelActivation:
         return -seen.maps[self.layer][:, self.channel].mean()
 
 
+@dataclass(frozen=True)
+class Reconstruction:
+    """Maps like those of a photo: what descent finds again is what a layer still knows of it.
+
+    ‖Φ(x) - Φ₀‖² / ‖Φ₀‖², with the maps Φ of a layer, and Φ₀ those of the photo (Mahendran and
+    Vedaldi, "Understanding Deep Image Representations by Inverting Them", CVPR 2015, section 2).
+    """
+
+    layer: str
+
+    def loss(self, seen: Seen, photo: Seen) -> torch.Tensor:
+        """Return how far the maps are from those of the photo: 0 for the same, 1 for none."""
+        wanted = photo.maps[self.layer]
+        return (seen.maps[self.layer] - wanted).square().sum() / wanted.square().sum()
+
+
+@dataclass(frozen=True)
+class Caricature:
+    """Maps that say what those of a photo say, only louder: "even more of that".
+
+    -Φ(x)·Φ₀ · max(0.1, cos(Φ(x), Φ₀))ᵖ. The dot product grows with whatever the photo excites; the
+    power of the cosine holds back what it does not (lucid, `recipes/caricature.py`).
+    """
+
+    layer: str
+
+    def loss(self, seen: Seen, photo: Seen) -> torch.Tensor:
+        """Return the negative dot product per value, times the power of the cosine."""
+        maps, wanted = seen.maps[self.layer].flatten(), photo.maps[self.layer].flatten()
+        cosine = F.cosine_similarity(maps, wanted, dim=0).clamp_min(_LEAST_COSINE)
+        return -(maps * wanted).mean() * cosine**_COSINE_POWER
+
+
+_LEAST_COSINE = 0.1
+_COSINE_POWER = 1.0
 _NEAR = 3
 
 
@@ -96,7 +131,10 @@ class Mixture:
         return self.share * self.first.loss(seen) + (1 - self.share) * self.second.loss(seen)
 
 
-Objective = ClassObjective | ChannelActivation | Mixture
+OfPicture = ClassObjective | ChannelActivation | Mixture
+OfPhoto = Reconstruction | Caricature
+"""What a picture is to become beside a photo: its loss is given what is seen of both."""
+Objective = OfPicture | OfPhoto
 
 OBJECTIVES: dict[str, type[ClassLogit] | type[CrossEntropy]] = {
     "logit": ClassLogit,
@@ -113,11 +151,11 @@ OBJECTIVE = Setting(
 
 
 def classes_of(objective: Objective) -> tuple[int, ...]:
-    """Return the classes that an objective wants, the first one first; none for a channel."""
+    """Return the classes that an objective wants, the first one first; none for maps."""
     match objective:
         case Mixture(first, second):
             return first.class_id, second.class_id
-        case ChannelActivation():
+        case ChannelActivation() | Reconstruction() | Caricature():
             return ()
         case _:
             return (objective.class_id,)
@@ -125,4 +163,8 @@ def classes_of(objective: Objective) -> tuple[int, ...]:
 
 def layers_of(objective: Objective) -> tuple[str, ...]:
     """Return the layers whose maps an objective needs to see."""
-    return (objective.layer,) if isinstance(objective, ChannelActivation) else ()
+    match objective:
+        case ChannelActivation(layer) | Reconstruction(layer) | Caricature(layer):
+            return (layer,)
+        case _:
+            return ()

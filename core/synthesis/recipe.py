@@ -20,10 +20,12 @@ from core.setting import settings_of
 from core.synthesis.loop import STEPS, Settings, Synthesis
 from core.synthesis.objective import (
     OBJECTIVES,
+    Caricature,
     ChannelActivation,
     ClassObjective,
     Mixture,
     Objective,
+    Reconstruction,
 )
 from core.zoo.classifier import Classifier
 
@@ -62,6 +64,8 @@ class Recipe:
             case ChannelActivation(layer, channel):
                 channels = {found.name: found.channels for found in classifier.layers}
                 fits = 0 <= channel < channels.get(layer, 0)
+            case Reconstruction(layer) | Caricature(layer):
+                fits = layer in {found.name for found in classifier.layers}
             case Mixture(first, second):
                 fits = max(first.class_id, second.class_id) < len(classifier.labels)
             case _:
@@ -148,6 +152,10 @@ def _objective(data: dict[str, Any]) -> Objective:
             return Mixture(_class(data["first"]), _class(data["second"]), share)
         case "ChannelActivation":
             return ChannelActivation(_text(data["layer"]), _whole(data["channel"]))
+        case "Reconstruction":
+            return Reconstruction(_text(data["layer"]))
+        case "Caricature":
+            return Caricature(_text(data["layer"]))
         case _:
             return _class(data)
 

@@ -182,6 +182,41 @@ def test_ideal_with_what_cannot_be_drawn(refused, tmp_path, wrong):
     refused("ideal", *wrong, "--steps", "2", "--size", "64", "--out", str(tmp_path / "x.png"))
 
 
+def test_invert_rebuilds_a_photo_from_a_layer_and_ideal_draws_it_again(run, photo, tmp_path):
+    first, film = tmp_path / "first.png", tmp_path / "film.gif"
+    answer = run(
+        *("invert", photo, "--layer", "conv_stem", "--steps", "5", "--tv", "100"),
+        *("--out", str(first), "--timelapse", str(film)),
+    )
+    keys = "model layer way similarity difference strength steps seconds file"
+    assert set(answer) == set(keys.split())
+    assert (answer["layer"], answer["way"], answer["steps"]) == ("conv_stem", "rebuild", 5)
+    assert 0 < answer["similarity"] < 1
+    assert film.stat().st_size
+    again = run("ideal", "--recipe", str(first), "--out", str(tmp_path / "again.png"))
+    assert again["identical"] is True
+
+
+def test_invert_makes_a_caricature_without_saving_anything(run):
+    answer = run("invert", "cat", "--layer", "blocks.2.1", "--caricature", "--steps", "4")
+    assert "file" not in answer
+    assert answer["strength"] > 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("nowhere.jpg",),
+        ("cat", "--layer", "unicorn"),
+        ("cat", "--steps", "0"),
+        ("cat", "--timelapse", "film.mp4"),
+    ],
+    ids=" ".join,
+)
+def test_invert_with_what_cannot_be_rebuilt(refused, wrong):
+    refused("invert", *wrong)
+
+
 def test_ideal_from_a_picture_without_a_recipe(refused, tmp_path, photo):
     assert "no recipe" in refused("ideal", "--recipe", photo, "--out", str(tmp_path / "x.png"))
 

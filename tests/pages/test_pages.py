@@ -9,6 +9,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from core.images import photos
 from core.problem import Problem
 from core.server.scheduler import scheduler
 from core.steps import Step, finish
-from core.synthesis import recipe
+from core.synthesis import rebuilding, recipe
 from core.synthesis.loop import synthesise
 from core.synthesis.objective import ClassLogit
 from core.synthesis.presets import PRESETS
@@ -100,6 +101,38 @@ def test_feature_maps_of_the_cat_show_a_channel_and_what_the_network_says(visit)
     app.segmented_control(key="maps_view").set_value("tour").run()
     assert not app.exception
     assert "become “Egyptian cat”" in all_text(app)
+
+
+def test_a_photo_comes_back_from_five_layers_and_its_recipe_is_refused_elsewhere(
+    visit, monkeypatch
+):
+    way = rebuilding.WAYS["rebuild"]
+    few = replace(way, settings=replace(way.settings, steps=2))
+    monkeypatch.setitem(rebuilding.WAYS, "rebuild", few)
+    app = visit(registry.MAPS)
+    app.segmented_control(key="maps_view").set_value("rebuilt").run()
+    app.button(key="maps_rebuild_start").click().run()
+    job = scheduler().get(app.session_state["owner"], "maps_rebuild")
+    ended = wait_for_end(job)
+    app.run()
+    assert not app.exception
+    assert all_text(app).count("of 1 alike") == 5
+    assert "Layer 18 of 18" in all_text(app)
+    synthesis = ended.result["conv_stem"].record.synthesis
+    assert (synthesis.settings.photo, synthesis.settings.tv) == ("cat", way.settings.tv)
+
+    png = photos.encode_png(synthesis.pixels, recipe.write(synthesis))
+    app.switch_page(registry.IDEAL.file).run()
+    app.file_uploader(key="ideal_recipe_file").upload("left.png", png, "image/png").run()
+    assert "on the page “Feature maps”" in app.error[0].value
+
+
+def wait_for_end(job):
+    """Wait until a job has ended, and give how it stands then."""
+    snapshot = job.snapshot()
+    while not snapshot.state.is_end:
+        snapshot = job.wait(snapshot.version, timeout=1)
+    return snapshot
 
 
 def test_a_tour_whose_pictures_failed_can_be_tried_again(visit):

@@ -754,6 +754,8 @@ def test_what_is_no_recipe_is_refused_with_a_sentence(data):
         {"name": "ClassLogit", "class_id": "__import__('os')"},
         {"name": "Mixture", "share": 2, "first": {}, "second": {}},
         {"name": "ChannelActivation", "layer": ["x"], "channel": 0},
+        {"name": "Reconstruction"},
+        {"name": "Caricature", "layer": 7},
     ],
     ids=str,
 )

@@ -26,6 +26,7 @@ from core.synthesis.objective import (
     CrossEntropy,
     Mixture,
     Objective,
+    OfPhoto,
     classes_of,
 )
 from core.synthesis.presets import PRESETS, TV_LADDER
@@ -542,6 +543,12 @@ def _set_as_in(found: recipe.Recipe) -> None:
         raise Problem(
             N_(
                 "This picture was drawn with a network that a visitor had trained, and it is not here. Nothing was changed; train or load it first."
+            )
+        )
+    if isinstance(found.objective, OfPhoto):
+        raise Problem(
+            N_(
+                "This picture was rebuilt from what a layer makes of a photo, on the page “Feature maps”. Nothing was changed; `python -m core ideal --recipe` draws it again."
             )
         )
     if settings.photo and start_photo(settings.photo) is None:
