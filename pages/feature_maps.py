@@ -7,7 +7,7 @@ from core.features import maps, mosaic
 from core.problem import N_
 from core.zoo.classifier import Classifier
 from core.zoo.grad_cam import grad_cam
-from pages.parts.feature_maps import compare, diagram, filters, tour, where
+from pages.parts.feature_maps import compare, diagram, filters, tour, trace, where
 from pages.parts.feature_maps import maps as maps_part
 from pages.parts.shared import entry, layout, questions, session
 from pages.parts.shared.language import remember_choice, t
@@ -19,6 +19,7 @@ VIEWS = {
     "maps": N_("The maps"),
     "where": N_("Where it looks"),
     "tour": N_("From edges to cat"),
+    "trace": N_("Trace it back"),
     "compare": N_("Side by side"),
     "filters": N_("First filters"),
 }
@@ -53,6 +54,8 @@ def walk(classifier: Classifier, photo: Image.Image) -> None:
         where.view(classifier, photo)
     elif view == "tour":
         tour.view(classifier, photo)
+    elif view == "trace":
+        trace.view(classifier, photo)
     elif view == "compare":
         compare.view(classifier, photo, layer)
     elif view == "filters":

@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import fx, nn
 
-from core.features.computation import SUMS, called, find_node, padded, path_to, values
+from core.features.computation import SUMS, called, find_node, logit, padded, path_to, values
 from core.features.diagram import at_depth
 from core.images import photos
 from core.problem import N_, Problem
+from core.steps import Step, Steps
 from core.zoo.classifier import Classifier
 
 DEPTHS = (1.0, 0.6, 0.3, 0.0)
@@ -217,6 +218,30 @@ def trace_back(
     with torch.enable_grad():
         seen = classifier.look(layers)(picture.requires_grad_())
         return _knots(seen.logits[0, class_id], layers, seen.maps, widths)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The way back from a class.
+
+    Attributes:
+        class_id: the class.
+        logit: the network's for it.
+        knots: of the last layer, with what comes before; see `trace_back`.
+    """
+
+    class_id: int
+    logit: float
+    knots: tuple[Knot, ...]
+
+
+def tracing(
+    classifier: Classifier, photo: Image.Image, class_id: int, widths: Sequence[int] = WIDTHS
+) -> Steps[Trace]:
+    """Follow a class back as `trace_back` does, as a job that takes its turn: in a single step."""
+    found = logit(classifier, photo, class_id).result
+    knots = trace_back(classifier, photo, class_id, widths=widths)
+    yield Step(1, 1, result=Trace(class_id, found, knots))
 
 
 def _knots(

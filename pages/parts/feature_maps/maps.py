@@ -129,7 +129,7 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
     layout.in_sight(layout.counted(diagram.CLICKS), "maps_mosaic", just=True)
     layout.in_sight(layout.counted(_CLICKS), "maps_row_channel", just=True)
     with left:
-        channel = _mosaic(maps, sheet, f"{classifier.provenance.network}_{name}")
+        channel = _mosaic(maps, sheet, _place(classifier, name))
         st.caption(
             t("{count} channels of {layer}", count=len(maps.maps), layer=name)
             + " · "
@@ -195,8 +195,8 @@ def _dials(maps: FeatureMaps, *, folded: bool) -> tuple[Order, Scale, bool]:
 
 def _mosaic(maps: FeatureMaps, sheet: Sheet, place: str) -> int:
     """Show all channels as one picture, and give the one that was clicked."""
-    key, kept = f"maps_grid_{place}", f"maps_channel_{place}"
-    chosen = st.session_state.get(kept)
+    key = f"maps_grid_{place}"
+    chosen = st.session_state.get(_kept(place))
     channel = chosen if chosen in sheet.channels else sheet.channels[0]
     columns, rows = pictures.grid(len(sheet.channels))
     label = t("Mosaic of the feature maps of {layer}", layer=maps.layer.name)
@@ -214,14 +214,27 @@ def _mosaic(maps: FeatureMaps, sheet: Sheet, place: str) -> int:
                 "word": t("Channel"),
                 "label": label,
             },
-            on_channel_change=lambda: _choose(kept, key),
+            on_channel_change=lambda: _choose(place, st.session_state[key]["channel"]),
         )
     return int(channel)
 
 
-def _choose(kept: str, component: str) -> None:
-    st.session_state[kept] = st.session_state[component]["channel"]
+def choose_channel(classifier: Classifier, layer: str, channel: int) -> None:
+    """Choose a channel of a layer as if it was clicked on; to be called before they are shown."""
+    _choose(_place(classifier, layer), channel)
+
+
+def _choose(place: str, channel: int) -> None:
+    st.session_state[_kept(place)] = channel
     layout.count(_CLICKS)
+
+
+def _place(classifier: Classifier, layer: str) -> str:
+    return f"{classifier.provenance.network}_{layer}"
+
+
+def _kept(place: str) -> str:
+    return f"maps_channel_{place}"
 
 
 def _one_channel(maps: FeatureMaps, channel: int, seen: Pixels) -> None:
