@@ -13,7 +13,7 @@ import io
 import json
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from core.commands import attacks, ideal, looking, training
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps(_finite(answer), ensure_ascii=False, default=str, allow_nan=False))
     else:
-        _print_for_people(answer)
+        _print_for_people(answer, options.told)
     return 0
 
 
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         name: str, run: Callable[[argparse.Namespace], Answer], help: str
     ) -> argparse.ArgumentParser:
         added = verbs.add_parser(name, help=help, description=help)
-        added.set_defaults(verb=run)
+        added.set_defaults(verb=run, told={})
         added.add_argument("--json", action="store_true", help="print one JSON object")
         return added
 
@@ -85,9 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _print_for_people(answer: Answer) -> None:
+def _print_for_people(answer: Answer, told: Mapping[str, Callable[[Any], Iterable[str]]]) -> None:
+    """Print an answer; what `told` has a function for, as the lines that this gives."""
     for key, value in answer.items():
-        if _is_table(value):
+        if key in told:
+            print(*told[key](value), sep="\n")
+        elif _is_table(value):
             print(f"{key}:")
             _print_rows(value, "  ")
         else:

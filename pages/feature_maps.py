@@ -7,7 +7,16 @@ from core.features import maps, mosaic
 from core.problem import N_
 from core.zoo.classifier import Classifier
 from core.zoo.grad_cam import grad_cam
-from pages.parts.feature_maps import compare, diagram, filters, off_switch, rebuilt, tour, where
+from pages.parts.feature_maps import (
+    compare,
+    diagram,
+    filters,
+    off_switch,
+    rebuilt,
+    tour,
+    trace,
+    where,
+)
 from pages.parts.feature_maps import maps as maps_part
 from pages.parts.shared import entry, layout, questions, session
 from pages.parts.shared.language import remember_choice, t
@@ -19,6 +28,7 @@ VIEWS = {
     "maps": N_("The maps"),
     "where": N_("Where it looks"),
     "tour": N_("From edges to cat"),
+    "trace": N_("Trace it back"),
     "rebuilt": N_("What is left"),
     "compare": N_("Side by side"),
     "filters": N_("First filters"),
@@ -58,6 +68,8 @@ def walk(classifier: Classifier, photo: Image.Image) -> None:
         where.view(classifier, photo)
     elif view == "tour":
         tour.view(classifier, photo)
+    elif view == "trace":
+        trace.view(classifier, photo)
     elif view == "rebuilt":
         rebuilt.view(classifier, photo, layer)
     elif view == "compare":

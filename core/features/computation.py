@@ -32,7 +32,7 @@ from core.zoo.graph import Gain
 
 Numbers: TypeAlias = NDArray[np.float64]
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU, nn.Sigmoid, nn.Hardsigmoid, nn.Softplus)
-_SUMS = (operator.add, operator.iadd, torch.add)
+SUMS = (operator.add, operator.iadd, torch.add)
 _PRODUCTS = (operator.mul, operator.imul, torch.mul)
 _UNCHANGED = (nn.Identity, nn.Dropout)
 
@@ -275,7 +275,7 @@ def _single_source(node: fx.Node) -> fx.Node | None:
     if node.op == "call_module":
         works_by_value = (*ACTIVATIONS, *_UNCHANGED, nn.BatchNorm2d, Gain)
         return node.all_input_nodes[0] if isinstance(called(node), works_by_value) else None
-    if node.target in _SUMS:
+    if node.target in SUMS:
         return next(a for a in node.all_input_nodes if not _leads_to_another(a, node))
     if node.target in _PRODUCTS:  # a gate is computed from the maps that it opens and closes
         ordered = sorted(node.all_input_nodes, key=lambda a: not _leads_to_another(a, node))
@@ -343,11 +343,11 @@ def _operation(
             for statistic in (classifier.mean, classifier.std)
         )
         return Pixel(result * deviation + mean, mean, deviation, result)
-    if node.target in (*_SUMS, *_PRODUCTS):
+    if node.target in (*SUMS, *_PRODUCTS):
         terms = tuple(
             Term(source.name, _at(maps[source.name], place)) for source in node.all_input_nodes
         )
-        return (Sum if node.target in _SUMS else Product)(terms, result)
+        return (Sum if node.target in SUMS else Product)(terms, result)
     before = maps[node.all_input_nodes[0].name]
     if isinstance(module, nn.BatchNorm2d):
         return _normalisation(module, place.channel, float(before[at]), result)

@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import fx, nn
 
-from core.features.computation import called, find_node, padded, path_to, values
+from core.features.computation import SUMS, called, find_node, logit, padded, path_to, values
 from core.features.diagram import at_depth
 from core.images import photos
 from core.problem import N_, Problem
+from core.steps import Step, Steps
 from core.zoo.classifier import Classifier
 
 DEPTHS = (1.0, 0.6, 0.3, 0.0)
@@ -75,12 +76,15 @@ def fed_by(classifier: Classifier, photo: Image.Image, node: str, channel: int) 
     mixing = path[0]
     if mixing.op == "placeholder":
         raise Problem(N_("The photo is fed by nothing."))
-    sums = [step for step in path if len(step.all_input_nodes) > 1]
+    sums = [step for step in path if step.target in SUMS]  # not gates, which only scale
     (source,) = mixing.all_input_nodes
     beside = [other for step in sums for other in step.all_input_nodes if other not in path]
-    maps = values(classifier, photo, [node, source.name, *(other.name for other in beside)])
+    wanted = [node, mixing.name, source.name, *(other.name for other in beside)]
+    maps = values(classifier, photo, wanted)
     check_channel(node, channel, maps[node])
-    amounts, bias = _through(mixing, channel, maps[source.name])
+    amounts, bias = {channel: float(maps[mixing.name][channel].mean())}, 0.0
+    if isinstance(layer := called(mixing), nn.Conv2d):  # a pool looks at each channel alone
+        amounts, bias = _through(layer, channel, maps[source.name])
     found = [Contribution(source.name, number, amount) for number, amount in amounts.items()]
     found += [
         Contribution(other.name, channel, float(maps[other.name][channel].mean()))
@@ -94,8 +98,10 @@ def check_channel(node: str, channel: int, maps: torch.Tensor) -> None:
     """Refuse a channel that a node's maps (channels, h, w) do not have.
 
     Raises:
-        Problem: they do not.
+        Problem: they do not, or there are no maps, as behind the last pool.
     """
+    if maps.ndim != 3:
+        raise Problem(N_("{name} has no maps: it gives one number for each channel."), name=node)
     if not 0 <= channel < len(maps):
         raise Problem(
             N_("{name} has {channels} channels, counted from 0; there is no {channel}."),
@@ -105,13 +111,8 @@ def check_channel(node: str, channel: int, maps: torch.Tensor) -> None:
         )
 
 
-def _through(node: fx.Node, channel: int, maps: torch.Tensor) -> tuple[Mapping[int, float], float]:
-    """Return what each channel of `maps` gives to a channel of a node on average, and the bias."""
-    layer = called(node)
-    if not isinstance(layer, nn.Conv2d):  # a pool looks at each channel alone
-        with torch.no_grad():
-            assert layer is not None
-            return {channel: float(layer(maps[None])[0, channel].mean())}, 0.0
+def _through(layer: nn.Conv2d, channel: int, maps: torch.Tensor) -> tuple[dict[int, float], float]:
+    """Return what each channel of `maps` gives to a layer's channel on average, and the bias."""
     width = layer.in_channels // layer.groups
     first = channel // (layer.out_channels // layer.groups) * width
     with torch.no_grad():
@@ -217,6 +218,30 @@ def trace_back(
     with torch.enable_grad():
         seen = classifier.look(layers)(picture.requires_grad_())
         return _knots(seen.logits[0, class_id], layers, seen.maps, widths)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The way back from a class.
+
+    Attributes:
+        class_id: the class.
+        logit: the network's for it.
+        knots: of the last layer, with what comes before; see `trace_back`.
+    """
+
+    class_id: int
+    logit: float
+    knots: tuple[Knot, ...]
+
+
+def tracing(
+    classifier: Classifier, photo: Image.Image, class_id: int, widths: Sequence[int] = WIDTHS
+) -> Steps[Trace]:
+    """Follow a class back as `trace_back` does, as a job that takes its turn: in a single step."""
+    found = logit(classifier, photo, class_id).result
+    knots = trace_back(classifier, photo, class_id, widths=widths)
+    yield Step(1, 1, result=Trace(class_id, found, knots))
 
 
 def _knots(

@@ -114,6 +114,89 @@ def test_features_saves_a_mosaic(run, photo, tmp_path):
     assert photos.decode(out.read_bytes(), "maps").width > 200
 
 
+def test_features_explains_one_number(run, photo):
+    found = run("features", photo, "--explain", "blocks.2.1:3:10:12")
+    assert set(found) == {"model", "explain"}
+    convolution, added = found["explain"]["operations"]
+    assert (convolution["operation"], added["operation"]) == ("convolution", "sum")
+    assert len(convolution["channels"]) == 10
+    assert convolution["others"]["channels"] == 230
+    for channel in convolution["channels"]:  # kernels of 1×1
+        product = channel["patch"][0][0] * channel["kernel"][0][0]
+        assert channel["contribution"] == pytest.approx(product)
+    shown = sum(channel["contribution"] for channel in convolution["channels"])
+    together = shown + convolution["others"]["contribution"] + convolution["bias"]
+    assert together == pytest.approx(convolution["result"], abs=1e-4)
+    assert "blocks.2.0" in [term["from"] for term in added["terms"]]
+    value = sum(term["value"] for term in added["terms"])
+    assert found["explain"]["value"] == pytest.approx(value, abs=1e-4)
+
+    # What an answer names can be asked for in turn, down to the photo; null is the padding.
+    inner = f"{convolution['from']}:{convolution['channels'][0]['channel']}:10:12"
+    *_, activation = run("features", photo, "--explain", inner)["explain"]["operations"]
+    assert activation["result"] == convolution["channels"][0]["patch"][0][0]
+    (corner,) = run("features", photo, "--explain", "conv_stem:3:111:111")["explain"]["operations"]
+    assert corner["from"] == "photo"
+    assert corner["channels"][0]["patch"][2] == [None, None, None]
+    (pixel,) = run("features", photo, "--explain", "photo:0:222:222")["explain"]["operations"]
+    (red,) = [channel for channel in corner["channels"] if channel["channel"] == 0]
+    assert pixel["result"] == pytest.approx(red["patch"][0][0])
+
+
+def test_features_tells_what_feeds_a_channel(run, photo):
+    found = run("features", photo, "--fed-by", "blocks.2.1:3")["fed_by"]
+    assert len(found["contributions"]) == 10
+    amounts = [c["amount"] for c in found["contributions"]]
+    assert sorted(amounts, key=abs, reverse=True) == amounts
+    total = sum(amounts) + found["others"]["amount"] + found["bias"]
+    assert total == pytest.approx(found["total"])
+    assert found["others"]["channels"] == 240 + 1 - 10  # one comes by the residual connection
+
+
+def test_features_answers_without_some_channels(run, photo):
+    asked = ("--without", "conv_head:3,17", "--without", "blocks.2.1:4", "--without", "conv_head:5")
+    found = run("features", photo, *asked)["without"]
+    assert found["off"] == [
+        {"layer": "conv_head", "channels": [3, 5, 17]},
+        {"layer": "blocks.2.1", "channels": [4]},
+    ]
+    assert found["predictions"] == run("classify", photo)["predictions"]
+    assert found["predictions_without"] != found["predictions"]
+
+
+def test_what_features_tells_is_also_written_for_people(photo, capsys):
+    asked = ("--explain", "conv_stem:3:111:111", "--fed-by", "conv_stem:3")
+    assert main(["features", photo, *asked, "--without", "conv_stem:3"]) == 0
+    said = capsys.readouterr().out
+    assert "convolution over 3 channels of photo, from row 222 and column 222" in said
+    assert "·" in said
+    assert "conv_stem:3 is fed by" in said
+    assert "off: conv_stem: 3" in said
+    assert said.count("dalmatian") == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ([], "--out"),
+        (["--explain", "conv_stem:3:1"], "LAYER:CHANNEL:ROW:COLUMN is meant"),
+        (["--explain", "conv_stem:3:1:-1"], "LAYER:CHANNEL:ROW:COLUMN is meant"),
+        (["--explain", "conv_stem:32:0:0"], "32 channels of 112×112"),
+        (["--explain", "unicorn:0:0:0"], "no layer called unicorn"),
+        (["--fed-by", "conv_stem"], "LAYER:CHANNEL is meant"),
+        (["--fed-by", "conv_stem:32"], "32 channels"),
+        (["--fed-by", "photo:0"], "fed by nothing"),
+        (["--fed-by", "global_pool_flatten:0"], "has no maps"),
+        (["--without", "conv_stem:3,"], "LAYER:CHANNEL,CHANNEL is meant"),
+        (["--without", "conv_stem:1,32"], "32 channels"),
+        (["--without", "conv_stem:" + 5000 * "1"], "is meant"),
+    ],
+    ids=lambda x: " ".join(x)[:40] if isinstance(x, list) else "",
+)
+def test_features_refuses_a_place_that_is_not_there(refused, photo, asked, told):
+    assert told in refused("features", photo, *asked)
+
+
 def test_ideal_saves_a_picture_with_its_recipe(run, tmp_path):
     out = tmp_path / "cat.png"
     answer = run(

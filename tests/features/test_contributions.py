@@ -50,6 +50,15 @@ def test_who_asks_for_what_is_not_there_is_told(lite0, cat):
         fed_by(lite0, cat, lite0.layer("conv_stem").node, 32)
     with pytest.raises(Problem, match="fed by nothing"):
         fed_by(lite0, cat, "x", 0)
+    with pytest.raises(Problem, match="no maps"):
+        fed_by(lite0, cat, "global_pool_flatten", 0)
+
+
+def test_a_pool_is_fed_by_its_own_channel_alone(lite0, cat):
+    (only,) = fed_by(lite0, cat, "global_pool_pool", 5).contributions
+    maps = values(lite0, cat, [lite0.layers[-1].node])[lite0.layers[-1].node]
+    assert only.channel == 5
+    assert only.amount == pytest.approx(float(maps[5].mean()), abs=1e-4)
 
 
 def test_a_trace_follows_the_channels_that_a_class_owes_most_to(lite0, cat):

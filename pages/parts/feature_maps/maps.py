@@ -23,7 +23,7 @@ from core.zoo.classifier import Classifier
 from pages.parts.feature_maps import channel as channel_part
 from pages.parts.feature_maps import diagram, inspector
 from pages.parts.feature_maps.inspector import Subject
-from pages.parts.feature_maps.walk import chosen_key
+from pages.parts.feature_maps.walk import choose, chosen_key
 from pages.parts.shared import layout, save, scenes, session
 from pages.parts.shared.language import remember_choice, t
 from pages.parts.shared.live import data_uri
@@ -201,8 +201,7 @@ def _dials(maps: FeatureMaps, *, folded: bool) -> tuple[Order, Scale, bool]:
 def _mosaic(classifier: Classifier, maps: FeatureMaps, sheet: Sheet) -> int:
     """Show all channels as one picture, and give the one that was clicked."""
     key = f"maps_grid_{classifier.provenance.network}_{maps.layer.name}"
-    kept = chosen_key(classifier, maps.layer.name)
-    chosen = st.session_state.get(kept)
+    chosen = st.session_state.get(chosen_key(classifier, maps.layer.name))
     channel = chosen if chosen in sheet.channels else sheet.channels[0]
     columns, rows = pictures.grid(len(sheet.channels))
     label = t("Mosaic of the feature maps of {layer}", layer=maps.layer.name)
@@ -220,13 +219,16 @@ def _mosaic(classifier: Classifier, maps: FeatureMaps, sheet: Sheet) -> int:
                 "word": t("Channel"),
                 "label": label,
             },
-            on_channel_change=lambda: _choose(kept, key),
+            on_channel_change=lambda: choose_channel(
+                classifier, maps.layer.name, st.session_state[key]["channel"]
+            ),
         )
     return int(channel)
 
 
-def _choose(kept: str, component: str) -> None:
-    st.session_state[kept] = st.session_state[component]["channel"]
+def choose_channel(classifier: Classifier, layer: str, channel: int) -> None:
+    """Choose a channel of a layer as if it was clicked on; to be called before they are shown."""
+    choose(classifier, layer, channel)
     layout.count(_CLICKS)
 
 

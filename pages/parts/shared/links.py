@@ -91,7 +91,9 @@ def _ideal(preset: str) -> dict[str, Place]:
 
 
 _MAPS: dict[str, Place] = {
-    "view": Place("maps_view", one_of(("maps", "where", "tour", "rebuilt", "compare", "filters"))),
+    "view": Place(
+        "maps_view", one_of(("maps", "where", "tour", "trace", "rebuilt", "compare", "filters"))
+    ),
     "layer": Place("maps_layer_{network}", Parameter()),
     "channel": Place("maps_channel_{network}_{layer}", number(0, _MOST_CHANNELS)),
     "ask": Place("maps_asked", one_of(inspector.QUESTIONS)),
