@@ -139,3 +139,17 @@ def test_two_networks_stand_side_by_side(browse):
     page.get_by_text("At the same relative depth").wait_for()
     page.get_by_role("radio", name="photos", exact=True).click()
     page.get_by_text("The same channels in the same places").wait_for()
+
+
+def test_a_knot_on_the_way_back_opens_its_channel(browse):
+    page = browse("feature_maps")
+    page.get_by_text("Trace it back", exact=True).click()
+    tree = page.get_by_role("group", name="The way back from Egyptian cat to the edges")
+    knot = tree.get_by_role("button", name=re.compile("of layer 11 of 18")).nth(1)
+    knot.wait_for()
+    assert_open_to_all(page)
+    channel = re.match(r"Channel (\d+) of", knot.get_attribute("aria-label"))[1]
+    knot.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name=f"Channel {channel} of blocks.4.1").wait_for()
+    page.get_by_alt_text("Mosaic of the feature maps of blocks.4.1").wait_for()

@@ -120,7 +120,7 @@ def _drawing(classifier: Classifier, found: Trace) -> Job | None:
             key="maps_trace_start",
             on_click=_start,
             args=(classifier, missing, name),
-            help=t("A small ideal picture of each channel; all take about fifteen seconds."),
+            help=t("A small ideal picture of each channel; all take about ten seconds."),
         )
         if job is not None and job.snapshot().problem is not None:
             progress(st.empty(), job.snapshot())
