@@ -2,5 +2,6 @@
 
 A canvas is shown to the network, and gradient descent changes it until an objective is met.
 Begin reading at `loop`, which steps; `canvas`, `view`, `objective` and `regularisers` are its parts,
-and `presets` are the ways of drawing that the app offers.
+and `presets` are the ways of drawing that the app offers. `rebuilding` draws from what a layer has
+made of a photo.
 """

@@ -67,28 +67,30 @@ class Reconstruction:
     def loss(self, seen: Seen, photo: Seen) -> torch.Tensor:
         """Return how far the maps are from those of the photo: 0 for the same, 1 for none."""
         wanted = photo.maps[self.layer]
-        return (seen.maps[self.layer] - wanted).square().sum() / wanted.square().sum()
+        energy = wanted.square().sum().clamp_min(_LEAST_ENERGY)
+        return (seen.maps[self.layer] - wanted).square().sum() / energy
 
 
 @dataclass(frozen=True)
 class Caricature:
     """Maps that say what those of a photo say, only louder: "even more of that".
 
-    -Φ(x)·Φ₀ · max(0.1, cos(Φ(x), Φ₀))ᵖ. The dot product grows with whatever the photo excites; the
-    power of the cosine holds back what it does not (lucid, `recipes/caricature.py`).
+    -Φ(x)·Φ₀ · max(0.1, cos(Φ(x), Φ₀)), a mean over the values. The dot product grows with whatever
+    the photo excites; the cosine holds back what it does not (lucid, `recipes/caricature.py`).
     """
 
     layer: str
 
     def loss(self, seen: Seen, photo: Seen) -> torch.Tensor:
-        """Return the negative dot product per value, times the power of the cosine."""
+        """Return the negative dot product per value, times the cosine."""
         maps, wanted = seen.maps[self.layer].flatten(), photo.maps[self.layer].flatten()
         cosine = F.cosine_similarity(maps, wanted, dim=0).clamp_min(_LEAST_COSINE)
-        return -(maps * wanted).mean() * cosine**_COSINE_POWER
+        return -(maps * wanted).mean() * cosine
 
 
 _LEAST_COSINE = 0.1
-_COSINE_POWER = 1.0
+_LEAST_ENERGY = 1e-9
+"""Of maps, so that a layer that is silent for a photo divides nothing by 0."""
 _NEAR = 3
 
 

@@ -78,7 +78,7 @@ WAYS = {
     ),
 }
 """Both look straight on, and need no changing view: the maps of a photo say where everything is.
-What was tried is told in `benchmarks/maps_inversion.py`."""
+What was tried is in `benchmarks/ideal_search.md`."""
 
 Abreast = Mapping[str, Step[Record]]
 
@@ -158,5 +158,5 @@ def measured(classifier: Classifier, photo: Image.Image, record: Record) -> Rebu
         completed(record, second_opinions(classifier, synthesis.objective)),
         structural_similarity(photos.to_pixels(original), photos.to_pixels(drawn)),
         Reconstruction(layer).loss(seen, known).item(),
-        ((seen.maps[layer] * wanted).sum() / wanted.square().sum()).item(),
+        ((seen.maps[layer] * wanted).sum() / wanted.square().sum().clamp_min(1e-9)).item(),
     )

@@ -111,6 +111,9 @@ def test_a_photo_comes_back_from_five_layers_and_its_recipe_is_refused_elsewhere
     monkeypatch.setitem(rebuilding.WAYS, "rebuild", few)
     app = visit(registry.MAPS)
     app.segmented_control(key="maps_view").set_value("rebuilt").run()
+    weight = app.select_slider(key="maps_tv_rebuild")
+    assert weight.value == way.settings.tv
+    weight.set_value(300.0).run()
     app.button(key="maps_rebuild_start").click().run()
     job = scheduler().get(app.session_state["owner"], "maps_rebuild")
     ended = wait_for_end(job)
@@ -119,7 +122,7 @@ def test_a_photo_comes_back_from_five_layers_and_its_recipe_is_refused_elsewhere
     assert all_text(app).count("of 1 alike") == 5
     assert "Layer 18 of 18" in all_text(app)
     synthesis = ended.result["conv_stem"].record.synthesis
-    assert (synthesis.settings.photo, synthesis.settings.tv) == ("cat", way.settings.tv)
+    assert (synthesis.settings.photo, synthesis.settings.tv) == ("cat", 300.0)
 
     png = photos.encode_png(synthesis.pixels, recipe.write(synthesis))
     app.switch_page(registry.IDEAL.file).run()

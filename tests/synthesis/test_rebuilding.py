@@ -111,6 +111,16 @@ def test_a_few_steps_from_the_first_layer_bring_much_of_the_photo_back(lite0):
     assert last.similarity > first.similarity + 0.3
 
 
+def test_total_variation_chooses_among_the_pictures_that_make_the_same_maps(lite0):
+    photo = photos.read_sample("cat")
+    similarities = []
+    for tv in (0.0, WAYS["rebuild"].settings.tv):
+        settings = WAYS["rebuild"].planned(lite0, "cat", steps=24, tv=tv)
+        run = rebuilding.begin(lite0, "rebuild", "blocks.2.0", settings, photo)
+        similarities.append(rebuilding.measured(lite0, photo, finish(run.resume())).similarity)
+    assert similarities[1] > similarities[0] + 0.1
+
+
 def test_a_caricature_begins_with_the_photo_and_excites_the_layer_more(tiny):
     steps = list(begun(tiny, "caricature", steps=12).resume())
     start = photos.to_pixels(photos.prepare(photos.read_sample("cat"), 64)).astype(int)

@@ -53,8 +53,8 @@ def _chosen(setting: Setting, value: Any, known: dict[str, Any]) -> Any:
             label, list(titles), index, lambda one: t(titles.get(one, one)), **known
         )
     if setting.marks:
-        # A recipe or a link may have a value between them.
-        marks = sorted({*setting.marks, st.session_state.get(known["key"], value)})
+        # A way of drawing, a recipe or a link may have a value between them.
+        marks = sorted({*setting.marks, value, st.session_state.get(known["key"], value)})
         remember_choice(known["key"])
         return float(st.select_slider(label, marks, value, short, **known))
     if isinstance(value, bool):
