@@ -359,7 +359,7 @@ def measure_node(body: fx.GraphModule, name: str, input_size: int) -> Layer:
 def _geometries(body: fx.GraphModule, input_size: int) -> dict[fx.Node, _Geometry | None]:
     """Return the geometry of all nodes; None where nothing is spatial."""
     if any("tensor_meta" not in n.meta for n in body.graph.nodes if n.op != "output"):
-        device = next(body.parameters()).device
+        device = next((p.device for p in body.parameters()), None)
         with torch.no_grad():
             ShapeProp(body).propagate(torch.zeros(1, 3, input_size, input_size, device=device))
     geometry: dict[fx.Node, _Geometry | None] = {}

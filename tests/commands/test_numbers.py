@@ -28,6 +28,7 @@ BASE = {
     "classify": ["{photo}"],
     "features": ["{photo}", "--out", "{folder}/x.png"],
     "ideal": ["--class", "1", "--steps", "1", "--size", "64", "--out", "{folder}/x.png"],
+    "invert": ["{photo}", "--layer", "conv_stem", "--steps", "1", "--out", "{folder}/x.png"],
     "attack": ["{photo}", "--untargeted", "--steps", "2", "--out", "{folder}/x.png"],
     "robustness": ["{folder}/photos", "--eps", "1", "--steps", "1"],
     "sticker": ["{folder}/photos", "--target", "1", "--steps", "1", "--out", "{folder}/x.png"],

@@ -67,7 +67,7 @@ def look(page, part) -> None:
             in_sight(page, '[class*="st-key-maps_diagram"]')  # for the next click
         case "number":
             in_sight(page, ".st-key-maps_row_channel img")
-            in_sight(page, ".st-key-maps_inspector .number", part=0.5)
+            in_sight(page, ".st-key-maps_number", part=0.5)
         case "switch":
             page.locator(".st-key-maps_measure_losses button").click()
             page.locator(".links button").first.click()
