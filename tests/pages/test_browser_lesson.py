@@ -69,9 +69,9 @@ def look(page, part) -> None:
             in_sight(page, ".st-key-maps_row_channel img")
             in_sight(page, ".st-key-maps_number", part=0.5)
         case "switch":
-            page.locator(".st-key-maps_measure_losses button").click()
+            page.locator(".st-key-maps_measure_losses button").first.click()
             page.locator(".links button").first.click()
-            page.locator('[class*="st-key-maps_switch_"] button').first.click()
+            page.locator('[class*="st-key-maps_switch_efficientnet"] button').first.click()
             page.locator(".st-key-maps_switched").first.wait_for()
             in_sight(page, ".st-key-maps_inspector [data-testid=stMarkdown]")
         case "unfamiliar":
