@@ -26,7 +26,7 @@ SINCE_CLICK = """([selector, index, kind]) => new Promise((resolve, reject) => {
     .flatMap(root => [...root.querySelectorAll(selector)]);
   const look = {
     maps: () => deep('.st-key-maps_mosaic img')[0]?.src,
-    channel: () => document.querySelector('h3')?.textContent + [...document.querySelectorAll(
+    channel: () => document.querySelector('.st-key-maps_inspector h2')?.textContent + [...document.querySelectorAll(
       '.st-key-maps_row_channel img')].map(image => image.src).join(),
     number: () => deep('.number .body')[0]?.textContent,
   }[kind];
