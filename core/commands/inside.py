@@ -136,7 +136,8 @@ def _name_of(classifier: Classifier, node: str) -> str:
     """Return what a person calls a node: the layer or the photo, if it is one; else its own name."""
     if node == next(iter(classifier.body.graph.nodes)).name:
         return _PHOTO
-    return next((layer.name for layer in classifier.layers if layer.node == node), node)
+    layer = classifier.layer_at(node)
+    return layer.name if layer else node
 
 
 # What is answered

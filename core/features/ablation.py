@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import torch
 from PIL import Image
 
-from core.features.maps import find_layer
+from core.features.maps import check_channel, find_layer
 from core.images import photos
-from core.problem import N_, Problem
 from core.steps import Step, Steps
 from core.zoo.chains import chained
 from core.zoo.classifier import Classifier
-from core.zoo.graph import Gains, rest, scaled
+from core.zoo.graph import rest, scaled
 
+Gains: TypeAlias = Mapping[str, Mapping[int, float]]
+"""By layer and channel, what the channel's map is multiplied by."""
 _AT_ONCE = 16
 """So many copies of a layer's maps go through the rest of the network together."""
 
@@ -39,13 +41,7 @@ def with_gains(classifier: Classifier, gains: Gains) -> Classifier:
     for name, of_channels in gains.items():
         layer = find_layer(classifier, name)
         for channel in of_channels:
-            if not 0 <= channel < layer.channels:
-                raise Problem(
-                    N_("{name} has {channels} channels, counted from 0; there is no {channel}."),
-                    name=name,
-                    channels=layer.channels,
-                    channel=channel,
-                )
+            check_channel(name, channel, layer.channels)
         factors = torch.ones(layer.channels, device=classifier.device)
         factors[list(of_channels)] = torch.tensor(
             list(of_channels.values()), dtype=factors.dtype, device=factors.device

@@ -52,6 +52,12 @@ class Place:
     column: int
 
 
+def _strongest(contributions: Numbers, count: int) -> tuple[list[int], float]:
+    """Return the places of the `count` numbers that are furthest from 0, and the sum of the others."""
+    order = np.argsort(-np.abs(contributions), kind="stable")
+    return order[:count].tolist(), float(contributions[order[count:]].sum())
+
+
 @dataclass(frozen=True)
 class Convolution:
     """A patch of the maps before, times a kernel, plus a bias.
@@ -93,9 +99,7 @@ class Convolution:
 
         The indices are those of `channels`, `patch` and `kernel`, the strongest first.
         """
-        order = np.argsort(-np.abs(self.contributions), kind="stable")
-        shown = [int(index) for index in order[:count]]
-        return shown, float(self.contributions[order[count:]].sum())
+        return _strongest(self.contributions, count)
 
 
 @dataclass(frozen=True)
@@ -500,6 +504,10 @@ class Logit:
     def contributions(self) -> Numbers:
         """What each value adds to the logit, (D,)."""
         return self.fed * self.weights
+
+    def strongest(self, count: int) -> tuple[list[int], float]:
+        """Return the `count` values that add or take away most, the strongest first, and the others' sum."""
+        return _strongest(self.contributions, count)
 
     @property
     def result(self) -> float:

@@ -12,6 +12,7 @@ from torch import fx, nn
 
 from core.features.computation import SUMS, called, find_node, logit, padded, path_to, values
 from core.features.diagram import at_depth
+from core.features.maps import check_channel
 from core.images import photos
 from core.problem import N_, Problem
 from core.steps import Step, Steps
@@ -81,7 +82,7 @@ def fed_by(classifier: Classifier, photo: Image.Image, node: str, channel: int) 
     beside = [other for step in sums for other in step.all_input_nodes if other not in path]
     wanted = [node, mixing.name, source.name, *(other.name for other in beside)]
     maps = values(classifier, photo, wanted)
-    check_channel(node, channel, maps[node])
+    _check_maps(node, channel, maps[node])
     amounts, bias = {channel: float(maps[mixing.name][channel].mean())}, 0.0
     if isinstance(layer := called(mixing), nn.Conv2d):  # a pool looks at each channel alone
         amounts, bias = _through(layer, channel, maps[source.name])
@@ -94,7 +95,7 @@ def fed_by(classifier: Classifier, photo: Image.Image, node: str, channel: int) 
     return Fed((sums[-1] if sums else mixing).name, channel, tuple(found), bias)
 
 
-def check_channel(node: str, channel: int, maps: torch.Tensor) -> None:
+def _check_maps(node: str, channel: int, maps: torch.Tensor) -> None:
     """Refuse a channel that a node's maps (channels, h, w) do not have.
 
     Raises:
@@ -102,13 +103,7 @@ def check_channel(node: str, channel: int, maps: torch.Tensor) -> None:
     """
     if maps.ndim != 3:
         raise Problem(N_("{name} has no maps: it gives one number for each channel."), name=node)
-    if not 0 <= channel < len(maps):
-        raise Problem(
-            N_("{name} has {channels} channels, counted from 0; there is no {channel}."),
-            name=node,
-            channels=len(maps),
-            channel=channel,
-        )
+    check_channel(node, channel, len(maps))
 
 
 def _through(layer: nn.Conv2d, channel: int, maps: torch.Tensor) -> tuple[dict[int, float], float]:
@@ -137,7 +132,7 @@ def feeds(
     errors as in `fed_by`.
     """
     maps = values(classifier, photo, [node])[node]
-    check_channel(node, channel, maps)
+    _check_maps(node, channel, maps)
     found = []
     for user in _readers(find_node(classifier, node)):
         layer = called(user)

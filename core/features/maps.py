@@ -61,6 +61,26 @@ def find_layer(classifier: Classifier, name: str | None) -> Layer:
     )
 
 
+def check_channel(name: str, channel: int, channels: int) -> None:
+    """Refuse a channel that there is not.
+
+    Args:
+        name: of the layer, or of another place in the network.
+        channel: which is wanted.
+        channels: how many there are.
+
+    Raises:
+        Problem: there are not so many.
+    """
+    if not 0 <= channel < channels:
+        raise Problem(
+            N_("{name} has {channels} channels, counted from 0; there is no {channel}."),
+            name=name,
+            channels=channels,
+            channel=channel,
+        )
+
+
 @dataclass(frozen=True)
 class Observation:
     """What a network makes of one photo, from the first layer to the answer.

@@ -171,6 +171,10 @@ class Classifier(nn.Module):
                 return layer
         raise KeyError(name)
 
+    def layer_at(self, node: str) -> Layer | None:
+        """Return the layer whose output a node of the graph gives; None if it is inside of one."""
+        return next((layer for layer in self.layers if layer.node == node), None)
+
     def with_head(
         self, head: nn.Linear, *, name: str, title: str, labels: Labels, accuracy: float | None
     ) -> Classifier:

@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -184,6 +184,17 @@ def cut_head(body: fx.GraphModule) -> nn.Linear:
     return head
 
 
+def _copied(body: fx.GraphModule) -> tuple[fx.Graph, Any, dict[str, fx.Node]]:
+    """Return a copy of a network's graph that has no output yet, what its output is, and its nodes.
+
+    The nodes go by the names of those that they are copies of.
+    """
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    output = graph.graph_copy(body.graph, copies)
+    return graph, output, {original.name: copy for original, copy in copies.items()}
+
+
 def tap(body: fx.GraphModule, nodes: Sequence[str]) -> fx.GraphModule:
     """Return a network that shares `body`'s weights and returns the outputs of some of its nodes.
 
@@ -197,10 +208,7 @@ def tap(body: fx.GraphModule, nodes: Sequence[str]) -> fx.GraphModule:
     Raises:
         KeyError: a name is unknown.
     """
-    graph = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    graph.graph_copy(body.graph, copies)
-    by_name = {original.name: copy for original, copy in copies.items()}
+    graph, _, by_name = _copied(body)
     graph.output({name: by_name[name] for name in nodes})
     tapped = fx.GraphModule(body, graph)
     tapped.graph.eliminate_dead_code()
@@ -222,10 +230,7 @@ def rest(body: fx.GraphModule, node: str) -> fx.GraphModule:
         KeyError: the name is unknown.
         ValueError: something behind the node also depends on what lies before it.
     """
-    graph = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    output = graph.graph_copy(body.graph, copies)
-    by_name = {original.name: copy for original, copy in copies.items()}
+    graph, output, by_name = _copied(body)
     photo = next(copy for copy in graph.nodes if copy.op == "placeholder")
     with graph.inserting_after(photo):
         maps = graph.placeholder("maps")
@@ -240,10 +245,6 @@ def rest(body: fx.GraphModule, node: str) -> fx.GraphModule:
     module.recompile()
     module.delete_all_unused_submodules()
     return module
-
-
-Gains: TypeAlias = Mapping[str, Mapping[int, float]]
-"""By layer and channel, what the channel's map is multiplied by."""
 
 
 class Gain(nn.Module):
@@ -276,10 +277,8 @@ def scaled(
     Raises:
         KeyError: a name is unknown.
     """
-    graph = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    graph.output(graph.graph_copy(body.graph, copies))
-    by_name = {original.name: copy for original, copy in copies.items()}
+    graph, output, by_name = _copied(body)
+    graph.output(output)
     module = fx.GraphModule(body, graph)
     renamed = {}
     for name, of_channels in factors.items():
@@ -358,10 +357,9 @@ def measure_node(body: fx.GraphModule, name: str, input_size: int) -> Layer:
 
 def _geometries(body: fx.GraphModule, input_size: int) -> dict[fx.Node, _Geometry | None]:
     """Return the geometry of all nodes; None where nothing is spatial."""
-    if any("tensor_meta" not in n.meta for n in body.graph.nodes if n.op != "output"):
-        device = next((p.device for p in body.parameters()), None)
-        with torch.no_grad():
-            ShapeProp(body).propagate(torch.zeros(1, 3, input_size, input_size, device=device))
+    device = next((p.device for p in body.parameters()), None)
+    with torch.no_grad():
+        ShapeProp(body).propagate(torch.zeros(1, 3, input_size, input_size, device=device))
     geometry: dict[fx.Node, _Geometry | None] = {}
     for node in body.graph.nodes:
         geometry[node] = _geometry(body, node, geometry)

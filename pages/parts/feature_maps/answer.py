@@ -45,8 +45,7 @@ def view(
 
 def _sum(found: Logit, layer: Layer) -> dict[str, Any]:
     """Return the step that adds up what each channel gives."""
-    order = np.argsort(-np.abs(found.contributions), kind="stable")
-    shown = [int(channel) for channel in order[:_SHOWN]]
+    shown, rest = found.strongest(_SHOWN)
     # Most heads are fed the mean of each of the last maps; others, features that have no map.
     has_maps = len(found.fed) == layer.channels
     rows = [
@@ -59,18 +58,16 @@ def _sum(found: Logit, layer: Layer) -> dict[str, Any]:
         }
         for channel in shown
     ]
-    rest = float(found.contributions[order[_SHOWN:]].sum())
-    terms = [{"name": "", "value": row["sum"]} for row in rows]
-    terms.append({"name": t("(the other {count})", count=len(order) - len(shown)), "value": rest})
-    terms.append({"name": t("(bias)"), "value": found.bias})
     fed = (
-        t("The head is fed the mean of each of the {count} last maps", count=len(order))
+        t("The head is fed the mean of each of the {count} last maps", count=len(found.fed))
         if has_maps
-        else t("The head is fed {count} features", count=len(order))
+        else t("The head is fed {count} features", count=len(found.fed))
     )
     return {
         "rows": rows,
-        "sum": terms,
+        "sum": number_part.summed(
+            found.contributions[shown].tolist(), len(found.fed) - len(shown), rest, found.bias
+        ),
         "result": found.result,
         "phases": [
             fed + " – " + t("here are the {count} that count most", count=len(shown)),

@@ -124,5 +124,5 @@ def _row(
 
 def _short(classifier: Classifier, found: Contribution) -> str:
     """Return a channel's number, and its layer where it is the output of one."""
-    layers = [layer.name for layer in classifier.layers if layer.node == found.node]
-    return " · ".join([str(found.channel), *layers])
+    layer = classifier.layer_at(found.node)
+    return f"{found.channel} · {layer.name}" if layer else str(found.channel)

@@ -19,7 +19,7 @@ from pages.parts.feature_maps import answer, fed, off_switch
 from pages.parts.feature_maps import number as number_part
 from pages.parts.feature_maps.walk import Channel, go_back, inside, title_of, walked
 from pages.parts.shared import layout
-from pages.parts.shared.language import current, number, plain, remember_choice, t
+from pages.parts.shared.language import number, plain, remember_choice, t, tag
 from pages.parts.shared.live import data_uri
 
 _ASSETS = Path(__file__).parents[3] / "assets" / "components"
@@ -176,7 +176,7 @@ def _map(features: FeatureMaps, here: Channel, row: int, column: int) -> None:
             "hint": t("Its map: click a number"),
             "row": t("row"),
             "column": t("column"),
-            "locale": current().replace("_", "-"),
+            "locale": tag(),
         },
         on_place_change=lambda: None,
     )

@@ -22,13 +22,14 @@ from core.features.computation import (
     Product,
     Sum,
     Switched,
+    Term,
     find_node,
 )
 from core.features.maps import FeatureMaps
 from core.problem import N_
 from core.zoo.classifier import Classifier
 from pages.parts.feature_maps.walk import COLOURS, Channel, Inside, go_to, title_of
-from pages.parts.shared.language import current, number, short, t
+from pages.parts.shared.language import number, short, t, tag
 from pages.parts.shared.live import data_uri
 
 _ASSETS = Path(__file__).parents[3] / "assets" / "components"
@@ -72,7 +73,7 @@ def show(of: str, steps: Sequence[Mapping[str, Any]]) -> None:
         data={
             "key": of,
             "steps": steps,
-            "locale": current().replace("_", "-"),
+            "locale": tag(),
             "words": {
                 "back": t("One step back"),
                 "next": t("One step on"),
@@ -100,21 +101,9 @@ def _told(classifier: Classifier, at_hand: Inside, place: Place, step: Operation
     if isinstance(step, Pooling):
         return told | _pooling(place, step)
     if isinstance(step, Sum):
-        skipped = [term for term in step.terms if _comes_from_a_layer(classifier, term.source)]
         return told | {
             "phases": [t("The residual connection adds what came in before")],
-            "sum": [
-                {
-                    "name": title_of(classifier, Channel(term.source, place.channel))
-                    if term in skipped
-                    else t("just computed"),
-                    "value": term.value,
-                    "target": target_of(term.source, place.channel, place.row, place.column)
-                    if term in skipped
-                    else None,
-                }
-                for term in step.terms
-            ],
+            "sum": [_term(classifier, place, term) for term in step.terms],
         }
     return told | _of_one_value(step)
 
@@ -143,8 +132,15 @@ def _of_one_value(step: Operation) -> dict[str, Any]:
     return {"phases": [t("A colour of the photo, from 0 to 1, is brought around 0")], "line": line}
 
 
-def _comes_from_a_layer(classifier: Classifier, node: str) -> bool:
-    return any(layer.node == node for layer in classifier.layers)
+def _term(classifier: Classifier, place: Place, term: Term) -> dict[str, Any]:
+    """Return one value of a residual sum: just computed, or brought from an earlier layer."""
+    if classifier.layer_at(term.source) is None:
+        return {"name": t("just computed"), "value": term.value}
+    return {
+        "name": title_of(classifier, Channel(term.source, place.channel)),
+        "value": term.value,
+        "target": target_of(term.source, place.channel, place.row, place.column),
+    }
 
 
 def target_of(
@@ -163,17 +159,20 @@ def _convolution(classifier: Classifier, at_hand: Inside, step: Convolution) -> 
     features = FeatureMaps(at_hand.features.layer, source)
     is_photo = find_node(classifier, step.source).op == "placeholder"
     rows = [_row(step, features, index, is_photo=is_photo) for index in shown]
-    others = channels - len(shown)
-    terms = [{"name": "", "value": row["sum"]} for row in rows]
-    if others:
-        terms.append({"name": t("(the other {count})", count=others), "value": rest})
-    terms.append({"name": t("(bias)"), "value": step.bias})
     return {
         "rows": rows,
         "inside": step.is_inside.tolist(),
-        "sum": terms,
+        "sum": summed(step.contributions[shown].tolist(), channels - len(shown), rest, step.bias),
         "phases": _phases(step, len(shown)),
     }
+
+
+def summed(shown: Sequence[float], others: int, rest: float, bias: float) -> list[dict[str, Any]]:
+    """Return what is added up: the values that are shown, all others as one, and the bias."""
+    terms = [{"name": "", "value": value} for value in shown]
+    if others:
+        terms.append({"name": t("(the other {count})", count=others), "value": rest})
+    return [*terms, {"name": t("(bias)"), "value": bias}]
 
 
 def _row(step: Convolution, features: FeatureMaps, index: int, *, is_photo: bool) -> dict[str, Any]:

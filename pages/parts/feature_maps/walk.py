@@ -53,10 +53,10 @@ def inside(
 
     def look() -> Inside:
         maps = values(classifier, photo, needed_for(classifier, node))
-        layer = measure_node(classifier.body, node, classifier.input_size)
-        of_layer = [known for known in classifier.layers if known.node == node]
-        shown = maps[node].cpu().numpy()
-        return Inside(FeatureMaps(of_layer[0] if of_layer else layer, shown), maps)
+        layer = classifier.layer_at(node) or measure_node(
+            classifier.body, node, classifier.input_size
+        )
+        return Inside(FeatureMaps(layer, maps[node].cpu().numpy()), maps)
 
     return _looked_into().get((*photo_key, node), lambda: session.compute(look))
 
@@ -94,9 +94,8 @@ def go_back() -> None:
 
 def title_of(classifier: Classifier, channel: Channel) -> str:
     """Return what to call a channel anywhere in the network."""
-    for layer in classifier.layers:
-        if layer.node == channel.node:
-            return t("Channel {channel} of {layer}", channel=channel.channel, layer=layer.name)
+    if layer := classifier.layer_at(channel.node):
+        return t("Channel {channel} of {layer}", channel=channel.channel, layer=layer.name)
     node = find_node(classifier, channel.node)
     if node.op == "placeholder":
         return t("The photo, {colour}", colour=t(COLOURS[channel.channel]))

@@ -28,6 +28,7 @@ from pages.parts.shared.language import (
     sentence,
     short,
     t,
+    tag,
 )
 from pages.parts.shared.settings import told
 
@@ -50,7 +51,7 @@ def gathered(author: str) -> HandIn:
         "answers": _answers(),
     }
     return HandIn(
-        language=current().replace("_", "-"),
+        language=tag(),
         title=t("What I did with Ideal Cat"),
         author=author,
         about=_today(),

@@ -51,9 +51,12 @@ def switch() -> None:
 
 def current() -> str:
     """The locale in use, such as "pt_BR"."""
-    # The navigation is laid out before the switch, which takes the address's language.
-    asked = st.query_params.get(KEY)
-    return LOCALES[st.session_state.get(KEY) or (asked if asked in LOCALES else _of_the_browser())]
+    return LOCALES[st.session_state.get(KEY) or _of_the_address() or _of_the_browser()]
+
+
+def tag() -> str:
+    """Return the language in use as browsers name it, such as "pt-BR"."""
+    return current().replace("_", "-")
 
 
 def t(text: str, **fields: object) -> str:
@@ -192,6 +195,12 @@ def _plain(value: object) -> object:
         return plain(class_name(value))
     # Problems are shown by elements that read Markdown, and carry names of people's files.
     return t(value) if isinstance(value, Text) else plain(str(value))
+
+
+def _of_the_address() -> str:
+    # The navigation is laid out before the switch, which takes the address's language.
+    asked = st.query_params.get(KEY)
+    return asked if asked in LOCALES else ""
 
 
 def _of_the_browser() -> str:
