@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,9 +15,9 @@ from core.features.max_activation import MaxActivations, max_activations
 from core.images import photos
 from core.server.jobs import Job, Snapshot
 from core.steps import Pixels
-from core.synthesis.thumbnail import thumbnail
+from core.synthesis.thumbnail import STEPS, thumbnail
 from core.zoo.classifier import Classifier
-from pages.parts.feature_maps.follow import follow
+from pages.parts.feature_maps.follow import begun, follow
 from pages.parts.shared import layout, save, session
 from pages.parts.shared.language import number, plain, t
 
@@ -53,6 +53,19 @@ def keep(key: tuple[object, ...], pixels: Pixels) -> None:
     kept[key] = pixels
     while len(kept) > _MOST_DRAWINGS:
         kept.popitem(last=False)
+
+
+def missing(classifier: Classifier, places: Sequence[Place]) -> list[Place]:
+    """Return those of some channels whose ideal pictures are not drawn yet."""
+    return [place for place in places if drawing_key(classifier, place) not in drawings()]
+
+
+def keep_drawn(classifier: Classifier, snapshot: Snapshot) -> None:
+    """Remember the ideal pictures that a run has done: all but the one that is being drawn."""
+    drawn: Mapping[Place, Pixels] = (snapshot.step.result if snapshot.step else None) or {}
+    is_last_done = snapshot.step is not None and snapshot.step.index % STEPS == 0
+    for place in missing(classifier, list(drawn) if is_last_done else list(drawn)[:-1]):
+        keep(drawing_key(classifier, place), drawn[place])
 
 
 def more(classifier: Classifier, layer: str, channel: int) -> None:
@@ -149,13 +162,8 @@ def _looking(classifier: Classifier) -> Job:
     """The job that looks through the photos; begun anew for another network or new photos."""
     by_name = {name: photo for name, (_, photo) in _everything().items()}
     key = (id(classifier), *map(id, by_name.values()))
-    job = session.job("maps_album")
-    if job is None or st.session_state.get("maps_album_of") != key:
-        st.session_state["maps_album_of"] = key
-        job = session.start_job(
-            "maps_album", partial(max_activations, classifier, by_name), lambda step: step.result
-        )
-    return job
+    run = partial(max_activations, classifier, by_name)
+    return begun("maps_album", key, run, lambda step: step.result)
 
 
 def _exciting(classifier: Classifier, layer: str, channel: int) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
 from core.server.jobs import Job, Snapshot
+from core.steps import Steps
+from pages.parts.shared import session
 from pages.parts.shared.live import progress
 
 _SECONDS = 0.35
@@ -14,6 +17,27 @@ _SECONDS = 0.35
 
 _VIEW = "maps_view"
 """Key of the choice of what to look at."""
+
+
+def begun(
+    name: str,
+    of: object,
+    run: Callable[[], Steps[Any]],
+    conclude: Callable[[Any], Any] | None = None,
+) -> Job:
+    """Return the job of a name for what is chosen now; where it was for something else, begin anew.
+
+    Args:
+        name: of the job.
+        of: what tells what is chosen from all else.
+        run: what is computed; see `session.start_job`.
+        conclude: likewise.
+    """
+    job = session.job(name)
+    if job is None or st.session_state.get(f"{name}_of") != of:
+        st.session_state[f"{name}_of"] = of
+        job = session.start_job(name, run, conclude)
+    return job
 
 
 def follow(job: Job, draw: Callable[[Snapshot], None], seconds: float = _SECONDS) -> None:

@@ -60,8 +60,8 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
     if st.session_state.get("maps_tour_of") != _name(classifier, wanted):
         job = None
     if job is not None and job.snapshot().state.is_end:
-        _keep(classifier, job.snapshot())
-    missing = [p for p in wanted if _key(classifier, p) not in channel_part.drawings()]
+        channel_part.keep_drawn(classifier, job.snapshot())
+    missing = channel_part.missing(classifier, wanted)
     is_drawing = bool(missing) and job is not None and not job.snapshot().state.is_end
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
@@ -116,10 +116,6 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
         )
 
 
-def _key(classifier: Classifier, place: Place) -> tuple[object, ...]:
-    return channel_part.drawing_key(classifier, place)
-
-
 def _name(classifier: Classifier, wanted: list[Place]) -> object:
     return (id(classifier), tuple(wanted))
 
@@ -133,12 +129,6 @@ def _live(
     snapshot: Snapshot, classifier: Classifier, seen: Pixels, halts: tuple[Stop, ...]
 ) -> None:
     _show(classifier, seen, halts, snapshot.step.result if snapshot.step else {})
-
-
-def _keep(classifier: Classifier, snapshot: Snapshot) -> None:
-    drawn: Mapping[Place, Pixels] = (snapshot.step.result if snapshot.step else None) or {}
-    for place, pixels in drawn.items():
-        channel_part.keep(_key(classifier, place), pixels)
 
 
 def _show(
@@ -204,5 +194,5 @@ def _picture(
     classifier: Classifier, stop: Stop, channel: int, drawn: Mapping[Place, Pixels]
 ) -> Pixels:
     place = (stop.maps.layer.name, channel)
-    kept = channel_part.drawings().get(_key(classifier, place), _NOT_YET)
+    kept = channel_part.drawings().get(channel_part.drawing_key(classifier, place), _NOT_YET)
     return drawn.get(place, kept)

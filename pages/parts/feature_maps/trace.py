@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,12 +17,12 @@ from core.features.contributions import Knot, Trace, tracing
 from core.features.maps import Observation
 from core.server.jobs import Job, Snapshot
 from core.steps import Pixels
-from core.synthesis.thumbnail import STEPS, thumbnails
+from core.synthesis.thumbnail import thumbnails
 from core.zoo.classifier import Classifier
 from pages.parts.feature_maps import channel as channel_part
 from pages.parts.feature_maps import diagram, maps
 from pages.parts.feature_maps.channel import Place
-from pages.parts.feature_maps.follow import follow
+from pages.parts.feature_maps.follow import begun, follow
 from pages.parts.shared import layout, live, pickers, session
 from pages.parts.shared.language import class_name, number, percent, plain, t
 from pages.parts.shared.live import data_uri, progress
@@ -89,15 +89,8 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
 def _traced(classifier: Classifier, photo: Image.Image, class_id: int) -> Job:
     """The job that follows a class back; begun anew for another class, photo or network."""
     key = (*maps.photo_key(classifier, photo), class_id)
-    job = session.job("maps_trace")
-    if job is None or st.session_state.get("maps_trace_of") != key:
-        st.session_state["maps_trace_of"] = key
-        job = session.start_job(
-            "maps_trace",
-            partial(tracing, classifier, photo, class_id, WIDTHS),
-            lambda step: step.result,
-        )
-    return job
+    run = partial(tracing, classifier, photo, class_id, WIDTHS)
+    return begun("maps_trace", key, run, lambda step: step.result)
 
 
 def _drawing(classifier: Classifier, found: Trace) -> Job | None:
@@ -106,12 +99,12 @@ def _drawing(classifier: Classifier, found: Trace) -> Job | None:
     name = (id(classifier), tuple(wanted))
     job = session.job(_DRAWING) if st.session_state.get(_DRAWING_OF) == name else None
     if job is not None:
-        _keep(classifier, job.snapshot())
+        channel_part.keep_drawn(classifier, job.snapshot())
     if live.is_running(job):
         assert job is not None
         st.button(t("Stop run"), icon=":material/stop:", on_click=job.stop, key="maps_trace_stop")
         return job
-    missing = [p for p in wanted if _key(classifier, p) not in channel_part.drawings()]
+    missing = channel_part.missing(classifier, wanted)
     if missing:
         st.button(
             t("Draw what they look for"),
@@ -133,22 +126,8 @@ def _start(classifier: Classifier, missing: list[Place], name: object) -> None:
 
 
 def _draw_live(classifier: Classifier, draw: Callable[[], None], snapshot: Snapshot) -> None:
-    _keep(classifier, snapshot)
+    channel_part.keep_drawn(classifier, snapshot)
     draw()
-
-
-def _keep(classifier: Classifier, snapshot: Snapshot) -> None:
-    """Remember the ideal pictures that are done: all but the one that is being drawn."""
-    drawn: Mapping[Place, Pixels] = (snapshot.step.result if snapshot.step else None) or {}
-    is_last_done = snapshot.step is not None and snapshot.step.index % STEPS == 0
-    done = list(drawn.items()) if is_last_done else list(drawn.items())[:-1]
-    for place, pixels in done:
-        if (key := _key(classifier, place)) not in channel_part.drawings():
-            channel_part.keep(key, pixels)
-
-
-def _key(classifier: Classifier, place: Place) -> tuple[object, ...]:
-    return channel_part.drawing_key(classifier, place)
 
 
 def laid_out(knots: Sequence[Knot]) -> Iterator[_Placed]:
@@ -275,7 +254,7 @@ def _made() -> session.Latest[tuple[Observation, str]]:
 
 def _ideal(classifier: Classifier, place: Place) -> str:
     """The address of a channel's ideal picture; empty if it is not drawn yet."""
-    kept = channel_part.drawings().get(_key(classifier, place))
+    kept = channel_part.drawings().get(channel_part.drawing_key(classifier, place))
     return "" if kept is None else data_uri(_small(kept))
 
 

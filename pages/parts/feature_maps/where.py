@@ -14,7 +14,7 @@ from core.server.jobs import Snapshot
 from core.steps import Pixels
 from core.zoo.classifier import Classifier
 from pages.parts.feature_maps import curves, maps
-from pages.parts.feature_maps.follow import follow
+from pages.parts.feature_maps.follow import begun, follow
 from pages.parts.shared import layout, pickers, save, session
 from pages.parts.shared.language import class_name, percent, plain, t
 
@@ -38,13 +38,11 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
             t("… rather than"), classifier.labels, f"{key}_against", favourites, avoid=class_id
         )
     of = (*maps.photo_key(classifier, photo), class_id, against)
-    job = session.job("maps_where")
-    if job is None or st.session_state.get("maps_where_of") != of:
-        st.session_state["maps_where_of"] = of
-        if curves_before := session.job("maps_curves"):
-            curves_before.stop()
-        run = partial(explain, classifier, photo, class_id, against)
-        job = session.start_job("maps_where", run, lambda step: step.result)
+    before = session.job("maps_where")
+    run = partial(explain, classifier, photo, class_id, against)
+    job = begun("maps_where", of, run, lambda step: step.result)
+    if job is not before and (curves_before := session.job("maps_curves")):
+        curves_before.stop()
     follow(job, lambda snapshot: _show(snapshot, classifier, observation.seen))
     found = job.snapshot().result
     if isinstance(found, Explanation) and found.is_seen and len(found.heats) == len(METHODS):
@@ -53,11 +51,7 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
 
 def _curves(classifier: Classifier, photo: Image.Image, found: Explanation, of: int) -> None:
     """Measure how good the heat maps of a job are, and show it."""
-    job = session.job("maps_curves")
-    if job is None or st.session_state.get("maps_curves_of") != of:
-        st.session_state["maps_curves_of"] = of
-        run = partial(deletion.compare, classifier, photo, found)
-        job = session.start_job("maps_curves", run)
+    job = begun("maps_curves", of, partial(deletion.compare, classifier, photo, found))
     follow(job, lambda snapshot: curves.show(snapshot, found, classifier))
 
 
