@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
@@ -21,14 +20,10 @@ from core.steps import Pixels
 from core.zoo.classifier import Classifier
 from core.zoo.labels import Labels
 from pages.parts.shared import layout, live, plots
+from pages.parts.shared.components import component
 from pages.parts.shared.language import class_name, percent, t
 
-_ASSETS = Path(__file__).parents[3] / "assets" / "components"
-_before_after = st.components.v2.component(
-    "before_after",
-    css=(_ASSETS / "before_after.css").read_text("utf-8"),
-    js=(_ASSETS / "before_after.js").read_text("utf-8"),
-)
+_before_after = component("before_after")
 
 
 def show(place: DeltaGenerator, pixels: Pixels, caption: str) -> None:

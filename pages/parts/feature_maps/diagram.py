@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -14,18 +13,14 @@ from core.features.maps import Observation, find_layer
 from core.images import photos
 from core.zoo.classifier import Classifier
 from pages.parts.shared import layout, scenes, session
+from pages.parts.shared.components import component
 from pages.parts.shared.language import class_name, current, number, percent, t
 from pages.parts.shared.live import data_uri
 from pages.parts.shared.registry import MAPS
 
-_ASSETS = Path(__file__).parents[3] / "assets" / "components"
 _PHOTO = 104
 
-_component = st.components.v2.component(
-    "network_diagram",
-    css=(_ASSETS / "network_diagram.css").read_text("utf-8"),
-    js=(_ASSETS / "network_diagram.js").read_text("utf-8"),
-)
+_component = component("network_diagram")
 
 
 CLICKS = "maps_layer_clicks"

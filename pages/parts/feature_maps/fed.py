@@ -15,7 +15,7 @@ from core.features.maps import FeatureMaps
 from core.steps import Pixels
 from core.zoo.classifier import Classifier
 from core.zoo.graph import Layer
-from pages.parts.feature_maps import links
+from pages.parts.feature_maps import channel_links
 from pages.parts.feature_maps.walk import Channel, go_to, title_of
 from pages.parts.shared import layout, session
 from pages.parts.shared.language import number, t
@@ -104,10 +104,10 @@ def _row(
     found: _Found,
     key: str,
 ) -> None:
-    links.row(
+    channel_links.row(
         label,
         [
-            links.Link(
+            channel_links.Link(
                 name=title_of(classifier, Channel(c.node, c.channel)),
                 short=_short(classifier, c),
                 told=("+" if c.amount >= 0 else "−") + number(abs(c.amount), 2),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -19,10 +18,10 @@ from pages.parts.feature_maps import answer, fed, off_switch
 from pages.parts.feature_maps import number as number_part
 from pages.parts.feature_maps.walk import Channel, go_back, inside, title_of, walked
 from pages.parts.shared import layout
+from pages.parts.shared.components import component
 from pages.parts.shared.language import number, plain, remember_choice, t, tag
 from pages.parts.shared.live import data_uri
 
-_ASSETS = Path(__file__).parents[3] / "assets" / "components"
 _ASKED, _VALUES = "maps_asked", "maps_values"
 
 QUESTIONS = {
@@ -32,11 +31,7 @@ QUESTIONS = {
     "answer": N_("The answer"),
 }
 
-_grid = st.components.v2.component(
-    "value_grid",
-    css=(_ASSETS / "value_grid.css").read_text("utf-8"),
-    js=(_ASSETS / "value_grid.js").read_text("utf-8"),
-)
+_grid = component("value_grid")
 
 
 @dataclass(frozen=True)

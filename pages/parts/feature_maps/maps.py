@@ -7,7 +7,6 @@ import io
 import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,11 @@ from pages.parts.feature_maps import diagram, inspector
 from pages.parts.feature_maps.inspector import Subject
 from pages.parts.feature_maps.walk import choose, chosen_key
 from pages.parts.shared import layout, save, scenes, session
+from pages.parts.shared.components import component
 from pages.parts.shared.language import remember_choice, t
 from pages.parts.shared.live import data_uri
 from pages.parts.shared.registry import IDEAL, MAPS
 
-_ASSETS = Path(__file__).parents[3] / "assets" / "components"
 _MOST_BYTES = 300_000_000
 """A photo's maps take 10 MB in the built-in network and 120 MB in VGG-16."""
 _MOST_MOSAICS = 12
@@ -47,11 +46,7 @@ ORDERS: dict[Order, str] = {
 }
 SCALES: dict[Scale, str] = {"own": N_("each its own"), "common": N_("one for all")}
 
-_grid = st.components.v2.component(
-    "channel_grid",
-    css=(_ASSETS / "channel_grid.css").read_text("utf-8"),
-    js=(_ASSETS / "channel_grid.js").read_text("utf-8"),
-)
+_grid = component("channel_grid")
 
 
 @dataclass(frozen=True)
@@ -123,8 +118,9 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
     above, shown, below = st.container(), st.container(), st.container()
     in_scene = bool(scenes.question(MAPS))
     with below if in_scene else above:  # in a scene the maps are in sight, with the diagram
-        order, scale, strip_wanted = _dials(maps, folded=in_scene)
-    sheet = _sheet(photo_key(classifier, photo), maps, order, scale)
+        order, scale, strip_wanted = _settings(maps, folded=in_scene)
+    key = photo_key(classifier, photo)
+    sheet = _sheet(key, maps, order, scale)
     if strip_wanted:
         with above:
             _strip(classifier, maps)
@@ -146,7 +142,7 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
     with right:
         opened = scenes.opened() if scenes.question(MAPS) in _ABOUT_A_CHANNEL else ""
         layout.in_sight(layout.counted(_CLICKS) or opened, "maps_inspector")
-        about = Subject(classifier, photo, photo_key(classifier, photo), observation)
+        about = Subject(classifier, photo, key, observation)
         inspector.panel(about, name, channel)
     channel_part.more(classifier, name, channel)
     _downloads(classifier, observation, maps, sheet, channel)
@@ -170,7 +166,7 @@ def _strip(classifier: Classifier, maps: FeatureMaps) -> None:
     save.png(lambda: whole, stem, "maps_strip_download")
 
 
-def _dials(maps: FeatureMaps, *, folded: bool) -> tuple[Order, Scale, bool]:
+def _settings(maps: FeatureMaps, *, folded: bool) -> tuple[Order, Scale, bool]:
     controls = layout.settings(folded=folded).columns(
         [2, 2, 2], gap="medium", vertical_alignment="bottom"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,20 +28,16 @@ from core.features.maps import FeatureMaps
 from core.problem import N_
 from core.zoo.classifier import Classifier
 from pages.parts.feature_maps.walk import COLOURS, Channel, Inside, go_to, title_of
+from pages.parts.shared.components import component
 from pages.parts.shared.language import number, short, t, tag
 from pages.parts.shared.live import data_uri
 
-_ASSETS = Path(__file__).parents[3] / "assets" / "components"
 _ROWS, _ROWS_OF_PATCHES = 10, 3
 """How many channels are shown one by one, of single values and of patches."""
 _LARGEST_PATCH = 7
 _KEY = "maps_number"
 
-_one_number = st.components.v2.component(
-    "one_number",
-    css=(_ASSETS / "one_number.css").read_text("utf-8"),
-    js=(_ASSETS / "one_number.js").read_text("utf-8"),
-)
+_one_number = component("one_number")
 
 _FUNCTIONS: dict[str, str] = {
     "ReLU": N_("what is below 0 becomes 0"),

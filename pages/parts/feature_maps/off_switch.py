@@ -18,7 +18,7 @@ from core.steps import Steps
 from core.zoo.classifier import Classifier
 from core.zoo.graph import Layer
 from core.zoo.predictions import Prediction
-from pages.parts.feature_maps import links
+from pages.parts.feature_maps import channel_links
 from pages.parts.feature_maps.follow import follow
 from pages.parts.feature_maps.walk import choose
 from pages.parts.shared import layout, session
@@ -31,7 +31,8 @@ _JOB, _OF, _TURNED = "maps_losses", "maps_losses_of", "maps_turned"
 
 
 @session.kept
-def _applied() -> session.Latest[Classifier]:
+def _applied() -> session.Latest[tuple[Classifier, Classifier]]:
+    """Networks with what is switched, beside the shared ones, so that ids stay theirs."""
     return session.Latest(2)
 
 
@@ -49,7 +50,7 @@ def applied(classifier: Classifier) -> Classifier:
     if not gains:
         return classifier
     key = (id(classifier), *((layer, *channels.items()) for layer, channels in gains.items()))
-    return _applied().get(key, lambda: with_gains(classifier, gains))
+    return _applied().get(key, lambda: (classifier, with_gains(classifier, gains)))[1]
 
 
 def banner(classifier: Classifier, before: Prediction, after: Prediction) -> None:
@@ -160,7 +161,7 @@ def _most_missed(
             help=t("Each channel of this layer is switched off alone, and the answer is measured."),
         )
         return
-    follow(job, lambda snapshot: _show(snapshot, observation))
+    follow(job, lambda snapshot: _show(snapshot, classifier, observation))
 
 
 def _measure(key: tuple[object, ...], run: Callable[[], Steps[Losses]]) -> None:
@@ -168,16 +169,17 @@ def _measure(key: tuple[object, ...], run: Callable[[], Steps[Losses]]) -> None:
     session.start_job(_JOB, run, lambda step: step.result)
 
 
-def _show(snapshot: Snapshot, observation: Observation) -> None:
+def _show(snapshot: Snapshot, classifier: Classifier, observation: Observation) -> None:
     found = snapshot.step.result if snapshot.step else None
     if not isinstance(found, Losses) or not snapshot.state.is_end:
         return
     maps: FeatureMaps = observation.maps[found.layer]
-    layout.label(t("Without it, the answer keeps …"))
-    links.row(
+    name = plain(class_name(classifier.labels[found.class_id]))
+    layout.label(t("What is left of “{name}” without this channel", name=name))
+    channel_links.row(
         t("Whose loss changes the answer most?"),
         [
-            links.Link(
+            channel_links.Link(
                 name=t("Channel {channel} of {layer}", channel=channel, layer=found.layer),
                 short=str(channel),
                 told=percent(found.without[channel], 1),
@@ -191,7 +193,8 @@ def _show(snapshot: Snapshot, observation: Observation) -> None:
     )
     st.caption(
         t(
-            "With all channels on it has {share}. Click one and switch it off. With how few channels off does the network change its mind?",
+            "With all channels on, “{name}” has {share}. Click one and switch it off. With how few channels off does the network change its mind?",
+            name=name,
             share=percent(found.probability, 1),
         )
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from pages.parts.feature_maps import diagram, maps
 from pages.parts.feature_maps.channel import Place
 from pages.parts.feature_maps.follow import begun, follow
 from pages.parts.shared import layout, live, pickers, session
+from pages.parts.shared.components import component
 from pages.parts.shared.language import class_name, number, percent, plain, t
 from pages.parts.shared.live import data_uri, progress
 
@@ -32,15 +32,10 @@ WIDTHS = (3, 2, 1, 1)
 _SIDE = 96
 _THINNEST, _THICKEST = 1.5, 12.0
 """Of a line between two knots, in pixels."""
-_ASSETS = Path(__file__).parents[3] / "assets" / "components"
 _COMPONENT = "maps_trace_tree"
 _DRAWING, _DRAWING_OF = "maps_trace_drawing", "maps_trace_drawing_of"
 
-_tree = st.components.v2.component(
-    "trace_tree",
-    css=(_ASSETS / "trace_tree.css").read_text("utf-8"),
-    js=(_ASSETS / "trace_tree.js").read_text("utf-8"),
-)
+_tree = component("trace_tree")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from math import ceil
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -16,18 +15,14 @@ from core.data.datasets import Photo
 from core.training import projection
 from pages.parts.fine_tuning.thumbnails import LARGE, fingerprint, photo_uri, sprite
 from pages.parts.shared import session
+from pages.parts.shared.components import component
 from pages.parts.shared.language import plain, remember_choice, t
 
-_ASSETS = Path(__file__).parents[3] / "assets" / "components"
 MOST_ON_MAP = 400
 """Points of a map; more lie on top of each other, and their thumbnails take long to come."""
 _PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999")
 """Okabe and Ito's colours, which most colour-blind people can tell apart; as in the theme."""
-_map = st.components.v2.component(
-    "embedding_map",
-    css=(_ASSETS / "embedding_map.css").read_text("utf-8"),
-    js=(_ASSETS / "embedding_map.js").read_text("utf-8"),
-)
+_map = component("embedding_map")
 
 
 def embedding_map(

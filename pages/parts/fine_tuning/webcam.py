@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from PIL import Image
 from core.images import photos
 from core.problem import N_, Problem
 from pages.parts.shared import session
+from pages.parts.shared.components import component
 from pages.parts.shared.language import class_name, percent, say, t, tn
 from pages.parts.shared.live import data_uri
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from core.zoo.classifier import Classifier
     from core.zoo.predictions import Prediction
 
-_ASSETS = Path(__file__).parents[3] / "assets" / "components"
 
 SIDE = 320
 """Of the square photos, in pixels: no built-in network looks at more than 260."""
@@ -51,11 +50,7 @@ _MOST_FOR_ALL = 20.0
 """Shared among all panels: about half of the compute thread stays for the long runs."""
 _GONE_SECONDS = 3.0
 
-_component = st.components.v2.component(
-    "webcam",
-    css=(_ASSETS / "webcam.css").read_text("utf-8"),
-    js=(_ASSETS / "webcam.js").read_text("utf-8"),
-)
+_component = component("webcam")
 
 
 def read_photo(value: object) -> bytes:

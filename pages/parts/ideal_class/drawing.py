@@ -7,7 +7,6 @@ import io
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +38,7 @@ from core.zoo import catalogue
 from core.zoo.classifier import Classifier
 from core.zoo.predictions import RECOGNITIONS, Opinion, Recognition, by_network, recognition
 from pages.parts.shared import live, made, pickers, save, session, uploads
+from pages.parts.shared.components import component
 from pages.parts.shared.language import class_name, number, percent, say, short, t
 from pages.parts.shared.settings import by_column, segments, widget
 
@@ -72,13 +72,8 @@ _COLUMNS: tuple[tuple[str, ...], ...] = (
 )
 """The others; what is in none of the columns stands in the last one."""
 MOST_KEPT = 12
-_ASSETS = Path(__file__).parents[3] / "assets" / "components"
 
-_film = st.components.v2.component(
-    "time_lapse",
-    css=(_ASSETS / "time_lapse.css").read_text("utf-8"),
-    js=(_ASSETS / "time_lapse.js").read_text("utf-8"),
-)
+_film = component("time_lapse")
 
 
 @dataclass(frozen=True)
@@ -361,18 +356,13 @@ def more_settings(preset: str, classifier: Classifier) -> dict[str, Any]:
 
 
 def _start_photos() -> dict[str, str]:
-    own = {own_photo_name(image): N_("Your photo") for image in session.own_photos().values()}
+    own = {session.recipe_name(image): N_("Your photo") for image in session.own_photos().values()}
     return {"": N_("Noise")} | {sample.id: sample.title for sample in photos.SAMPLES} | own
-
-
-def own_photo_name(image: Image.Image) -> str:
-    """Return a name for a visitor's photo, of its content: a recipe must not carry the photo itself."""
-    return "own:" + hashlib.sha256(image.tobytes()).hexdigest()[:16]
 
 
 def start_photo(name: str) -> Image.Image | None:
     """Return the photo of that name; None for noise, or where it is not here."""
-    own = {own_photo_name(image): image for image in session.own_photos().values()}
+    own = {session.recipe_name(image): image for image in session.own_photos().values()}
     if name in own:
         return own[name]
     return photos.read_sample(name) if name in {s.id for s in photos.SAMPLES} else None

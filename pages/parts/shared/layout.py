@@ -13,6 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.steps import Pixels
+from pages.parts.shared.components import component
 from pages.parts.shared.language import class_name, english_beside, number, percent, plain, t
 from pages.parts.shared.live import data_uri
 
@@ -21,12 +22,8 @@ if TYPE_CHECKING:
     from core.zoo.predictions import Prediction
 
 _ASSETS = Path(__file__).parents[3] / "assets"
-_in_sight = st.components.v2.component(
-    "in_sight", js=(_ASSETS / "components" / "in_sight.js").read_text("utf-8")
-)
-_close_menu = st.components.v2.component(
-    "close_menu", js=(_ASSETS / "components" / "close_menu.js").read_text("utf-8")
-)
+_in_sight = component("in_sight")
+_close_menu = component("close_menu")
 PRESENT = "present"
 _ASKED = "present_asked"
 

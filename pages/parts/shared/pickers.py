@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ from core.problem import Problem
 from core.zoo import catalogue, weights
 from core.zoo.labels import Labels
 from pages.parts.shared import files, layout, live, session, tab, uploads
+from pages.parts.shared.components import component
 from pages.parts.shared.language import (
     LOCALES,
     class_name,
@@ -32,18 +32,13 @@ from pages.parts.shared.language import (
 if TYPE_CHECKING:
     from pages.parts.shared.streamlit_internals import UploadedFile
 
-_ASSETS = Path(__file__).parents[3] / "assets" / "components"
 _THUMBNAIL = 96
 _OUT_OF_SIGHT = "\N{EM SPACE}" * 24
 """Between what is read and what is only found; wider than the box, whose text is cut there."""
 _BOX = 360
 """Greatest width of the box, in pixels."""
 
-_gallery = st.components.v2.component(
-    "photo_gallery",
-    css=(_ASSETS / "photo_gallery.css").read_text("utf-8"),
-    js=(_ASSETS / "photo_gallery.js").read_text("utf-8"),
-)
+_gallery = component("photo_gallery")
 
 
 def network() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import uuid
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
@@ -107,6 +108,11 @@ def own_photos() -> dict[str, Image.Image]:
 def own_photo_names() -> dict[str, str]:
     """Return what the files of `own_photos` are called, by the same ids."""
     return {}
+
+
+def recipe_name(photo: Image.Image) -> str:
+    """Return a name for a visitor's photo, of its content: a recipe must not carry the photo itself."""
+    return "own:" + hashlib.sha256(photo.tobytes()).hexdigest()[:16]
 
 
 @kept

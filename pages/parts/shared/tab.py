@@ -8,20 +8,19 @@ browser's storage of that one tab: nothing stands in the address, and another ta
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import streamlit as st
 
 from core.environment import GRACE_SECONDS
 from core.server.scheduler import scheduler
 from pages.parts.shared import language, session, streamlit_internals
+from pages.parts.shared.components import component
 
-_JS = Path(__file__).parents[3] / "assets" / "components" / "tab.js"
 _KEY = "unseen_tab"
 _GONE = "tab_gone"
 _PLAIN = (str, int, float, bool, type(None))
 
-_tab = st.components.v2.component("tab", js=_JS.read_text("utf-8"))
+_tab = component("tab")
 
 
 @dataclass

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from core.steps import Pixels
+from pages.parts.shared.components import component
 from pages.parts.shared.live import data_uri
 
-_ASSETS = Path(__file__).parents[3] / "assets" / "components"
-
-_links = st.components.v2.component(
-    "channel_links",
-    css=(_ASSETS / "channel_links.css").read_text("utf-8"),
-    js=(_ASSETS / "channel_links.js").read_text("utf-8"),
-)
+_links = component("channel_links")
 
 
 @dataclass(frozen=True)
