@@ -86,7 +86,7 @@ def _softmax(found: Logit) -> dict[str, Any]:
         "phases": [
             t(
                 "Softmax: e to the power of this logit, divided by the sum of the same for all {count} classes, is {share}",
-                count=len(found.others),
+                count=number(len(found.others)),
                 share=percent(found.probability, 1),
             )
         ],

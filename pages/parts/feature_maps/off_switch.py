@@ -175,7 +175,7 @@ def _show(snapshot: Snapshot, classifier: Classifier, observation: Observation) 
         return
     maps: FeatureMaps = observation.maps[found.layer]
     name = plain(class_name(classifier.labels[found.class_id]))
-    layout.label(t("What is left of “{name}” without this channel", name=name))
+    layout.label(t("“{name}” without one of these channels", name=name))
     channel_links.row(
         t("Whose loss changes the answer most?"),
         [
