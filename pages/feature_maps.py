@@ -77,7 +77,7 @@ def walk(classifier: Classifier, photo: Image.Image) -> None:
     elif view == "filters":
         filters.view(classifier)
     else:  # what comes next is a click in the diagram
-        layout.in_sight(layout.counted(VIEW_CLICKS), diagram.component_key(classifier), just=True)
+        layout.in_sight(layout.counted(VIEW_CLICKS), diagram.component_key(classifier), just=1)
         maps_part.layer_view(classifier, photo, layer)
 
 

@@ -32,8 +32,9 @@ jobs = {name: session.job(name) for name in JOBS}
 
 problem: Problem | None = None
 plan: Mapping[Strategy, Settings] = {}
-# A scene is about a few photos and more: its settings are made.
-with layout.settings(folded=bool(scenes.question(TRAINING))):
+# The scene about a few photos and more has its settings made.
+of_few_and_many = scenes.question(TRAINING) == "transfer"
+with layout.settings(folded=of_few_and_many):
     wanted = origins.photos_to_learn_from(watched=watched(jobs) is not None)
     try:
         plan = settings_part.plan(base, wanted)
@@ -42,7 +43,7 @@ with layout.settings(folded=bool(scenes.question(TRAINING))):
 runs = Runs(base, jobs, wanted, plan)
 
 training, comparison = session.training(), session.comparison()
-if wanted and scenes.question(TRAINING):
+if wanted and of_few_and_many:
     on_these = made.is_current(session.TRAIN, runs.of_photos)
     lesson_counts(training if on_these else None, wanted.identity)
 with st.container(horizontal=True, vertical_alignment="center", key="train_begins"):
@@ -64,7 +65,8 @@ with st.container(horizontal=True, vertical_alignment="center", key="train_begin
 if problem:
     st.error(say(problem), icon=":material/error:")
 runs.places[session.TRAIN] = st.container()
-layout.in_sight(live.run_number(jobs[session.TRAIN], jobs[RATE]), "train_begins")
+top = "train_counts" if of_few_and_many else "train_begins"  # for the next press
+layout.in_sight(live.run_number(jobs[session.TRAIN], jobs[RATE]), top)
 runs.draw[session.TRAIN] = partial(results.live, st.empty())
 if search := runs.result(RATE):
     learning_rate(search)

@@ -19,7 +19,7 @@ with st.grid(min_column_width=150):
 
 if any(counts.values()):
     author = st.text_input(
-        t("Your name, if it is to stand on the report"),
+        t("Your name (optional, stands on the report)"),
         max_chars=hand_in.LONGEST_AUTHOR,
         key="hand_in_author",
         persist_state="session",

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.classroom import pin
-from pages.parts.shared import entry, layout, wall
+from pages.parts.shared import entry, layout, teacher, wall
 from pages.parts.shared.language import t
 from pages.parts.shared.registry import WALL
 from pages.parts.teacher import numbers
@@ -12,8 +12,8 @@ entry.only_through_app()
 
 layout.heading(t(WALL.title), t(WALL.promise))
 if not pin.is_set():
-    wall.how_to_set_up()
-elif wall.is_teacher():
+    teacher.how_to_set_up()
+elif teacher.is_signed_in():
     # The wall is projected; how the server is, is for the teacher alone.
     names = [t("The wall"), t("The server")]
     on_wall, on_server = st.tabs(names, key="teacher_tab", on_change="rerun")
@@ -26,4 +26,4 @@ elif wall.is_teacher():
             wall.pictures()
 else:
     wall.pictures()
-    wall.sign_in()
+    teacher.sign_in()

@@ -27,6 +27,7 @@ from core.zoo import loading, weights
 from core.zoo.classifier import Classifier, Provenance
 from core.zoo.graph import cut_head, measure_layers, trace
 from core.zoo.labels import Labels
+from tests.helpers.clock import Clock
 from tests.helpers.serving import A_WHILE, CHROMIUM, FLAGS, ROOT, Served, serving
 
 DATA_VARIABLE = "IDEALCAT_TEST_DATA"
@@ -220,6 +221,11 @@ def tiny(make_tiny) -> Classifier:
             nn.Linear(12, 5),
         )
     return make_tiny(network)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(1000.0)
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from starlette.formparsers import MultiPartParser
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.pages_manager import PagesManager
 from websockets.sync.client import connect
 
@@ -313,6 +314,28 @@ def test_no_run_of_a_page_ends_with_a_full_collection(visit):
     assert seen > before, "this test no longer sees collections"
 
 
+def test_a_fragment_that_runs_again_leaves_nothing_without_its_container(monkeypatch):
+    monkeypatch.setattr(ForwardMsgQueue, "clear", ForwardMsgQueue.clear)  # as it is afterwards
+    streamlit_internals.send_all_before_a_fragment()
+    waiting = ForwardMsgQueue()
+    for path, fragment in (([0, 0], "outer"), ([0, 0, 0], "inner")):
+        message = ForwardMsg()
+        message.metadata.delta_path.extend(path)
+        message.delta.add_block.SetInParent()
+        message.delta.fragment_id = fragment
+        waiting.enqueue(message)
+    waiting.clear(retain_lifecycle_msgs=True, fragment_ids_this_run=["outer"])
+    assert [list(message.metadata.delta_path) for message in waiting.flush()] == [
+        [0, 0],
+        [0, 0, 0],
+    ], (
+        "a click on a page that has just been laid out can turn it white: Streamlit drops a container that waits to be sent, and sends what is in it."
+    )
+    waiting.enqueue(message)
+    waiting.clear(retain_lifecycle_msgs=True)
+    assert waiting.is_empty()  # where the whole page runs again, nothing else is as it was
+
+
 def test_streamlit_knows_every_option_that_the_app_sets():
     config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
     for section in ("server", "browser", "runner", "client", "global"):
@@ -366,6 +389,13 @@ def test_where_streamlits_server_is_unlike_the_app_goes_on(monkeypatch, caplog, 
     assert any("memory of visitors who have left" in told for told in caplog.messages)
 
 
+def test_where_streamlit_sends_otherwise_the_app_goes_on(monkeypatch, caplog, new_warnings):
+    monkeypatch.setattr(ForwardMsgQueue, "clear", lambda waiting: None)
+    streamlit_internals.send_all_before_a_fragment()
+    (told,) = caplog.messages
+    assert "white" in told
+
+
 def test_where_the_folder_of_pages_is_treated_otherwise_the_app_goes_on(
     monkeypatch, caplog, new_warnings
 ):
@@ -401,6 +431,10 @@ def test_streamlits_browser_part_has_the_names_that_style_sheets_use(sheet, brow
 
 INTERNALS = {"streamlit_internals.py", "starlette_internals.py", "torch_internals.py"}
 PUBLIC_STREAMLIT = {"streamlit", "streamlit.delta_generator"}
+PUBLIC_STARLETTE = {
+    *("starlette.concurrency", "starlette.requests"),
+    *("starlette.responses", "starlette.routing"),
+}
 DOCUMENTED = {"_replace", "_asdict", "_fields"}  # of named tuples
 NOT_FOR_US = {("st", "config"), ("st", "runtime"), ("st", "web"), ("torch", "ops")}
 
@@ -436,9 +470,8 @@ def private_uses(tree: ast.Module, own: set[str]) -> Iterator[str]:
                     continue
                 if any(part.startswith("_") for part in parts):
                     yield path
-                if package == "starlette" or (
-                    package == "streamlit" and (module or alias.name) not in PUBLIC_STREAMLIT
-                ):
+                public = PUBLIC_STREAMLIT | PUBLIC_STARLETTE
+                if package in ("starlette", "streamlit") and (module or alias.name) not in public:
                     yield path
                 if path in ("streamlit.runtime", "streamlit.config", "streamlit.web"):
                     yield path

@@ -19,7 +19,7 @@ from core.synthesis.presets import PRESETS
 from core.synthesis.regularisers import REGULARISERS
 from core.training.settings import SETTINGS
 from pages.parts.fine_tuning import settings as training
-from pages.parts.ideal_class import drawing
+from pages.parts.ideal_class import choices
 from pages.parts.shared import links, registry
 from pages.parts.shared.settings import told
 
@@ -70,7 +70,7 @@ def choices_of(verb: str) -> dict[str, list[str] | None]:
     return {action.dest: action.choices for action in verbs.choices[verb]._actions}
 
 
-@pytest.mark.parametrize("preset", drawing.PRESET_NAMES)
+@pytest.mark.parametrize("preset", choices.PRESET_NAMES)
 def test_each_setting_of_a_drawing_is_on_the_page_the_command_line_and_in_links(visit, preset):
     app = visit(registry.HOME)
     app.session_state["ideal_preset"] = preset
@@ -78,7 +78,7 @@ def test_each_setting_of_a_drawing_is_on_the_page_the_command_line_and_in_links(
     assert not app.exception
     options, places = choices_of("ideal"), links.places(registry.IDEAL, preset)
     for name, (found, value) in PRESETS[preset].asked.items():
-        assert app.session_state[drawing.key(name, preset)] == value
+        assert app.session_state[choices.key(name, preset)] == value
         assert name in options
         assert places[found.link or name].parameter.default == value
 
@@ -133,7 +133,7 @@ def test_a_recipe_of_today_can_be_read_whatever_is_added():
 
 def test_a_regulariser_has_its_term_its_formula_and_its_row_in_the_report():
     settings = Settings(**dict.fromkeys(REGULARISERS, 2.0))
-    formula = drawing.formula(PRESETS["best"].objective(284), settings)
+    formula = choices.formula(PRESETS["best"].objective(284), settings)
     for name, regulariser in REGULARISERS.items():
         assert regulariser.formula in formula
         assert regulariser.loss

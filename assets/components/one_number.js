@@ -21,7 +21,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     cell.style.background = `color-mix(in srgb, ${colour} ${strength}%, #f7f7f7)`;
     cell.style.color = "#1a1a1a";
   };
-  const numbers = (grid, inside, name) => {
+  const numbers = (grid, inside, name, go, fine) => {
     const most = Math.max(...grid.flat().map(Math.abs));
     const table = make("div", "grid");
     table.style.gridTemplateColumns = `repeat(${grid[0].length}, 1fr)`;
@@ -30,11 +30,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
     table.setAttribute("aria-label", `${name}: ${grid.map((row) => row.map((v) => say(v)).join(" ")).join("; ")}`);
     grid.forEach((row, y) =>
       row.forEach((value, x) => {
-        const cell = make("span", "", say(value, grid[0].length > 3 ? 1 : 2));
+        // A small weight in two digits would not give the product beside it.
+        const digits = fine && Math.abs(value) < 0.1 ? 3 : grid[0].length > 3 && !fine ? 1 : 2;
+        const cell = make("span", "", say(value, digits));
         paint(cell, value, most);
         if (inside && !inside[y][x]) {
           cell.className = "padding";
           cell.title = words.padding;
+        } else if (go) {
+          // For the mouse; with the keys one gets there by the map's button and then its grid.
+          cell.className = "goes";
+          cell.onclick = () => go(y, x);
         }
         table.append(cell);
       }),
@@ -75,15 +81,23 @@ export default function ({ data, parentElement, setTriggerValue }) {
       step.rows.forEach((row) => {
         const line = make("div", "row");
         line.append(link(row.name, row.target, row.src));
-        line.append(numbers(row.patch, step.inside, words.patch));
+        const place = (y, x) => ({
+          ...row.target,
+          row: row.corner[0] + y * step.spacing,
+          column: row.corner[1] + x * step.spacing,
+        });
+        const walk = row.corner && ((y, x) => setTriggerValue("walk", place(y, x)));
+        line.append(numbers(row.patch, step.inside, words.patch, walk));
         if (!row.kernel) return void list.append(line);
         const times = add(make("span", "apart"), before + 1, line);
-        times.append(make("b", "", "×"), numbers(row.kernel, null, words.kernel));
-        const gives = add(make("span", "apart"), before + 2, line);
+        times.append(make("b", "", "×"), numbers(row.kernel, null, words.kernel, null, true));
+        const gives = add(make("span", "apart"), before + (step.single ? 1 : 2), line);
         gives.append(make("b", "", "="), make("output", "", say(row.sum)));
         list.append(line);
       });
       box.append(list);
+      const said = [words.hint, step.inside?.flat().includes(false) && words.outside];
+      box.append(make("p", "note", said.filter(Boolean).join(" ")));
     }
     if (step.sum) {
       const line = add(make("p", "sum"), before + Math.max(0, step.phases.length - 1), box);
@@ -95,17 +109,19 @@ export default function ({ data, parentElement, setTriggerValue }) {
         line.append(term);
       });
       line.append(" = ", make("b", "", say(step.result)));
+      if (step.note) add(make("p", "note", step.note), before + step.phases.length - 1, box);
     }
     if (step.line) {
-      const line = make("p", "sum", `${step.line} = `);
+      const line = add(make("p", "sum", `${step.line} = `), before, box);
       line.append(make("b", "", say(step.result)));
-      box.append(line);
     }
   });
 
   const phases = steps.flatMap((step) => step.phases);
   const key = data.key;
-  if (parentElement.shown?.key !== key) parentElement.shown = { key, phase: phases.length - 1 };
+  // Who has gone through one computation to its end sees the next ones whole.
+  if (parentElement.shown?.key !== key)
+    parentElement.shown = { key, phase: parentElement.wasAtEnd ? phases.length - 1 : 0 };
   const back = make("button", "step", "◀");
   const next = make("button", "step", "▶");
   const told = make("p", "told");
@@ -120,11 +136,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
   const show = () => {
     const { phase } = parentElement.shown;
-    parts.forEach(([element, from]) => (element.style.visibility = from <= phase ? "" : "hidden"));
+    // What comes in a line of its own takes room only then: the first steps fit a small window.
+    parts.forEach(([element, from]) => {
+      const way = element.tagName === "P" ? ["display", "none"] : ["visibility", "hidden"];
+      element.style[way[0]] = from <= phase ? "" : way[1];
+    });
     const count = make("b", "", `${phase + 1}/${phases.length} `);
     told.replaceChildren(count, phases[phase]);
     back.disabled = phase === 0;
     next.disabled = phase === phases.length - 1;
+    next.classList.toggle("inviting", phase === 0 && !next.disabled);
+    parentElement.wasAtEnd ||= next.disabled;
   };
   const go = (by) => {
     const phase = parentElement.shown.phase + by;

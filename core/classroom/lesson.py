@@ -1,5 +1,7 @@
 """One lesson of 45 minutes in scenes, each with a question to predict before it is revealed.
 
+Three more scenes are for a class that has time left.
+
 What the answers say was measured on the built-in network, as the scenes set it.
 """
 
@@ -18,13 +20,15 @@ class Part:
     Attributes:
         id: its name in links and among the answers.
         title: its name.
-        minutes: how long it takes in class.
+        minutes: how long it takes in class, until everybody has predicted, looked and talked.
         scene: what to open.
         task: what to do there once the prediction is made.
         question: what to predict.
         options: what may be predicted.
         expected: index of the option that holds.
         why: one sentence that explains it.
+        if_time: whether a class that is short of time leaves it out.
+        goes_on_at: address of a second page that the task leads to; empty for none.
     """
 
     id: str
@@ -36,16 +40,23 @@ class Part:
     options: tuple[Text, ...]
     expected: int
     why: Text
+    if_time: bool = False
+    goes_on_at: str = ""
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """Addresses of the pages on which it is asked."""
+        return (self.scene.page, self.goes_on_at) if self.goes_on_at else (self.scene.page,)
 
 
 PARTS = (
     Part(
         "edges",
         N_("From edges to cat"),
-        5,
+        7,
         Scene("feature_maps", photo="cat", question="edges", settings={"view": "tour"}),
         N_(
-            "Walk through the five stops. Then choose “The maps” and click on layers in the diagram."
+            "Press “Draw their ideal pictures”, if they are missing, and the five stops; then “The maps”, and click layers in the diagram."
         ),
         N_("How much of the photo can one value of the first layer see?"),
         (N_("3×3 pixels"), N_("About the cat's eye"), N_("The whole photo")),
@@ -57,9 +68,16 @@ PARTS = (
     Part(
         "number",
         N_("One number"),
-        4,
-        Scene("feature_maps", photo="cat", question="number", settings={"layer": "conv_stem"}),
-        N_("Click a number on the map, then go through its computation with ◀ and ▶."),
+        6,
+        Scene(
+            "feature_maps",
+            photo="cat",
+            question="number",
+            settings={"layer": "conv_stem", "channel": 7},
+        ),
+        N_(
+            "Click one of the brightest places of the map and one of the darkest: each is one number. Go through its computation with ◀ and ▶."
+        ),
         N_("What does the network do to get one number of a map of its first layer?"),
         (
             N_("It compares the photo with photos that it has stored"),
@@ -68,16 +86,18 @@ PARTS = (
         ),
         1,
         N_(
-            "27 values of the photo, each times its weight, added up, one more number added, and what is below 0 or above 6 cut off: that is all. Nobody wrote the weights; they were found by training."
+            "27 values of the photo, each multiplied by its weight, and one more number, all added up; what is below 0 or above 6 is cut off: that is all. Nobody wrote the weights; they were found by training."
         ),
     ),
     Part(
         "unfamiliar",
-        N_("What it cannot know"),
+        N_("What the network cannot know"),
         3,
         Scene("feature_maps", photo="astronaut", question="unfamiliar"),
-        N_("Look at what the network says of the photo."),
-        N_("None of its 1,000 classes is an astronaut. What does the network say of this photo?"),
+        N_("Look at what the network says about the photo."),
+        N_(
+            "None of the network's 1,000 classes is an astronaut. What does it say about this photo?"
+        ),
         (
             N_("That it does not know"),
             N_("An astronaut, after all"),
@@ -85,39 +105,17 @@ PARTS = (
         ),
         2,
         N_(
-            "It says “bobsled”, with 19 %. Its probabilities always add up to 100 %, so it must call whatever it sees one of its own classes; here it is at least not sure of it."
-        ),
-    ),
-    Part(
-        "switch",
-        N_("The off-switch"),
-        4,
-        Scene(
-            "feature_maps",
-            photo="cat",
-            question="switch",
-            settings={"layer": "blocks.1.0", "ask": "switch"},
-        ),
-        N_(
-            "Press “Whose loss changes the answer most?”, click the first channel, and switch it off."
-        ),
-        N_(
-            "The network says “Egyptian cat”. Its third layer has 24 channels; the one that matters most for this answer is switched off. What will it say?"
-        ),
-        (N_("Egyptian cat, as before"), N_("Another kind of cat"), N_("No cat at all")),
-        1,
-        N_(
-            "It says “tiger cat”: the two were close before, and the other 23 channels still show it a cat. What a network knows is spread over many channels."
+            "The network says “bobsled”, with 19 %. Its probabilities always add up to 100 %, so it must call whatever it sees one of its own classes; here it is at least not sure of it."
         ),
     ),
     Part(
         "transfer",
         N_("Old features, new classes"),
-        6,
+        7,
         Scene("fine_tuning", question="transfer", settings={"photos": 5}),
-        N_("Press “Train”. Then choose 1 photo per class and train again, then 60."),
+        N_("Press “Train”. Then press 1 photo per class and “Train” again, then 60."),
         N_(
-            "The network has never learned digits. Only a new last layer learns, from 5 pictures of each. How many of 300 others does it get right?"
+            "The network has never learned digits. Only a new last layer learns, from 5 pictures of each. What share of 300 others does it get right?"
         ),
         (
             N_("About 10 %, as if it guessed"),
@@ -132,11 +130,11 @@ PARTS = (
     Part(
         "noise",
         N_("Noise or cat?"),
-        7,
+        8,
         Scene("ideal_class", question="noise"),
         N_("Press “Noise or cat?” and wait for the three pictures."),
         N_(
-            "Three pictures are changed until the network is sure that each is a Siamese cat. Of the first, “Without TV”, nothing else is asked; of the other two, that neighbouring pixels differ little: total variation (TV) is how much they do. What will you see in the first?"
+            "Three pictures are changed until the network is sure that each is a Siamese cat. In two of them, differences between neighbouring pixels are penalised, too: that is the TV loss (total variation). The first is drawn “Without the TV loss”. What will you see in it?"
         ),
         (
             N_("A Siamese cat"),
@@ -151,7 +149,7 @@ PARTS = (
     Part(
         "zebra",
         N_("The ideal zebra"),
-        5,
+        6,
         # This seed's zebra is one to people, too, however a computer rounds.
         Scene("ideal_class", question="zebra", settings={"class": 340, "seed": 5}),
         N_(
@@ -173,16 +171,18 @@ PARTS = (
     Part(
         "dog",
         N_("The dog that is a cat"),
-        6,
+        8,
         Scene("adversarial_attack", photo="dalmatian", question="dog"),
-        N_("Press “Attack”, then “How much is needed”, and find the smallest ε."),
         N_(
-            "The network is to take the dalmatian for a tabby. By how much must each pixel be allowed to change for that, on a scale from 0 to 255?"
+            "Press “Attack”: each value may change by up to ε = 4. Then press “How much is needed” and “Find the smallest ε”."
+        ),
+        N_(
+            "The network sees the dalmatian as 150,000 values from 0 to 255: 224×224 pixels, each with its red, green and blue. By how much must each value be allowed to change until the network sees a tabby?"
         ),
         (N_("By about 1"), N_("By about 30"), N_("By more than 100")),
         0,
         N_(
-            "Of the 4 that were allowed, a little more than one half is enough; in a saved picture, whose values are whole numbers, that is a change of 1. Each is too small to be seen, but there are 150,000 of them and all pull in the same direction."
+            "Of the 4 that were allowed, a little more than 0.5 is enough. A saved picture has whole numbers, so in it a value changes by 1. Nobody can see that, but there are 150,000 values and all pull in the same direction."
         ),
     ),
     Part(
@@ -202,16 +202,65 @@ PARTS = (
         (N_("All five"), N_("Three of them"), N_("None")),
         2,
         N_(
-            "The attacker gets around what has no gradient, and averages over what is random. Against an attacker who does not know of them, four of the five stop it from seeing a tabby, and at least three of these bring the dalmatian back."
+            "Whoever knows the defences attacks through them, as through one more layer. Against an attacker who does not know of them, four of the five stop the network from seeing a tabby, and most of these bring the dalmatian back."
         ),
+        if_time=True,
+    ),
+    Part(
+        "switch",
+        N_("The off-switch"),
+        5,
+        Scene(
+            "feature_maps",
+            photo="cat",
+            question="switch",
+            settings={"layer": "blocks.1.0", "ask": "switch"},
+        ),
+        N_("Press “Which channel matters most?”, click the first channel, and press “off”."),
+        N_(
+            "The network says “Egyptian cat”. Its third layer has 24 channels; the one that matters most for this answer is switched off. What will it say?"
+        ),
+        (N_("Egyptian cat, as before"), N_("Another kind of cat"), N_("No cat at all")),
+        1,
+        N_(
+            "It says “tiger cat”, for the network a class of its own beside “Egyptian cat” and “tabby”. It was close behind before, and the other 23 channels still show a cat. What a network knows is spread over many channels."
+        ),
+        if_time=True,
+    ),
+    Part(
+        "phones",
+        N_("Photos of your own"),
+        15,
+        Scene("classroom", question="phones"),
+        N_(
+            "Press “Open a room” and let the phones join. Under “Collect photos” name two things that everybody has, such as pen and shoe, and press “Begin”: five photos of each from each phone. Then press “Train on it” and “Train”."
+        ),
+        N_(
+            "Your class photographs two kinds of things, and the network learns them. On which photos will it be tested, so that you can believe the result?"
+        ),
+        (
+            N_("On the photos it has learned from"),
+            N_("On other photos by the same phones"),
+            N_("On photos by phones it has learned nothing from"),
+        ),
+        2,
+        N_(
+            "On other photos by the same phones it could do well by recognising that same pen on that same table. So the photos of one phone stay together: either all are learned from, or all are for the test. Then it has to know pens in general."
+        ),
+        if_time=True,
+        goes_on_at="fine_tuning",
     ),
 )
-"""In the order of the lesson."""
+"""In the order of the lesson; those for a class that has time left are the last."""
 
 
 def part(part_id: str) -> Part | None:
     """Return a part by its id; None if there is none of that name."""
     return next((found for found in PARTS if found.id == part_id), None)
+
+
+MINUTES = sum(part.minutes for part in PARTS if not part.if_time)
+"""How long the lesson takes without what is for a class that has time left."""
 
 
 def after(found: Part) -> Part | None:

@@ -11,7 +11,6 @@ import hashlib
 import os
 import sqlite3
 import threading
-import unicodedata
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from pathlib import Path
 from core.attacks.report import Report
 from core.classroom import exhibit
 from core.classroom.exhibit import Exhibit, Kind
+from core.classroom.typed import plain_nickname
 from core.environment import WALL_FILE
 from core.images import photos
 from core.problem import N_, Problem
@@ -28,7 +28,6 @@ from core.synthesis.loop import Synthesis
 MOST_PICTURES = 60
 MOST_BYTES = 12_000_000
 MOST_PER_SENDER = 4
-LONGEST_NICKNAME = 20
 _QUALITY = 90
 _PATIENCE_SECONDS = 5.0
 _CHANGING = threading.Lock()
@@ -79,17 +78,6 @@ def file() -> Path:
         return Path(named).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "ideal-cat" / "wall.sqlite"
-
-
-def plain_nickname(text: str) -> str:
-    """Return a nickname's letters, digits and single spaces, 20 characters at most.
-
-    >>> plain_nickname("  <b>Zoë</b> the  1st ")
-    'bZoëb the 1st'
-    """
-    composed = unicodedata.normalize("NFKC", text)
-    kept = "".join(c for c in composed if c.isalnum() or c.isspace() or c in "-'")
-    return " ".join(kept.split())[:LONGEST_NICKNAME].strip()
 
 
 class Wall:

@@ -26,6 +26,7 @@ from core.problem import N_, Problem, check_range
 from core.setting import asked
 from core.synthesis.presets import PRESETS
 from core.synthesis.rebuilding import WAYS
+from core.zoo import catalogue
 from core.zoo.classifier import Classifier
 
 _ASKED = PRESETS["best"].asked
@@ -167,7 +168,9 @@ def _plan(options: argparse.Namespace) -> tuple[Classifier, Any, Any]:
     if options.recipe:
         _check_nothing_else(options)
         found = recipe.read(photos.read_recipe(read_file(options.recipe), options.recipe.name))
-        classifier = load_network(options.model if found.model == "own" else found.model)
+        classifier = load_network(
+            options.model if found.model in catalogue.TRAINED_HERE else found.model
+        )
         found.check(classifier)
         return classifier, found, _start_photo(found.settings.photo)
     share = 0.5 if options.share is None else options.share

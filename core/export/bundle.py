@@ -32,7 +32,7 @@ from core.images import photos
 from core.images.archives import open_zip
 from core.limits import LIMITS
 from core.problem import N_, Problem
-from core.training.loop import OWN_NETWORK, Training
+from core.training.loop import Training
 from core.training.network import fingerprint, frozen_head
 from core.zoo import catalogue, loading
 from core.zoo.classifier import Classifier
@@ -247,7 +247,7 @@ def assemble(
         grown_out_of = _with_body(grown_out_of, body, weights)
     return grown_out_of.with_head(
         frozen_head(head["weight"], head["bias"]),
-        name=OWN_NETWORK,
+        name=catalogue.OWN,
         title=title or " · ".join(labels[:3]),
         labels=labels,
         accuracy=accuracy,

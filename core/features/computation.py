@@ -277,14 +277,18 @@ def path_to(node: fx.Node) -> list[fx.Node]:
 def _single_source(node: fx.Node) -> fx.Node | None:
     """Return the node at whose same place the way goes on; None where a patch is looked at."""
     if node.op == "call_module":
-        works_by_value = (*ACTIVATIONS, *_UNCHANGED, nn.BatchNorm2d, Gain)
-        return node.all_input_nodes[0] if isinstance(called(node), works_by_value) else None
+        return node.all_input_nodes[0] if works_by_value(node) else None
     if node.target in SUMS:
         return next(a for a in node.all_input_nodes if not _leads_to_another(a, node))
     if node.target in _PRODUCTS:  # a gate is computed from the maps that it opens and closes
         ordered = sorted(node.all_input_nodes, key=lambda a: not _leads_to_another(a, node))
         return ordered[0]
     return None
+
+
+def works_by_value(node: fx.Node) -> bool:
+    """Return whether a node changes each value by itself, as activations and batch norms do."""
+    return isinstance(called(node), (*ACTIVATIONS, *_UNCHANGED, nn.BatchNorm2d, Gain))
 
 
 def _leads_to_another(source: fx.Node, node: fx.Node) -> bool:

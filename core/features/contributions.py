@@ -10,7 +10,16 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import fx, nn
 
-from core.features.computation import SUMS, called, find_node, logit, padded, path_to, values
+from core.features.computation import (
+    SUMS,
+    called,
+    find_node,
+    logit,
+    padded,
+    path_to,
+    values,
+    works_by_value,
+)
 from core.features.diagram import at_depth
 from core.features.maps import check_channel
 from core.images import photos
@@ -128,8 +137,8 @@ def feeds(
 ) -> tuple[Contribution, ...]:
     """Return to which later channels a channel gives how much, the most first.
 
-    The amounts are what it adds before the next activation, averaged over the map. Arguments and
-    errors as in `fed_by`.
+    The amounts are what it adds before the next activation, averaged over the map; the nodes are
+    those behind that activation, whose maps others are fed. Arguments and errors as in `fed_by`.
     """
     maps = values(classifier, photo, [node])[node]
     _check_maps(node, channel, maps)
@@ -144,18 +153,25 @@ def feeds(
                 if layer.bias is not None:
                     given = given - layer.bias[:, None, None]
             found += [
-                Contribution(user.name, number, amount)
+                Contribution(_activated(user).name, number, amount)
                 for number, amount in enumerate(given.mean(dim=(1, 2)).tolist())
                 if amount
             ]
         else:
-            found.append(Contribution(user.name, channel, float(maps[channel].mean())))
+            found.append(Contribution(_activated(user).name, channel, float(maps[channel].mean())))
     return tuple(sorted(found, key=lambda contribution: -abs(contribution.amount)))
 
 
 def _readers(node: fx.Node) -> list[fx.Node]:
     """Return the convolutions, sums and pools that a node's maps go into as they are."""
     return [user for user in node.users if user.op != "output" and _gives_maps(user)]
+
+
+def _activated(node: fx.Node) -> fx.Node:
+    """Return the node behind the activation and batch norm that follow a node, if any do."""
+    while len(node.users) == 1 and works_by_value(following := next(iter(node.users))):
+        node = following
+    return node
 
 
 def _gives_maps(node: fx.Node) -> bool:

@@ -237,6 +237,7 @@ class Scheduler:
     def _work(self) -> None:
         while (work := self._next()) is not None:
             work()
+            del work  # and with it what it knows, somebody's photo perhaps, while nothing is to do
 
     def _next(self) -> Callable[[], None] | None:
         """Wait for something to do, and return it; None once the scheduler is closed."""

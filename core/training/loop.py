@@ -34,10 +34,10 @@ from core.training.embeddings import Embedded, EmbeddingCache, Examples, compute
 from core.training.evidence import confusion_matrix, wilson
 from core.training.network import Blocks, HeadAlone, Network, fast_gradient_sign
 from core.training.settings import Settings, Strategy
+from core.zoo import catalogue
 from core.zoo.classifier import Classifier
 from core.zoo.labels import Labels
 
-OWN_NETWORK = "own"
 """The name of the network that a person has trained in a session."""
 _CLASSES_IN_TITLE = 3
 _PHASES: dict[Strategy, str] = {
@@ -415,7 +415,7 @@ def _with_head(base: Classifier, dataset: Dataset, best: Best) -> Classifier:
     shown = " · ".join(dataset.classes[:_CLASSES_IN_TITLE])
     return base.with_head(
         best.head,
-        name=OWN_NETWORK,
+        name=catalogue.OWN,
         title=shown if len(dataset.classes) <= _CLASSES_IN_TITLE else f"{shown} …",
         labels=Labels(dataset.classes),
         accuracy=best.evaluation.accuracy,

@@ -127,6 +127,8 @@ ENTRIES = (
 DEFAULT = ENTRIES[0].name
 TITLES = {entry.name: entry.title for entry in ENTRIES}
 """What people call the networks, by name."""
+OWN, ROOM = TRAINED_HERE = "own", "room"
+"""Names of networks that are not in it: a visitor's own, and the one that a class was given."""
 BUILT_IN = tuple(entry.name for entry in ENTRIES if entry.source == "package")
 
 

@@ -58,3 +58,9 @@ def test_a_quoted_label_is_on_a_page_and_so_is_its_translation(text):
         else:
             assert said in classes, "neither a label of a page nor a class"
             assert translated in classes_in_portuguese[said]
+
+
+def test_buttons_are_clicked_in_portuguese_with_one_verb():
+    told = " ".join(in_portuguese()[text] for text in TEXTS).lower()
+    assert "clique em" in told
+    assert not re.search(r"\b(apert|pression)", told)

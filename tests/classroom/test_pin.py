@@ -11,18 +11,6 @@ from core.problem import Problem
 PIN = "4 cães!"
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture
 def guard(clock, monkeypatch) -> Guard:
     monkeypatch.setenv("IDEALCAT_TEACHER_PIN", PIN)

@@ -15,7 +15,8 @@ from core.attacks.goal import Goal
 from core.attacks.loop import Attempt, Settings
 from core.attacks.report import Report, report
 from core.classroom import wall as wall_module
-from core.classroom.wall import MOST_PER_SENDER, Wall, plain_nickname
+from core.classroom.typed import plain_nickname
+from core.classroom.wall import MOST_PER_SENDER, Wall
 from core.images import photos
 from core.problem import Problem
 from core.synthesis.loop import Settings as DrawingSettings

@@ -45,6 +45,14 @@ def test_what_a_channel_feeds_is_what_others_are_fed_by_it(lite0, cat):
     assert [c.channel for c in skipped] == [3]
 
 
+def test_one_can_follow_what_a_channel_feeds_to_the_head(lite0, cat):
+    node, channel, steps = lite0.layer("conv_stem").node, 6, 0
+    while given := feeds(lite0, cat, node, channel):
+        node, channel, steps = given[0].node, given[0].channel, steps + 1
+    assert node == lite0.layers[-1].node
+    assert steps > len(lite0.layers)
+
+
 def test_who_asks_for_what_is_not_there_is_told(lite0, cat):
     with pytest.raises(Problem, match="32 channels"):
         fed_by(lite0, cat, lite0.layer("conv_stem").node, 32)

@@ -39,16 +39,22 @@ def assert_open_to_all(page, *, unfolded: bool = False) -> None:
         folded.evaluate_all("summaries => summaries.forEach(summary => summary.click())")
         page.evaluate("() => { window.quietSince = performance.now() }")  # some are filled now
         page.wait_for_function(_QUIET, polling=_OFTEN)
-    told = problems(page)
-    if told:  # a page that ran again meanwhile was pale; what is wrong with it, stays
-        page.wait_for_timeout(3000)
-        page.wait_for_function(_QUIET, polling=_OFTEN)
-        told = problems(page)
+    told = _lasting_problems(page)
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(_IS_DARK, polling=_OFTEN)
-    told += [f"dark: {problem}" for problem in problems(page, "color-contrast")]
+    told += [f"dark: {problem}" for problem in _lasting_problems(page, "color-contrast")]
     page.emulate_media(color_scheme="light")
     assert not told, "\n".join([page.url, *told])
+
+
+def _lasting_problems(page, *rules: str) -> list[str]:
+    """Problems, but not of a page that ran again meanwhile and was pale; what is wrong, stays."""
+    told = problems(page, *rules)
+    if told:
+        page.wait_for_timeout(3000)
+        page.wait_for_function(_QUIET, polling=_OFTEN)
+        told = problems(page, *rules)
+    return told
 
 
 def problems(page, *rules: str) -> list[str]:

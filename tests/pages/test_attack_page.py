@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.classroom import pin
+from core.classroom.room import rooms
 from core.data.datasets import from_files
 from core.images import photos
 from core.server.scheduler import scheduler
+from core.steps import Step, finish
 from core.synthesis import comparisons
 from core.training.comparison import compare
 from core.training.embeddings import EmbeddingCache
@@ -26,10 +29,14 @@ from tests.helpers.pages import all_text
 pytestmark = pytest.mark.usefixtures("lite0")
 
 
+OTHERS = "attack_others_efficientnet_lite0_False"
+
+
 @pytest.fixture
 def lab(visit):
-    """The page with few steps, so that it is quick."""
+    """The page with few steps and without other networks to ask, so that it is quick."""
     app = visit(registry.ATTACK)
+    app.multiselect(key=OTHERS).set_value([])
     app.number_input(key="attack_steps").set_value(6).run()
     return app
 
@@ -40,6 +47,7 @@ def ledger_of(app) -> list:
 
 
 def test_every_attempt_gets_a_line_in_the_ledger(lab):
+    lab.multiselect(key=OTHERS).set_value(["efficientnet_lite1"])
     lab.checkbox(key="attack_untargeted").check().run()
     lab.toggle(key="attack_stop_early").set_value(True).run()
     lab.button(key="attack_start").click().run()
@@ -152,7 +160,6 @@ def test_a_result_is_gone_or_marked_once_another_photo_is_chosen(lab):
 
 
 def test_the_smallest_epsilon_tells_what_8_bits_allow(lab):
-    lab.multiselect(key="attack_others_efficientnet_lite0_False").set_value([])
     lab.checkbox(key="attack_untargeted").check().run()
     lab.button(key="attack_needed_start").click().run()
     assert not lab.exception
@@ -163,8 +170,7 @@ def test_the_smallest_epsilon_tells_what_8_bits_allow(lab):
 
 
 def test_only_the_chosen_networks_are_asked(lab):
-    others = lab.multiselect(key="attack_others_efficientnet_lite0_False")
-    others.set_value(["efficientnet_lite2"]).run()
+    lab.multiselect(key=OTHERS).set_value(["efficientnet_lite2"]).run()
     lab.button(key="attack_start").click().run()
     assert not lab.exception
     columns = set(ledger_of(lab)[2].columns)
@@ -192,9 +198,9 @@ def test_the_curve_is_drawn_on_ones_own_photos(lab):
     assert not lab.button(key="attack_curve_start").disabled
 
 
-@pytest.fixture
-def own(lab):
-    """The page of a visitor who has trained a network on twelve pieces of two photos."""
+@pytest.fixture(scope="module")
+def trained():
+    """A network trained on twelve pieces of two photos, in the one way that was tried."""
     pieces = {}
     for name in ("dalmatian", "cat"):
         picture = photos.read_sample(name)
@@ -203,9 +209,17 @@ def own(lab):
     dataset, base = from_files(pieces), loading.shared("lite0")
     # Adversarial already, so that only the other one is left to be trained.
     settings = settings_for("blocks", blocks=1, epochs=1, epsilon=2, augmentation=False)
-    ways = {"blocks": train(base, dataset, settings, EmbeddingCache())}
+    return finish(compare({"blocks": train(base, dataset, settings, EmbeddingCache())}))
+
+
+@pytest.fixture
+def own(lab, trained):
+    """The page of the visitor who has trained that network."""
     job = scheduler().submit(
-        lab.session_state["owner"], "train", lambda: compare(ways), lambda last: last.result
+        lab.session_state["owner"],
+        "train",
+        lambda: iter([Step(1, 1, result=trained)]),
+        lambda last: last.result,
     )
     while not (seen := job.snapshot()).state.is_end:
         job.wait(seen.version, timeout=20)
@@ -241,6 +255,21 @@ def test_adversarial_training_is_measured_on_ones_own_network(own, monkeypatch):
     plain, hardened = (drawn[name].synthesis for name in ("plain", "hardened"))
     assert plain.settings == hardened.settings
     assert not np.array_equal(plain.pixels, hardened.pixels)
+
+    # A teacher lets the room say which of the two people recognise.
+    monkeypatch.setenv("IDEALCAT_TEACHER_PIN", "gato 7")
+    pin.guard.cache_clear()
+    pin.guard().enter(own.session_state["owner"], "gato 7")
+    room = rooms().open()
+    own.session_state["room_code"] = room.code
+    own.run().button(key="ideal_ask_room_hardened").click().run()
+    assert not own.exception
+    question = room.task.question
+    assert set(question.options) == {"cat", "dalmatian"}
+    assert question.options[question.right] == question.subject
+    assert question.series == "Trained against attacks"
+    assert "ideal_ask_room_plain" in {button.key for button in own.button}
+    rooms().close(room)
 
 
 @pytest.mark.parametrize("kind", ["1×1", "animated"])

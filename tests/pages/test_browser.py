@@ -77,7 +77,7 @@ def test_a_drawing_can_be_scrubbed_through_and_gone_on_with(browse):
     film = page.locator(".film img")
     last = film.get_attribute("src")
     slider.press("Home")
-    assert page.locator(".film span").inner_text() == "step 1"
+    page.locator(".film span").get_by_text("step 1", exact=True).wait_for()
     assert film.get_attribute("src") != last
     page.get_by_role("button", name="Play").click()
     page.get_by_text("step 20", exact=True).wait_for()

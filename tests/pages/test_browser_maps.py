@@ -80,12 +80,18 @@ def test_from_the_photo_to_a_number_and_back_by_touch_and_by_keys(browse):
     column = int(re.search(r"coluna (\d+)", before)[1])
     assert f"coluna {column + 1}:" in told
     value = told.rpartition(": ")[2]
+    following = page.get_by_role("button", name="Um passo adiante")
+    page.locator(".number .sum > b").last.get_by_text(value, exact=True).wait_for(state="attached")
+    for step in ("1/3", "2/3"):  # it begins at its first step
+        page.get_by_text(step).wait_for()
+        following.click()
+    page.get_by_text("3/3").wait_for()
     page.locator(".number .sum > b").last.get_by_text(value, exact=True).wait_for()
 
     page.get_by_role("button", name="Um passo para trás").click()
-    page.get_by_text("3/4").wait_for()
+    page.get_by_text("2/3").wait_for()
     page.keyboard.press("ArrowRight")
-    page.get_by_text("4/4").wait_for()
+    page.get_by_text("3/3").wait_for()
     page.set_viewport_size(PROJECTOR)
     assert_open_to_all(page)
     page.set_viewport_size(PHONE)
@@ -103,7 +109,7 @@ def test_from_the_photo_to_a_number_and_back_by_touch_and_by_keys(browse):
 
     page.get_by_role("radio", name="Desligar canais").click()
     page.get_by_role("radio", name="desligado").click()
-    page.get_by_text("Alterados – blocks.1.0: 12 desligado").wait_for()
+    page.get_by_text("Alterados – canal 12 desligado (blocks.1.0)").wait_for()
     page.get_by_role("button", name="Tudo como era").click()
     page.get_by_text("Alterados").wait_for(state="detached")
 

@@ -49,7 +49,7 @@ def test_the_steps_lead_to_the_number_that_is_chosen_on_the_map(page):
     (summed,) = steps
     assert sum(term["value"] for term in summed["sum"]) == pytest.approx(shown, abs=1e-2)
     assert len(summed["rows"]) == 10
-    assert len(summed["phases"]) == 4
+    assert len(summed["phases"]) == 3  # of one value of each map, nothing is added up within a map
 
 
 def test_one_walks_to_what_a_number_is_fed_by_and_back(page, lite0):
@@ -80,19 +80,21 @@ def test_what_feeds_a_channel_and_what_it_feeds_are_shown(page, lite0):
     assert [link["target"]["channel"] for link in before] == [c.channel for c in expected[:7]]
     assert before[0]["told"].startswith("+" if expected[0].amount >= 0 else "−")
     assert len(after) == 7
-    (told,) = (c.value for c in page.caption if c.value.startswith("Weight × activation"))
+    (told,) = (c.value for c in page.caption if c.value.startswith("How much each gives"))
     assert "89 channels" in told
 
 
 def test_a_channel_that_is_off_changes_the_page_and_not_the_network(page, lite0: Classifier):
     nodes = [lite0.layer(LAYER).node]
     before = values(lite0, photos.read_sample("cat"), nodes)[nodes[0]]
+    map_shown = component(page, "value_grid")["map"]
     ask(page, "switch")
     page.segmented_control(key=f"maps_switch_efficientnet_lite0_{LAYER}_3").set_value(0.0).run()
     assert not page.exception
     (told,) = (warning.value for warning in page.warning)
-    assert "blocks.1.0: 3 off" in told
+    assert "channel 3 off (blocks.1.0)" in told
     assert set(component(page, "value_grid")["values"]) == {0.0}
+    assert component(page, "value_grid")["map"] == map_shown  # the chosen place stays
     after = values(lite0, photos.read_sample("cat"), nodes)[nodes[0]]
     assert (before == after).all()  # what others share is as it was
     page.button(key="maps_switch_back").click().run()

@@ -17,6 +17,8 @@ from core.setting import Setting
 from core.synthesis.presets import PRESETS
 from core.zoo import catalogue
 from pages.parts.shared import links, registry
+from tests.helpers.pages import all_text
+from tests.helpers.serving import ROOT
 
 WITH_SETTINGS = (registry.MAPS, registry.TRAINING, registry.IDEAL, registry.ATTACK)
 pytestmark = pytest.mark.usefixtures("lite0")
@@ -251,8 +253,17 @@ def test_a_layer_and_a_channel_travel(follow):
     assert "Channel 7 of blocks.2.1" in [heading.value for heading in app.header]
 
 
-def test_the_lesson_lasts_45_minutes_and_its_scenes_can_be_opened(follow):
-    assert sum(part.minutes for part in lesson.PARTS) == 45
+@pytest.mark.parametrize("file", ["README.md", "docs/in_class.md"])
+def test_what_is_written_of_the_lesson_agrees_with_it(file):
+    left_out = sum(part.if_time for part in lesson.PARTS)
+    words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    scenes, more = words[len(lesson.PARTS) - left_out], words[left_out]
+    told = f"{scenes} scenes for {lesson.MINUTES} minutes, and {more} more if there is time"
+    assert told in (ROOT / file).read_text("utf-8")
+
+
+def test_the_lesson_lasts_45_minutes_and_its_scenes_can_be_opened():
+    assert lesson.MINUTES == 45
     assert len({part.id for part in lesson.PARTS}) == len(lesson.PARTS)
     for part in lesson.PARTS:
         page = next(page for page in registry.PAGES if page.address == part.scene.page)
@@ -263,27 +274,70 @@ def test_the_lesson_lasts_45_minutes_and_its_scenes_can_be_opened(follow):
         assert part.scene.question == part.id
 
 
-def folded(app: AppTest) -> str:
-    """Return the line that a scene's question has folded to; empty while it still asks."""
-    return "".join(e.label for e in app.expander if e.label.startswith("You predict"))
+ZEBRA = "Two other networks never saw the run. What do they call the finished picture of a zebra?"
+
+
+def told(app: AppTest) -> str:
+    """Return what is said below a question that has folded to a line; empty while it still asks."""
+    if ZEBRA not in [expander.label for expander in app.expander]:
+        return ""
+    return "".join(m.value for m in app.markdown if m.value.startswith("You predict"))
 
 
 def test_the_question_folds_to_a_line_and_a_prediction_is_locked_once_it_is_revealed(follow):
     app = follow(registry.IDEAL, {"class": "340", "question": "zebra"})
     assert app.button(key="lesson_reveal_zebra").disabled
-    assert not folded(app)
+    assert not told(app)
     app.radio(key="lesson_choice_zebra").set_value(2).run()
     app.radio(key="lesson_choice_zebra").set_value(1).run()  # one may think again
-    assert folded(app).startswith("You predict: **Each something else**. The zebra is chosen")
+    assert told(app).startswith("You predict: **Each something else**. The zebra is chosen")
     app.button(key="lesson_reveal_zebra").click().run()
     assert not app.exception
-    assert "You predicted: Each something else." in folded(app)
-    assert "It is: **A zebra, both of them**." in folded(app)
+    assert "You predicted: Each something else." in told(app)
+    assert "The answer: **A zebra, both of them**." in told(app)
+    assert "in common" in told(app)
     assert "lesson_choice_zebra" not in [radio.key for radio in app.radio]
     assert app.button(key="lesson_reveal_zebra").disabled
     app.switch_page(registry.LESSON.file).run()
     assert "lesson_choice_zebra" not in [radio.key for radio in app.radio]
     assert "lesson_choice_noise" in [radio.key for radio in app.radio]
+
+
+def test_another_class_begins_with_nothing_predicted_revealed_or_made(follow):
+    app = follow(registry.IDEAL, {"class": "340", "question": "zebra"})
+    app.radio(key="lesson_choice_zebra").set_value(1).run()
+    app.button(key="lesson_reveal_zebra").click().run()
+    owner = app.session_state["owner"]
+    for job in ("train", "ideal"):
+        scheduler().submit(owner, job, lambda: iter(()))
+    app.switch_page(registry.LESSON.file).run()
+    app.radio(key="lesson_choice_noise").set_value(1).run()
+    app.button(key="lesson_begin_again").click().run()
+    assert not app.exception
+    assert [radio.value for radio in app.radio] == [None] * len(lesson.PARTS)
+    (popover,) = app.get("popover")
+    assert popover.proto.popover.disabled
+    assert not any(scheduler().get(owner, job) for job in ("train", "ideal"))
+
+
+def test_in_a_scene_a_layer_is_called_by_its_place(follow):
+    query = {"question": "switch", "layer": "blocks.1.0", "ask": "switch"}
+    app = follow(registry.MAPS, query)
+    app.radio(key="lesson_choice_switch").set_value(1).run()
+    assert not app.exception
+    assert app.header[0].value.endswith(" · layer 3 of 18")
+    assert "Layer 3 of 18: 24 channels" in all_text(app)
+    assert "blocks." not in all_text(app)
+
+
+def test_a_scene_goes_on_at_the_second_page_of_its_task(follow):
+    app = follow(registry.CLASSROOM, {"question": "phones"})
+    assert app.radio(key="lesson_choice_phones").value is None
+    del app.query_params["question"]
+    app.switch_page(registry.TRAINING.file).run()
+    assert not app.exception
+    assert app.radio(key="lesson_choice_phones").value is None
+    assert "train_count_5" not in [button.key for button in app.button]
 
 
 def test_what_answers_a_question_is_covered_until_a_prediction_is_made(follow):
@@ -323,11 +377,20 @@ def test_a_scene_begins_without_the_pictures_of_the_one_before(follow):
     assert "a picture will grow here" in "".join(info.value for info in app.info)
 
 
-def test_the_last_scene_leads_to_the_handing_in(follow):
+def test_a_scene_opens_at_its_part_of_the_laboratory(follow):
     app = follow(registry.ATTACK, {"question": "helps", "part": "helps"})
     assert not app.exception
     (tabs,) = app.get("tab_container")
     assert tabs.proto.tab_container.default_tab_index == 2
+
+
+def test_the_last_scene_leads_to_the_handing_in(follow):
+    last = lesson.PARTS[-1]
+    assert not any(part.if_time for part in lesson.PARTS[:-3])
+    assert last.if_time
+    page = next(page for page in registry.PAGES if page.address == last.scene.page)
+    app = follow(page, {"question": last.id})
+    assert not app.exception
     app.button(key="lesson_hand_in").click().run()
     assert app.title[0].value == "Hand in"
 

@@ -64,18 +64,18 @@ def a_page() -> None:
     from pages.parts.adversarial_attack import kept_attacks
     from pages.parts.fine_tuning import webcam
     from pages.parts.fine_tuning.webcam import Recording
-    from pages.parts.ideal_class import drawing
+    from pages.parts.ideal_class import gallery
     from pages.parts.shared import session
 
     latest = session.kept(lambda: session.Latest(2))
     if st.button("work", key="work"):
         kept_attacks.attacks().append("pictures")
-        drawing.gallery().append("picture")
+        gallery.gallery().append("picture")
         webcam._recordings()["class 1"] = Recording(photos=[b"photo"] * 3)
         session.own_photos()["upload"] = "photo"
     st.text(session.owner())
     st.text(latest().get("key", lambda: uuid4().hex))
-    st.text(str([len(kept_attacks.attacks()), len(drawing.gallery()), len(session.own_photos())]))
+    st.text(str([len(kept_attacks.attacks()), len(gallery.gallery()), len(session.own_photos())]))
     st.text(str([len(r.photos) for r in webcam._recordings().values()]))
 
 

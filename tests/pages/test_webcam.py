@@ -13,8 +13,7 @@ from PIL import Image
 from core.images import photos
 from core.problem import Problem
 from core.zoo.predictions import Prediction, sure_answer
-from pages.parts.fine_tuning import webcam
-from pages.parts.fine_tuning.webcam import MOST_PHOTOS, SIDE, Frame, Pace, Recording, read_photo
+from pages.parts.fine_tuning.webcam import MOST_PHOTOS, SIDE, Frame, Recording, read_photo
 from tests.helpers.serving import A_WHILE, ELSEWHERE, serving
 
 
@@ -110,17 +109,6 @@ def test_a_frame_is_read_with_the_id_to_answer_to():
     assert (frame.id, frame.photo.size) == ("v-1", (SIDE, SIDE))
     with pytest.raises(Problem):
         Frame.read({"frame": "v-1", "photo": sent(png())})
-
-
-def test_many_panels_share_the_answers_and_those_that_go_leave_theirs(monkeypatch):
-    now = 100.0
-    monkeypatch.setattr(webcam.time, "monotonic", lambda: now)
-    pace = Pace(most=20, most_of_one=8)
-    assert pace.seconds("one") == 1 / 8
-    waits = [pace.seconds(f"panel {i}") for i in range(39)]
-    assert waits[-1] == 40 / 20
-    now += 10
-    assert pace.seconds("one") == 1 / 8
 
 
 @pytest.mark.parametrize(

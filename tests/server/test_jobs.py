@@ -20,6 +20,7 @@ from core.problem import Problem
 from core.server.jobs import State
 from core.server.scheduler import CATCH_UP_SECONDS, Scheduler, scheduler
 from core.steps import Step
+from tests.helpers.clock import Clock
 
 LIMIT = 20.0
 ENDLESS = 10**9
@@ -56,14 +57,8 @@ def counting(total: int, log: list | None = None, name: str = ""):
     return count
 
 
-class Clock:
+class WorkingClock(Clock):
     """Stands still but where a job says that it has computed."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
     def working(self, seconds: float, total: int = ENDLESS, log: list | None = None, name=""):
         """Make a generator function whose steps take so long, and that writes down its name."""
@@ -79,8 +74,8 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> WorkingClock:
+    return WorkingClock()
 
 
 class Gate:
@@ -852,6 +847,21 @@ def test_closing_concludes_nothing_since_nobody_will_see_it():
     stepped(job)
     assert turns.close(timeout=LIMIT)
     assert (job.snapshot().state, concluded) == (State.STOPPED, [])
+
+
+def test_what_was_done_in_between_is_not_kept_while_nothing_is_to_do(turns):
+    class Photo:
+        pass
+
+    gone = threading.Event()
+
+    def look() -> None:
+        photo = Photo()
+        weakref.finalize(photo, gone.set)
+        turns.call(lambda: id(photo))
+
+    look()
+    assert gone.wait(LIMIT)
 
 
 def test_there_is_one_scheduler_and_its_threads_are_set_from_outside(monkeypatch):

@@ -21,14 +21,11 @@ from core.data.photo_files import PhotoFile
 from core.images import photos
 from core.steps import LiveSetting, Step, Steps
 from core.synthesis.verdict import Verdict
-from core.training.loop import OWN_NETWORK
 from core.zoo import catalogue, loading
 from core.zoo.classifier import Classifier
-from core.zoo.labels import Labels, imagenet
 from core.zoo.predictions import top
 from pages.parts.adversarial_attack import kept_attacks
 from pages.parts.shared import session
-from pages.parts.shared.language import t
 
 METHODS: dict[str, loop.Method | foolbox_adapter.Method] = {
     **loop.METHODS,
@@ -121,7 +118,7 @@ def is_of(outcome: Outcome, classifier: Classifier, photo: Image.Image) -> bool:
     """Whether an outcome is of this network and this photo."""
     if outcome.classifier.name != classifier.name:
         return False
-    if classifier.name == OWN_NETWORK and outcome.classifier is not classifier:
+    if classifier.name in catalogue.TRAINED_HERE and outcome.classifier is not classifier:
         return False
     now = photos.to_pixels(photos.prepare(photo, classifier.input_size))
     return np.array_equal(now, outcome.report.original)
@@ -141,19 +138,6 @@ def seen_as(classifier: Classifier, photo: Image.Image) -> int:
         return classifier, photo, session.compute(lambda: top(classifier, photo, 1)[0].class_id)
 
     return _seen().get((id(classifier), id(photo)), ask)[2]
-
-
-def network_title(name: str) -> str:
-    """Return a network's name for people."""
-    if name in (session.OWN, OWN_NETWORK):
-        return t("★ Your network")
-    return catalogue.TITLES.get(name, name)
-
-
-def labels_of(name: str) -> Labels:
-    """Return the classes of a network by its name, without loading it."""
-    own = session.own_classifier()
-    return own.labels if name == session.OWN and own else imagenet()
 
 
 def networks(names: Sequence[str]) -> Callable[[], list[Classifier]]:

@@ -42,7 +42,7 @@ def accuracy_under_attack(laboratory: Laboratory) -> None:
     """Let a network's accuracy under attack be measured, and show the curve."""
     st.markdown(
         t(
-            "And over many photos: how many does the network still see rightly, if each was "
+            "And over many photos: how many does the network still get right, if each was "
             "attacked within ε?"
         )
     )

@@ -20,8 +20,19 @@ from core.server.jobs import Job, Snapshot
 from core.steps import Step, Steps
 from core.training.loop import Training
 from core.zoo.classifier import Classifier
-from pages.parts.adversarial_attack.attack import Plan, network_title, photo_key
-from pages.parts.shared import files, layout, live, made, questions, scenes, session, tab, uploads
+from pages.parts.adversarial_attack.attack import Plan, photo_key
+from pages.parts.shared import (
+    files,
+    layout,
+    live,
+    made,
+    network_names,
+    questions,
+    scenes,
+    session,
+    tab,
+    uploads,
+)
 from pages.parts.shared.language import class_name, photo_title, t, tn
 from pages.parts.shared.registry import ATTACK
 from pages.parts.shared.settings import segments
@@ -155,7 +166,7 @@ def made_with(
     """
     # The visitor's own network may be another one under the same name.
     network = classifier.name, classifier.title, classifier.provenance.body
-    parts = (name, network_title(classifier.name), title)
+    parts = (name, network_names.title_of(classifier.name), title)
     return made.Ingredients(
         (network, (name, identity), title, *more), " · ".join(part for part in parts if part)
     )

@@ -9,8 +9,8 @@ import streamlit as st
 
 from core.attacks import ledger
 from core.attacks.norm import NORMS
-from pages.parts.adversarial_attack.attack import BROUGHT_BACK, METHODS, network_title
-from pages.parts.shared import layout, save
+from pages.parts.adversarial_attack.attack import BROUGHT_BACK, METHODS
+from pages.parts.shared import layout, network_names, save
 from pages.parts.shared.language import (
     class_name,
     number,
@@ -75,7 +75,7 @@ def _attempt_told(row: ledger.Row) -> dict[str, str]:
         t("Fooled"): _mark(row.success),
         # Last: a phone has no room for them.
         t("To be seen as"): class_name(row.target) if row.target else t("anything else"),
-        t("Network"): network_title(row.network),
+        t("Network"): network_names.title_of(row.network),
     }
 
 
@@ -97,7 +97,7 @@ def _seen_told(row: ledger.Row) -> dict[str, str]:
         for name, title in ledger.SURVIVAL_NAMES.items()
     }
     asked = {
-        network_title(
+        network_names.title_of(
             other.network
         ): f"{_mark(other.fooled)} {_answer(other.after.class_name, other.after.probability)}"
         for other in row.transfer
@@ -131,7 +131,7 @@ def transfer(row: ledger.Row) -> None:
 
 def _transfer_told(other: ledger.Transfer, target: str) -> str:
     told = {
-        "network": plain(network_title(other.network)),
+        "network": plain(network_names.title_of(other.network)),
         "answer": plain(class_name(other.after.class_name)),
         "share": percent(other.after.probability, 1),
     }

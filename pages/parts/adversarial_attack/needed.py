@@ -16,8 +16,8 @@ from core.attacks.norm import NORMS
 from core.steps import Steps
 from core.zoo.classifier import Classifier
 from pages.parts.adversarial_attack import attack
-from pages.parts.adversarial_attack.attack import network_title
 from pages.parts.adversarial_attack.laboratory import Laboratory
+from pages.parts.shared import network_names
 from pages.parts.shared.language import class_name, number, plain, short, t
 from pages.parts.shared.plots import chart
 
@@ -27,12 +27,16 @@ def smallest_epsilon(laboratory: Laboratory) -> None:
     plan, classifier = laboratory.plan, laboratory.classifier
     st.markdown(
         t(
-            "The attack is repeated: ε is doubled until it succeeds, and then the gap is halved again and again. So it is found how much it takes, for this photo and this target."
+            "The attack is repeated: ε is doubled until it succeeds, and then the gap is halved again and again. This shows how much is needed, for this photo and this target."
         )
     )
     name = None if plan.target is None else classifier.labels[plan.target]
-    asked = [n for n in plan.others if name is None or attack.labels_of(n).called(name) is not None]
-    if left_out := [network_title(n) for n in plan.others if n not in asked]:
+    asked = [
+        n
+        for n in plan.others
+        if name is None or network_names.labels_of(n).called(name) is not None
+    ]
+    if left_out := [network_names.title_of(n) for n in plan.others if n not in asked]:
         st.caption(
             t(
                 "Not asked, since none of its classes is called {name}: {networks}. “Anything else” asks all.",
@@ -82,7 +86,7 @@ def _chart(found: Mapping[str, robustness.Needed]) -> None:
     """Draw how much each network needs."""
     norm = next(iter(found.values())).attempt.settings.norm
     title = t("The smallest ε that fools, per network")
-    names = [network_title(name) for name in found]
+    names = [network_names.title_of(name) for name in found]
     values = [f.most if f.epsilon is None else f.epsilon for f in found.values()]
     before = [f.unrounded for f in found.values()]
     texts = [

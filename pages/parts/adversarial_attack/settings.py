@@ -16,8 +16,8 @@ from core.attacks.norm import NORMS, NormName
 from core.setting import asked
 from core.zoo.classifier import Classifier
 from pages.parts.adversarial_attack import attack
-from pages.parts.adversarial_attack.attack import METHODS, network_title
-from pages.parts.shared import pickers, scenes, session
+from pages.parts.adversarial_attack.attack import METHODS
+from pages.parts.shared import network_names, pickers, scenes, session
 from pages.parts.shared.language import class_name, plain, remember_choice, say, t
 from pages.parts.shared.registry import ATTACK
 from pages.parts.shared.settings import widget
@@ -203,7 +203,7 @@ def _others(classifier: Classifier) -> tuple[str, ...]:
         t("Other networks to ask"),
         known,
         default=known[:_MOST_OTHERS],
-        format_func=network_title,
+        format_func=network_names.title_of,
         max_selections=_MOST_OTHERS,
         # A network that has just been trained is to be among them, so the choice is a new one.
         key=f"attack_others_{classifier.name}_{asks_own}",

@@ -18,6 +18,7 @@ from core.steps import Pixels
 from core.synthesis.thumbnail import STEPS, thumbnail
 from core.zoo.classifier import Classifier
 from pages.parts.feature_maps.follow import begun, follow
+from pages.parts.feature_maps.walk import channel_title, layer_title
 from pages.parts.shared import layout, save, session
 from pages.parts.shared.language import number, plain, t
 
@@ -72,22 +73,28 @@ def more(classifier: Classifier, layer: str, channel: int) -> None:
     """Show a channel's ideal picture and the photos that excite it, one beside the other."""
     left, right = st.columns([1, 4], gap="medium")
     with left:
-        layout.label(t("What it looks for"))
+        layout.label(t("What channel {channel} looks for", channel=channel))
         _ideal(classifier, (layer, channel))
     with right:
-        layout.label(t("The photos that excite it most"))
+        layout.label(
+            t(
+                "The photos that excite channel {channel} of {layer} most",
+                channel=channel,
+                layer=layer_title(classifier, layer),
+            )
+        )
         _exciting(classifier, layer, channel)
 
 
 def _ideal(classifier: Classifier, place: Place) -> None:
     key = drawing_key(classifier, place)
     if (kept := drawings().get(key)) is not None:
-        _show_ideal(kept, place)
+        _show_ideal(classifier, kept, place)
         save.png(lambda: kept, "ideal-{}-{}".format(*place), "maps_ideal_download")
         return
     job = session.job("maps_ideal")
     if job is not None and st.session_state.get("maps_ideal_of") == key:
-        follow(job, lambda snapshot: _draw_ideal(snapshot, key, place))
+        follow(job, lambda snapshot: _draw_ideal(classifier, snapshot, key, place))
         return
     st.button(
         t("Draw it"),
@@ -104,19 +111,21 @@ def _start_ideal(classifier: Classifier, place: Place, key: tuple[object, ...]) 
     session.start_job("maps_ideal", partial(thumbnail, classifier, *place))
 
 
-def _draw_ideal(snapshot: Snapshot, key: tuple[object, ...], place: Place) -> None:
+def _draw_ideal(
+    classifier: Classifier, snapshot: Snapshot, key: tuple[object, ...], place: Place
+) -> None:
     if snapshot.step is None or snapshot.step.picture is None:
         return
     if snapshot.state.is_end:
         keep(key, snapshot.step.picture)
-    _show_ideal(snapshot.step.picture, place)
+    _show_ideal(classifier, snapshot.step.picture, place)
 
 
-def _show_ideal(pixels: Pixels, place: Place) -> None:
+def _show_ideal(classifier: Classifier, pixels: Pixels, place: Place) -> None:
     layer, channel = place
     layout.picture(
         pixels,
-        t("Channel {channel} of {layer}", channel=channel, layer=layer),
+        channel_title(classifier, layer, channel),
         t("The ideal picture of channel {channel} of {layer}", channel=channel, layer=layer),
     )
 
@@ -158,20 +167,33 @@ def _everything() -> dict[str, tuple[str, Image.Image]]:
     return {name: (title_of(name), photo) for name, photo in album().items()} | _learned()
 
 
-def _looking(classifier: Classifier) -> Job:
+@st.cache_resource(show_spinner=False)
+def _seen_by_all() -> dict[str, MaxActivations]:
+    """What the app's own networks made of the samples: the same for everybody, so asked once."""
+    return {}
+
+
+def _looking(classifier: Classifier, by_name: Mapping[str, Image.Image]) -> Job:
     """The job that looks through the photos; begun anew for another network or new photos."""
-    by_name = {name: photo for name, (_, photo) in _everything().items()}
     key = (id(classifier), *map(id, by_name.values()))
     run = partial(max_activations, classifier, by_name)
     return begun("maps_album", key, run, lambda step: step.result)
 
 
 def _exciting(classifier: Classifier, layer: str, channel: int) -> None:
+    by_name = {name: photo for name, (_, photo) in _everything().items()}
+    is_of_all = not classifier.provenance.body and len(by_name) == len(photos.SAMPLES)
+    if is_of_all and (seen := _seen_by_all().get(classifier.provenance.network)) is not None:
+        _gallery(seen, layer, channel)
+        return
+
     def show(snapshot: Snapshot) -> None:
         if snapshot.state.is_end and isinstance(snapshot.result, MaxActivations):
+            if is_of_all and len(snapshot.result.maxima) == len(by_name):
+                _seen_by_all()[classifier.provenance.network] = snapshot.result
             _gallery(snapshot.result, layer, channel)
 
-    follow(_looking(classifier), show)
+    follow(_looking(classifier, by_name), show)
 
 
 def _gallery(found: MaxActivations, layer: str, channel: int) -> None:

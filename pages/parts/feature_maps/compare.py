@@ -18,7 +18,7 @@ from core.zoo import catalogue, weights
 from core.zoo.classifier import Classifier
 from pages.parts.feature_maps import channel as channel_part
 from pages.parts.feature_maps import maps as maps_part
-from pages.parts.shared import layout, save, session
+from pages.parts.shared import layout, plots, save, session
 from pages.parts.shared.language import class_name, number, percent, plain, remember_choice, t
 
 KINDS = {
@@ -201,7 +201,7 @@ def _by_layer(by_layer: Mapping[str, float], shown: str) -> None:
     figure.update_layout(height=190, margin={"l": 5, "r": 5, "t": 5, "b": 5})
     figure.update_xaxes(type="category")
     figure.update_yaxes(tickformat=".0%")
-    st.plotly_chart(figure, key="maps_compare_layers", alt=title)
+    plots.chart(figure, "maps_compare_layers", title)
 
 
 def _download(pictures: Sequence[Pixels], name: str) -> None:

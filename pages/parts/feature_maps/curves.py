@@ -13,8 +13,8 @@ from core.features.saliency import METHODS, Explanation, Method
 from core.problem import N_
 from core.server.jobs import Snapshot
 from core.zoo.classifier import Classifier
-from pages.parts.shared import layout
-from pages.parts.shared.language import class_name, percent, plain, separators, t
+from pages.parts.shared import layout, plots
+from pages.parts.shared.language import class_name, percent, plain, t
 
 _TITLES: dict[Kind, str] = {
     "deletion": N_("Strongest places covered first"),
@@ -86,13 +86,12 @@ def _chart(curves: Curves) -> None:
         },
         yaxis={"tickformat": ".0%", "range": [0, 1.02]},
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
-        separators=separators(),
     )
     areas = ", ".join(
         f"{t(METHODS[method])} {percent(area_under(values))}"
         for method, values in curves.by_method.items()
     )
-    st.plotly_chart(figure, key=f"maps_curves_{curves.kind}", alt=f"{title}: {areas}")
+    plots.chart(figure, f"maps_curves_{curves.kind}", f"{title}: {areas}")
 
 
 def _line(figure: go.Figure, values: tuple[float, ...], name: str, line: dict[str, str]) -> None:

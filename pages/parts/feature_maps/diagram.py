@@ -59,7 +59,7 @@ def layer_choice(
             "photo": data_uri(photos.to_pixels(photos.prepare(photo, _PHOTO))),
             "photoLabel": t("The photo"),
             "label": t("The layers of {network}", network=classifier.title),
-            "layers": [{**bar, "told": bar["name"]} for bar in layers] if covered else layers,
+            "layers": [{**bar, "told": bar["title"]} for bar in layers] if covered else layers,
             "selected": chosen,
             # The question of a scene says so, too, and leaves less room.
             "hint": "" if scenes.question(MAPS) else t("click a bar to choose another layer"),
@@ -121,6 +121,7 @@ def _bar(block: diagram.Block, input_size: int, number_of: int, count: int) -> d
     layer = block.layer
     return {
         "name": layer.name,
+        "title": t("Layer {number} of {count}", number=number_of, count=count),
         "stage": layer.stage,
         "side": f"{layer.size}×{layer.size}",
         "height": round(min(104.0, 14 + 84 * math.sqrt(2 * layer.size / input_size))),

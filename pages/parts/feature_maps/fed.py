@@ -16,7 +16,7 @@ from core.steps import Pixels
 from core.zoo.classifier import Classifier
 from core.zoo.graph import Layer
 from pages.parts.feature_maps import channel_links
-from pages.parts.feature_maps.walk import Channel, go_to, title_of
+from pages.parts.feature_maps.walk import COLOURS, Channel, go_to, layer_title, title_of
 from pages.parts.shared import layout, session
 from pages.parts.shared.language import number, t
 
@@ -43,8 +43,18 @@ def view(
     photo_key: tuple[object, ...],
     layer: Layer,
     here: Channel,
+    at: tuple[float, float],
 ) -> None:
-    """Show which channels give most to a channel, and to which it gives most."""
+    """Show which channels give most to a channel, and to which it gives most.
+
+    Args:
+        classifier: the network.
+        photo: what it looks at.
+        photo_key: what tells both from all others.
+        layer: where the channel is, or an inner one that stands for it.
+        here: the channel.
+        at: the place in its map that is looked at, as `Channel.at`: a click leads to the same.
+    """
     found = _found().get(
         (*photo_key, here.node, here.channel),
         lambda: session.compute(lambda: _look(classifier, photo, layer, here)),
@@ -54,11 +64,14 @@ def view(
         st.caption(t("The photo is fed by nothing."))
     else:
         shown = found.fed.contributions[:_SHOWN]
-        _row(classifier, t("Fed by"), shown, found, "maps_fed_by")
+        _row(classifier, t("Fed by"), shown, found, "maps_fed_by", at)
         st.caption(_adds_up(found.fed))
     layout.label(t("Feeds"))
     if found.given:
-        _row(classifier, t("Feeds"), found.given, found, "maps_feeds")
+        _row(classifier, t("Feeds"), found.given, found, "maps_feeds", at)
+        st.caption(
+            t("How much it gives to each of these: its values times their weights, on average.")
+        )
     else:
         st.caption(t("The head: its mean goes into the answer."))
 
@@ -82,19 +95,23 @@ def _look(classifier: Classifier, photo: Image.Image, layer: Layer, here: Channe
 def _adds_up(fed: Fed) -> str:
     """Say how what a channel is fed adds up."""
     others = fed.contributions[_SHOWN:]
+    told = {"bias": _signed(fed.bias), "total": _signed(fed.total)}
     if not others:
         return t(
-            "Weight × activation, on average over the map. With a bias of {bias} they make {total}.",
-            bias=number(fed.bias, 2),
-            total=number(fed.total, 2),
+            "How much each gives: its values times its weight, on average over the map. With a bias of {bias} that makes {total}, before any activation function.",
+            **told,
         )
     return t(
-        "Weight × activation, on average over the map. With {rest} of the other {count} channels and a bias of {bias} they make {total}.",
-        rest=number(sum(c.amount for c in others), 2),
+        "How much each gives: its values times its weight, on average over the map. With {rest} from the other {count} channels and a bias of {bias} that makes {total}, before any activation function.",
+        rest=_signed(sum(c.amount for c in others)),
         count=len(others),
-        bias=number(fed.bias, 2),
-        total=number(fed.total, 2),
+        **told,
     )
+
+
+def _signed(value: float) -> str:
+    """Write a number with a true minus sign, as the pictures beside it do."""
+    return number(value, 2).replace("-", "−")
 
 
 def _row(
@@ -103,6 +120,7 @@ def _row(
     shown: Sequence[Contribution],
     found: _Found,
     key: str,
+    at: tuple[float, float],
 ) -> None:
     channel_links.row(
         label,
@@ -118,11 +136,15 @@ def _row(
             for c in shown
         ],
         key,
-        lambda target: go_to(Channel(str(target["node"]), int(target["channel"]))),
+        lambda target: go_to(Channel(str(target["node"]), int(target["channel"]), at=at)),
     )
 
 
 def _short(classifier: Classifier, found: Contribution) -> str:
-    """Return a channel's number, and its layer where it is the output of one."""
+    """Return a channel's number, and its layer where it is the output of one; a photo's colour."""
+    if find_node(classifier, found.node).op == "placeholder":
+        return t(COLOURS[found.channel])
     layer = classifier.layer_at(found.node)
-    return f"{found.channel} · {layer.name}" if layer else str(found.channel)
+    if layer is None:
+        return str(found.channel)
+    return f"{found.channel} · {layer_title(classifier, layer.name)}"

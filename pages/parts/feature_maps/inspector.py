@@ -16,7 +16,15 @@ from core.zoo.classifier import Classifier
 from core.zoo.graph import Layer
 from pages.parts.feature_maps import answer, fed, off_switch
 from pages.parts.feature_maps import number as number_part
-from pages.parts.feature_maps.walk import Channel, go_back, inside, title_of, walked
+from pages.parts.feature_maps.walk import (
+    COLOURS,
+    Channel,
+    go_back,
+    inside,
+    layer_title,
+    title_of,
+    walked,
+)
 from pages.parts.shared import layout
 from pages.parts.shared.components import component
 from pages.parts.shared.language import number, plain, remember_choice, t, tag
@@ -52,26 +60,29 @@ class Subject:
 
 
 @st.fragment
-def panel(about: Subject, layer_name: str, channel: int) -> None:
-    """Show a channel of a layer, and what is asked of it. A click runs only this part."""
+def panel(about: Subject, layer_name: str, channel: int, *, wide: bool) -> None:
+    """Show a channel of a layer, and what is asked of it. A click runs only this part.
+
+    Args:
+        about: what is looked at.
+        layer_name: of the layer.
+        channel: its number there.
+        wide: whether there is room for what is asked beside the pictures.
+    """
     classifier, seen = about.classifier, about.observation.seen
     layer = classifier.layer(layer_name)
     walk = walked(classifier, layer, channel)
     here = walk[-1] if walk else Channel(layer.node, channel)
     at_hand = inside(classifier, about.photo, about.key, here.node)
     features = at_hand.features
-    row, column = _chosen(here, features)
-    with st.container(key="maps_inspector"):
+    # Switching channels makes a new graph, whose nodes are called otherwise: the layer stays.
+    map_id = f"{layer_name if not walk else here.node} {here.channel}"
+    row, column = _chosen(here, features, map_id)
+    in_inspector = st.container(key="maps_inspector")
+    looked, told = in_inspector.columns(2, gap="medium") if wide else (in_inspector, in_inspector)
+    with looked:
         _heading(classifier, layer, channel, walk)
-        st.caption(
-            t(
-                "Photo → {layer} → channel {channel} → row {row}, column {column}",
-                layer=plain(features.layer.name),
-                channel=here.channel,
-                row=row,
-                column=column,
-            )
-        )
+        st.caption(_path(classifier, here, features.layer.name, row, column))
         over, boxed, map_shown = st.container(key="maps_row_channel").columns(3, gap="small")
         with over:
             layout.picture(
@@ -86,10 +97,13 @@ def panel(about: Subject, layer_name: str, channel: int) -> None:
                 t("The receptive field of the chosen value, as a box on the photo"),
             )
         with map_shown:
-            _map(features, here, row, column)
+            _map(features, here, map_id, row, column)
+    with told:
         asked = _question(is_inside=bool(walk), is_last=layer == classifier.layers[-1])
         if asked == "fed":
-            fed.view(classifier, about.photo, about.key, features.layer, here)
+            rows, columns = features.maps[here.channel].shape
+            at = ((row + 0.5) / rows, (column + 0.5) / columns)
+            fed.view(classifier, about.photo, about.key, features.layer, here, at)
         elif asked == "switch":
             off_switch.view(about.photo, about.key, about.observation, layer, channel)
         elif asked == "answer":
@@ -99,6 +113,22 @@ def panel(about: Subject, layer_name: str, channel: int) -> None:
             number_part.explained(classifier, at_hand, computation(classifier, at_hand.maps, place))
         if not walk:
             _numbers(about.observation.maps[layer_name], channel)
+
+
+def _path(classifier: Classifier, here: Channel, layer: str, row: int, column: int) -> str:
+    """Return the way from the photo to the number, a click each."""
+    if not layer:  # the photo itself
+        colour = t(COLOURS[here.channel])
+        return t(
+            "Photo → {colour} → row {row}, column {column}", colour=colour, row=row, column=column
+        )
+    return t(
+        "Photo → {layer} → channel {channel} → row {row}, column {column}",
+        layer=plain(layer_title(classifier, layer)),
+        channel=here.channel,
+        row=row,
+        column=column,
+    )
 
 
 def _question(*, is_inside: bool, is_last: bool) -> str:
@@ -121,14 +151,18 @@ def _question(*, is_inside: bool, is_last: bool) -> str:
     )
 
 
-def _chosen(here: Channel, features: FeatureMaps) -> tuple[int, int]:
+def _chosen(here: Channel, features: FeatureMaps, map_id: str) -> tuple[int, int]:
     """Return the place that was clicked; at first the one walked to, or the most active."""
     of_channel = features.maps[here.channel]
     clicked = (st.session_state.get(_VALUES) or {}).get("place")
-    if clicked and clicked["map"] == _map_id(here):
+    if clicked and clicked["map"] == map_id:
         place = clicked["row"], clicked["column"]
     elif here.row is not None and here.column is not None:
         place = here.row, here.column
+    elif here.at is not None:
+        down, right = here.at
+        rows, columns = of_channel.shape
+        place = int(down * rows), int(right * columns)
     else:
         place = np.unravel_index(of_channel.argmax(), of_channel.shape)
     row, column = (
@@ -151,21 +185,17 @@ def _heading(classifier: Classifier, layer: Layer, channel: int, walk: list[Chan
         )
 
 
-def _map_id(here: Channel) -> str:
-    return f"{here.node} {here.channel}"
-
-
-def _map(features: FeatureMaps, here: Channel, row: int, column: int) -> None:
+def _map(features: FeatureMaps, here: Channel, map_id: str, row: int, column: int) -> None:
     of_channel = features.maps[here.channel]
     rows, columns = of_channel.shape
     _grid(
         key=_VALUES,
         data={
-            "map": _map_id(here),
+            "map": map_id,
             "src": data_uri(mosaic.coloured(features, here.channel)),
             "rows": rows,
             "columns": columns,
-            "values": [round(float(value), 3) for value in of_channel.flat],
+            "values": [round(float(value), 5) for value in of_channel.flat],
             "selected": [row, column],
             "label": t("The channel's map. Choose a value with the arrow keys."),
             "hint": t("Its map: click a number"),

@@ -22,10 +22,10 @@ from core.zoo.classifier import Classifier
 from pages.parts.feature_maps import channel as channel_part
 from pages.parts.feature_maps import diagram, inspector
 from pages.parts.feature_maps.inspector import Subject
-from pages.parts.feature_maps.walk import choose, chosen_key
+from pages.parts.feature_maps.walk import choose, chosen_key, layer_title
 from pages.parts.shared import layout, save, scenes, session
 from pages.parts.shared.components import component
-from pages.parts.shared.language import remember_choice, t
+from pages.parts.shared.language import remember_choice, sentence, t
 from pages.parts.shared.live import data_uri
 from pages.parts.shared.registry import IDEAL, MAPS
 
@@ -124,12 +124,16 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
     if strip_wanted:
         with above:
             _strip(classifier, maps)
-    left, right = shown.columns([1, 1.15], gap="medium")
-    layout.in_sight(layout.counted(diagram.CLICKS), "maps_mosaic", just=True)
+    about_a_channel = scenes.question(MAPS) in _ABOUT_A_CHANNEL
+    if about_a_channel:  # it comes first: what is pressed there and what that does are seen at once
+        right, left = shown.container(), shown.columns([1, 1.15], gap="medium")[0]
+    else:
+        left, right = shown.columns([1, 1.15], gap="medium")
+        layout.in_sight(layout.counted(diagram.CLICKS), "maps_mosaic", just=0.35)
     with left:
         channel = _mosaic(classifier, maps, sheet)
         st.caption(
-            t("{count} channels of {layer}", count=len(maps.maps), layer=name)
+            _channels_of(classifier, name, len(maps.maps))
             + " · "
             + t("click one to see more of it")
             + " · "
@@ -140,12 +144,31 @@ def layer_view(classifier: Classifier, photo: Image.Image, name: str) -> None:
             )
         )
     with right:
-        opened = scenes.opened() if scenes.question(MAPS) in _ABOUT_A_CHANNEL else ""
-        layout.in_sight(layout.counted(_CLICKS) or opened, "maps_inspector")
+        layout.in_sight(_to_be_seen(about_a_channel), "maps_inspector")
         about = Subject(classifier, photo, key, observation)
-        inspector.panel(about, name, channel)
+        inspector.panel(about, name, channel, wide=about_a_channel)
     channel_part.more(classifier, name, channel)
     _downloads(classifier, observation, maps, sheet, channel)
+
+
+def _to_be_seen(about_a_channel: bool) -> str:
+    """Name what the inspector is to be brought into sight for: the latest click, or the scene.
+
+    What was clicked before a scene about a channel was opened does not count in it.
+    """
+    clicked = layout.counted(_CLICKS)
+    if not about_a_channel:
+        return clicked
+    opened = scenes.opened()
+    before = st.session_state.setdefault(f"maps_clicked_before_{opened}", clicked)
+    return opened if clicked == before else clicked
+
+
+def _channels_of(classifier: Classifier, layer: str, count: int) -> str:
+    title = layer_title(classifier, layer)
+    if title == layer:
+        return t("{count} channels of {layer}", count=count, layer=layer)
+    return sentence(t("{layer}: {count} channels", count=count, layer=title))
 
 
 def _strip(classifier: Classifier, maps: FeatureMaps) -> None:

@@ -52,6 +52,9 @@ _FUNCTIONS: dict[str, str] = {
 def explained(classifier: Classifier, at_hand: Inside, found: Computation) -> None:
     """Show how a value comes about."""
     steps = [_told(classifier, at_hand, found.place, step) for step in found.operations]
+    if isinstance(found.operations[-1], Convolution):
+        linear = t("No activation function follows here: the sum is the number.")
+        steps[-1]["note"] = f"{linear} {steps[-1]['note']}".strip()
     place = found.place
     show(f"{place.node} {place.channel} {place.row} {place.column}", steps)
 
@@ -75,7 +78,9 @@ def show(of: str, steps: Sequence[Mapping[str, Any]]) -> None:
                 "padding": t("Outside of the map: 0"),
                 "patch": t("What it is fed"),
                 "kernel": t("The kernel"),
-                "go": t("Look at this channel"),
+                "go": t("See where its strongest value comes from"),
+                "hint": t("Click a map or a number of it to see where that comes from."),
+                "outside": t("Striped: outside of the map, 0."),
             },
         },
         on_walk_change=_walk_on,
@@ -110,7 +115,10 @@ def _of_one_value(step: Operation) -> dict[str, Any]:
         return {"phases": [phase], "line": f"{step.name}({number(step.before, 2)})"}
     if isinstance(step, Switched):
         line = f"{number(step.before, 2)} × {short(step.factor)}"
-        return {"phases": [t("This channel is switched")], "line": line}
+        phase = t(
+            "You have switched this channel: all its values are multiplied by the same number"
+        )
+        return {"phases": [phase], "line": line}
     if isinstance(step, Product):
         factors = " × ".join(number(term.value, 2) for term in step.terms)
         return {"phases": [t("A gate lets a part of the channel through")], "line": factors}
@@ -147,18 +155,22 @@ def target_of(
 
 def _convolution(classifier: Classifier, at_hand: Inside, step: Convolution) -> dict[str, Any]:
     channels, height, width = step.patch.shape
-    shown, rest = step.strongest(_ROWS if height * width == 1 else _ROWS_OF_PATCHES)
+    is_single = height * width == 1
+    shown, rest = step.strongest(_ROWS if is_single else _ROWS_OF_PATCHES)
     if channels <= 3:
         shown = list(range(channels))
     source = at_hand.maps[step.source].cpu().numpy()
     features = FeatureMaps(at_hand.features.layer, source)
     is_photo = find_node(classifier, step.source).op == "placeholder"
-    rows = [_row(step, features, index, is_photo=is_photo) for index in shown]
+    note = t("The network has a batch norm here; it is worked into weights and bias already.")
     return {
-        "rows": rows,
+        "rows": [_row(step, features, index, is_photo=is_photo) for index in shown],
+        "single": is_single,
+        "spacing": step.dilation,
         "inside": step.is_inside.tolist(),
         "sum": summed(step.contributions[shown].tolist(), channels - len(shown), rest, step.bias),
-        "phases": _phases(step, len(shown)),
+        "phases": _phases(step, len(shown), is_photo=is_photo),
+        "note": note if step.has_folded_norm else "",
     }
 
 
@@ -184,35 +196,47 @@ def _row(step: Convolution, features: FeatureMaps, index: int, *, is_photo: bool
             step.top + int(row) * step.dilation,
             step.left + int(column) * step.dilation,
         ),
+        "corner": [step.top, step.left],
         "patch": step.patch[index].tolist(),
         "kernel": step.kernel[index].tolist(),
         "sum": float(step.contributions[index]),
     }
 
 
-def _phases(step: Convolution, shown: int) -> list[str]:
+def _phases(step: Convolution, shown: int, *, is_photo: bool) -> list[str]:
     """Return a sentence for each step of a convolution."""
     channels, height, width = step.patch.shape
     names = {"channels": channels, "height": height, "width": width}
-    if channels == 1:
-        fed = t("It is fed {height}×{width} values of one map", **names)
-    elif height * width == 1:
+    is_single = height * width == 1
+    if is_photo:
+        fed = t(
+            "It is fed {height}×{width} pixels of the photo. Their colours are brought around 0, so dark ones are below 0",
+            **names,
+        )
+    elif channels == 1:
+        fed = t(
+            "It is fed {height}×{width} values of one map, around row {row}, column {column}",
+            row=step.top + step.dilation * (height // 2),
+            column=step.left + step.dilation * (width // 2),
+            **names,
+        )
+    elif is_single:
         fed = t("It is fed one value of each of {channels} maps, all from the same place", **names)
     else:
         fed = t("It is fed {height}×{width} values of each of {channels} maps", **names)
     if channels > shown:
         fed += " – " + t("here are the {count} that count most", count=shown)
-    total = (
-        t("All of them are added up, and the bias; the batch norm is already in kernel and bias")
-        if step.has_folded_norm
-        else t("All of them are added up, and the bias")
+    times = t(
+        "Each value is multiplied by its weight, a number that training has found; the weights of a channel are its kernel"
     )
-    return [
-        fed,
-        t("Each value is multiplied by its weight in the kernel"),
-        t("The products of each map are added up"),
-        total,
-    ]
+    total = (
+        t("The bias is added, one more number that training has found")
+        if channels == 1
+        else t("All of them are added up, and the bias, one more number that training has found")
+    )
+    # Of a single value of each map there is only one product, which is its sum.
+    within = [] if is_single else [t("The products of each map, place by place, are added up")]
+    return [fed, times, *within, total]
 
 
 def _pooling(place: Place, step: Pooling) -> dict[str, Any]:

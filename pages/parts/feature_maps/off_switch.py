@@ -20,14 +20,13 @@ from core.zoo.graph import Layer
 from core.zoo.predictions import Prediction
 from pages.parts.feature_maps import channel_links
 from pages.parts.feature_maps.follow import follow
-from pages.parts.feature_maps.walk import choose
+from pages.parts.feature_maps.walk import channel_title, choose, layer_title
 from pages.parts.shared import layout, session
 from pages.parts.shared.language import class_name, percent, plain, remember_choice, t
 
-_GAINS = "maps_gains"
 _SHOWN = 7
 _FACTORS = {0.0: N_("off"), 1.0: N_("as it is"), 2.0: N_("twice"), 5.0: N_("five times")}
-_JOB, _OF, _TURNED = "maps_losses", "maps_losses_of", "maps_turned"
+_JOB, _OF, _TURNED, _TURNS = "maps_losses", "maps_losses_of", "maps_turned", "maps_turns"
 
 
 @session.kept
@@ -38,7 +37,7 @@ def _applied() -> session.Latest[tuple[Classifier, Classifier]]:
 
 def _gains(classifier: Classifier) -> dict[str, dict[int, float]]:
     """Return by what this session multiplies channels of a network."""
-    of_all = st.session_state.setdefault(_GAINS, {})
+    of_all = st.session_state.setdefault(session.SWITCHED, {})
     body = (classifier.name, classifier.provenance.body)
     found: dict[str, dict[int, float]] = of_all.setdefault(body, {})
     return found
@@ -65,10 +64,11 @@ def banner(classifier: Classifier, before: Prediction, after: Prediction) -> Non
     if not any(gains.values()):
         return
     told = [
-        f"{layer}: {', '.join(_switched(channels))}"
+        f"{', '.join(_switched(channels))} ({layer_title(classifier, layer)})"
         for layer, channels in gains.items()
         if channels
     ]
+    layout.in_sight(layout.counted(_TURNS), "maps_switched", just=1)
     with st.container(horizontal=True, vertical_alignment="center", key="maps_switched"):
         st.warning(
             t(
@@ -82,7 +82,7 @@ def banner(classifier: Classifier, before: Prediction, after: Prediction) -> Non
         st.button(
             t("All as it was"),
             key="maps_switch_back",
-            on_click=lambda: st.session_state[_GAINS].clear(),
+            on_click=lambda: st.session_state[session.SWITCHED].clear(),
         )
 
 
@@ -91,7 +91,10 @@ def _bold(answer: Prediction) -> str:
 
 
 def _switched(channels: dict[int, float]) -> list[str]:
-    return [f"{channel} {t(_FACTORS[factor])}" for channel, factor in sorted(channels.items())]
+    return [
+        t("channel {channel} {factor}", channel=channel, factor=t(_FACTORS[factor]))
+        for channel, factor in sorted(channels.items())
+    ]
 
 
 def view(
@@ -121,7 +124,7 @@ def _switch(classifier: Classifier, layer: str, channel: int) -> None:
     # The switch follows what holds: "All as it was" turns it back, too.
     st.session_state[key] = _gains(classifier).get(layer, {}).get(channel, 1.0)
     st.segmented_control(
-        t("Channel {channel} of {layer}", channel=channel, layer=layer),
+        channel_title(classifier, layer, channel),
         list(_FACTORS),
         format_func=lambda choice: t(_FACTORS[choice]),
         required=True,
@@ -139,6 +142,7 @@ def _turn(key: str, layer: str, channel: int) -> None:
     if of_layer[channel] == 1.0:
         del of_layer[channel]
     st.session_state[_TURNED] = True
+    layout.count(_TURNS)
 
 
 def _most_missed(
@@ -153,7 +157,7 @@ def _most_missed(
     job = session.job(_JOB)
     if job is None or st.session_state.get(_OF) != key:
         st.button(
-            t("Whose loss changes the answer most?"),
+            t("Which channel matters most?"),
             icon=":material/query_stats:",
             key="maps_measure_losses",
             on_click=_measure,
@@ -177,10 +181,10 @@ def _show(snapshot: Snapshot, classifier: Classifier, observation: Observation) 
     name = plain(class_name(classifier.labels[found.class_id]))
     layout.label(t("“{name}” without one of these channels", name=name))
     channel_links.row(
-        t("Whose loss changes the answer most?"),
+        t("Which channel matters most?"),
         [
             channel_links.Link(
-                name=t("Channel {channel} of {layer}", channel=channel, layer=found.layer),
+                name=channel_title(classifier, found.layer, channel),
                 short=str(channel),
                 told=percent(found.without[channel], 1),
                 target={"layer": found.layer, "channel": channel},

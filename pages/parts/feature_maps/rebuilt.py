@@ -170,7 +170,7 @@ def _curve(losses: Sequence[float], way: str) -> None:
 def _told(found: Rebuilt, way: str) -> str:
     if way == "caricature":
         return t("**{times} times** as strong", times=number(found.strength, 1))
-    return t("**{similarity}** of 1 alike", similarity=number(found.similarity, 2))
+    return t("similarity **{similarity}**", similarity=number(found.similarity, 2))
 
 
 def _numbered(classifier: Classifier, layer: str) -> str:
@@ -207,13 +207,13 @@ def _after(job: Job, way: str) -> None:
     layers = list(results)
     st.markdown(
         t(
-            "The deeper the layer, the less comes back: {first} of 1 from the first one, {last} from the last. Exact colours go first, then fine lines, at last where things are: what is left is what the network goes on with.",
+            "The deeper the layer, the less comes back: a similarity of {first} from the first one, {last} from the last. Exact colours go first, then fine lines, at last where things are: what is left is what the network goes on with.",
             first=number(results[layers[0]].similarity, 2),
             last=number(results[layers[-1]].similarity, 2),
         )
     )
     st.caption(
         t(
-            "Alike: the structural similarity (SSIM) with the photo, 1 for the same picture and about 0 where nothing is in common. The maps differ by 0 where they are those of the photo, and by 1 where there are none. Many pictures make nearly the same maps, and most of them are full of noise. Total variation chooses a smooth one among them, as photos are; set its weight to 0 and draw again to see the difference. Each PNG carries its recipe."
+            "Similarity: the structural similarity (SSIM) with the photo, 1 for the same picture and about 0 where nothing is in common. The maps differ by 0 where they are those of the photo, and by 1 where there are none. Many pictures make nearly the same maps, and most of them are full of noise. Total variation chooses a smooth one among them, as photos are; set its weight to 0 and draw again to see the difference. Each PNG carries its recipe."
         )
     )

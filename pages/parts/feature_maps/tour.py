@@ -87,7 +87,7 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
                 help=t("Fifteen small pictures, about ten seconds."),
             )
     drawing = job if is_drawing else None
-    layout.in_sight(layout.counted(_TURNS) or live.run_number(drawing), "maps_halt", just=True)
+    layout.in_sight(layout.counted(_TURNS) or live.run_number(drawing), "maps_halt", just=1)
     if drawing:
         st.button(
             t("Stop run"), icon=":material/stop:", on_click=drawing.stop, key="maps_tour_stop"
@@ -142,15 +142,25 @@ def _show(
     layer, names = stop.maps.layer, [found.name for found in classifier.layers]
     with st.container(border=True, key="maps_halt"), st.container(key="maps_row_tour"):
         size = t(
-            "layer {number} of {count} · {height}×{width}×{channels}",
+            "layer {number} of {count} · one value sees {field}×{field} pixels",
             number=names.index(layer.name) + 1,
             count=len(names),
-            height=layer.size,
-            width=layer.size,
-            channels=layer.channels,
+            field=min(layer.receptive_field, classifier.input_size),
         )
         st.markdown(f"{t(text)} :small[:gray[{plain(size)}]]")
-        columns = iter(st.columns(2 * len(stop.channels), gap="small"))
+        count = len(stop.channels)
+        if all(_picture(classifier, stop, c, drawn) is _NOT_YET for c in stop.channels):
+            *lit, last = st.columns([*[1] * count, count], gap="small")
+            for column, channel in zip(lit, stop.channels, strict=True):
+                with column:
+                    _lit(seen, stop, channel)
+            last.caption(
+                t(
+                    "“Draw their ideal pictures” puts beside each the picture that it would like best."
+                )
+            )
+            return
+        columns = iter(st.columns(2 * count, gap="small"))
         for channel in stop.channels:
             with next(columns):
                 _lit(seen, stop, channel)

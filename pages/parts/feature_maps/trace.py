@@ -72,7 +72,7 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
         return
     with right:
         drawing = _drawing(classifier, found)
-    layout.in_sight(f"{tracing_job.number} {live.run_number(drawing)}", "maps_trace", just=True)
+    layout.in_sight(f"{tracing_job.number} {live.run_number(drawing)}", "maps_trace", just=1)
     draw = partial(_draw, classifier, observation, found)
     if drawing is not None:
         follow(drawing, partial(_draw_live, classifier, draw), seconds=1)

@@ -15,8 +15,9 @@ from core.features.maps import FeatureMaps
 from core.problem import N_
 from core.zoo.classifier import Classifier
 from core.zoo.graph import Layer, measure_node
-from pages.parts.shared import session
+from pages.parts.shared import scenes, session
 from pages.parts.shared.language import t
+from pages.parts.shared.registry import MAPS
 
 _WALK = "maps_walk"
 COLOURS = (N_("red"), N_("green"), N_("blue"))
@@ -25,12 +26,20 @@ COLOURS = (N_("red"), N_("green"), N_("blue"))
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel anywhere in the network, and the place in its map that is looked at first."""
+    """A channel anywhere in the network, and the place in its map that is looked at first.
+
+    Attributes:
+        node: of the graph.
+        channel: its number there.
+        row, column: the place.
+        at: where neither is known, how far down and to the right of the map, in [0, 1).
+    """
 
     node: str
     channel: int
     row: int | None = None
     column: int | None = None
+    at: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,10 +101,26 @@ def go_back() -> None:
     st.session_state[_WALK] = (origin, walk[:-1])
 
 
+def layer_title(classifier: Classifier, layer: str) -> str:
+    """Return what to call a layer: in a scene of the lesson its place, elsewhere its name."""
+    names = [found.name for found in classifier.layers]
+    if layer not in names or not scenes.question(MAPS):
+        return layer
+    return t("layer {number} of {count}", number=names.index(layer) + 1, count=len(names))
+
+
+def channel_title(classifier: Classifier, layer: str, channel: int) -> str:
+    """Return what to call a channel of a layer."""
+    title = layer_title(classifier, layer)
+    if title == layer:
+        return t("Channel {channel} of {layer}", channel=channel, layer=layer)
+    return t("Channel {channel}", channel=channel) + f" · {title}"
+
+
 def title_of(classifier: Classifier, channel: Channel) -> str:
     """Return what to call a channel anywhere in the network."""
     if layer := classifier.layer_at(channel.node):
-        return t("Channel {channel} of {layer}", channel=channel.channel, layer=layer.name)
+        return channel_title(classifier, layer.name, channel.channel)
     node = find_node(classifier, channel.node)
     if node.op == "placeholder":
         return t("The photo, {colour}", colour=t(COLOURS[channel.channel]))

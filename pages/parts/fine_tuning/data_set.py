@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
-from core.data.datasets import Found
+from core.classroom.collection import GROUP
+from core.data.datasets import Found, Photo
 from core.data.overview import Overview
 from core.data.photo_files import Skipped
 from pages.parts.fine_tuning.thumbnails import SHEET_COLUMNS, TILE, fingerprint, sprite
@@ -22,7 +23,8 @@ def overview(seen: Overview) -> None:
         st.markdown(_balance(seen))
     if seen.parts:
         _parts(seen.parts)
-    takes(seen.classes, seen.takes)
+    if not any(map(are_of_phones, seen.samples)):  # of those it is told where they are chosen
+        takes(seen.classes, seen.takes)
     for sentence in _copies(seen) if seen.total else ():
         st.markdown(sentence)
     if seen.contradictions:
@@ -143,28 +145,47 @@ def _contradictions(seen: Overview) -> None:
             st.markdown("- …")
 
 
-def takes(classes: Sequence[str], counts: Sequence[int]) -> None:
-    """Say how the photos of the webcam are divided; nothing where there are none.
+def are_of_phones(photos: Iterable[Photo]) -> bool:
+    """Return whether photos came from the phones of a class's room."""
+    return any(photo.group.startswith(GROUP) for photo in photos)
+
+
+def takes(classes: Sequence[str], counts: Sequence[int], *, of_phones: bool = False) -> None:
+    """Say how photos that belong together are divided; nothing where there are none.
 
     Args:
         classes: their names.
-        counts: the takes of each class, 0 for photos that are from elsewhere; see `datasets.takes`.
+        counts: the groups of each class, takes or phones; 0 for photos that are from elsewhere;
+            see `datasets.takes`.
+        of_phones: whether a group is a phone's photos, not a take of the webcam.
     """
     if not any(counts):
         return
     st.markdown(
         t(
+            "The photos of one phone stay together: the validation photos come from phones that it has not learned from. So the accuracy answers the question: would it know the things of somebody it never saw?"
+        )
+        if of_phones
+        else t(
             "The photos of one take, taken while the button was held once, hardly differ. So they stay together: the validation photos come from takes that it has not learned from."
         )
     )
-    if single := [name for name, count in zip(classes, counts, strict=True) if count == 1]:
-        st.warning(
-            t(
-                "There is only one take of: {names}. The network learns from the first seven tenths of it and is validated on the rest, which looks nearly the same: its accuracy will look better than it is. Record a second take, from another side or in other light.",
-                names=", ".join(map(plain, single)),
-            ),
-            icon=":material/videocam:",
+    single = [name for name, count in zip(classes, counts, strict=True) if count == 1]
+    if not single:
+        return
+    names = ", ".join(map(plain, single))
+    st.warning(
+        t(
+            "Only one phone has sent photos of: {names}. The network learns from the first seven tenths of them and is validated on the rest, things that it has seen: its accuracy will look better than it is. Let a second phone photograph them.",
+            names=names,
         )
+        if of_phones
+        else t(
+            "There is only one take of: {names}. The network learns from the first seven tenths of it and is validated on the rest, which looks nearly the same: its accuracy will look better than it is. Record a second take, from another side or in other light.",
+            names=names,
+        ),
+        icon=":material/phone_android:" if of_phones else ":material/videocam:",
+    )
 
 
 def unreadable(skipped: Sequence[Skipped]) -> None:

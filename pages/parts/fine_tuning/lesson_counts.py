@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.training.loop import Training
 from pages.parts.fine_tuning.settings import key
-from pages.parts.shared import session
+from pages.parts.shared import scenes, session
 from pages.parts.shared.language import number, percent, t
 
 PER_CLASS = (1, 5, 60)
@@ -22,14 +22,14 @@ def lesson_counts(training: Training | None, photos: Hashable) -> None:
         photos: identity of the photos to learn from.
     """
     if training is not None:
-        _tried()[photos, training.settings.per_class] = training.accuracy
+        _tried()[scenes.opened(), photos, training.settings.per_class] = training.accuracy
     chosen = st.session_state[key("per_class")]
     with st.container(
         horizontal=True, vertical_alignment="center", gap="xsmall", key="train_counts"
     ):
         st.markdown(t("Photos per class:"), width="content")
         for count in PER_CLASS:
-            accuracy = _tried().get((photos, count))
+            accuracy = _tried().get((scenes.opened(), photos, count))
             st.button(
                 number(count) if accuracy is None else f"{number(count)} → {percent(accuracy, 1)}",
                 key=f"train_count_{count}",
@@ -44,6 +44,6 @@ def _learn_from(per_class: int) -> None:
 
 
 @session.kept
-def _tried() -> dict[tuple[Hashable, int | None], float]:
-    """Accuracy of this session's trainings in the lesson, by photos and number of them per class."""
+def _tried() -> dict[tuple[str, Hashable, int | None], float]:
+    """Accuracy of this session's trainings, by scene as opened, photos, number of them per class."""
     return {}

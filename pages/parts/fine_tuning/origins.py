@@ -1,4 +1,4 @@
-"""Where the photos to learn from come from: a ready-made set, a zip, files, or the camera."""
+"""Where the photos to learn from come from: a set, a zip, files, the camera, the class's phones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 
 import streamlit as st
 
+from core.classroom.room import Room
 from core.data import datasets, sources
 from core.data.datasets import Dataset
 from core.data.photo_files import Skipped
@@ -17,8 +18,8 @@ from core.problem import N_, Problem
 from core.server.scheduler import scheduler
 from core.steps import Step, Steps
 from pages.parts.fine_tuning import data_set, webcam
-from pages.parts.shared import files, session, uploads
-from pages.parts.shared.language import plain, remember_choice, say, t
+from pages.parts.shared import files, room, session, uploads
+from pages.parts.shared.language import number, plain, remember_choice, say, t
 from pages.parts.shared.settings import segments
 
 ORIGINS = {
@@ -27,6 +28,7 @@ ORIGINS = {
     "files": N_("Your photos"),
     "camera": N_("Webcam"),
 }
+_OF_ROOM = {room.ORIGIN: N_("Your class's room")}
 LOOK = "look"
 """The job that looks through the photos."""
 _MOST_CLASSES_BY_HAND = 6
@@ -42,6 +44,7 @@ class Wanted:
         load: reads them; a computation, since they may have to come from far away.
         most: photos of the largest class.
         counts: photos of each class; None where the set itself, or its takes, divide them.
+        room: the class's room that they are of, with which all that was made of them goes.
     """
 
     title: str
@@ -49,6 +52,7 @@ class Wanted:
     load: Callable[[], Steps[Dataset]]
     most: int
     counts: tuple[int, ...] | None = None
+    room: Room | None = None
 
 
 def photos_to_learn_from(*, watched: bool) -> Wanted | None:
@@ -57,7 +61,15 @@ def photos_to_learn_from(*, watched: bool) -> Wanted | None:
     Args:
         watched: whether the page watches a job; see `webcam.collect`.
     """
-    origin = segments(t("Photos to learn from"), ORIGINS, "train_source")
+    st.session_state.pop(room.TO_TRAINING, None)
+    taught = room.of_teacher()
+    has_photos = taught is not None and taught.collection is not None
+    if not has_photos and st.session_state.get(room.ORIGIN_KEY) == room.ORIGIN:
+        del st.session_state[room.ORIGIN_KEY]
+    origins = {**ORIGINS, **_OF_ROOM} if has_photos else ORIGINS
+    origin = segments(t("Photos to learn from"), origins, room.ORIGIN_KEY)
+    if taught and origin == room.ORIGIN:
+        return _from_room(taught)
     if origin == "zip":
         return _from_zip()
     if origin == "files":
@@ -137,6 +149,30 @@ def _listed(archive: bytes) -> datasets.Found | Problem:
         return session.compute(lambda: datasets.found_in_zip(archive))
     except Problem as problem:
         return problem
+
+
+def _from_room(taught: Room) -> Wanted | None:
+    """Take the photos that the phones of a room have sent; each phone's stay together."""
+    collection = taught.collection
+    if collection is None:
+        return None
+    by_class = collection.files()
+    counts = {name: len(of_class) for name, of_class in by_class.items()}
+    st.markdown(" · ".join(f"**{plain(name)}** {number(count)}" for name, count in counts.items()))
+    if sum(map(bool, counts.values())) < 2:
+        st.info(
+            t("The phones have to send photos of at least two classes first."),
+            icon=":material/add_photo_alternate:",
+        )
+        return None
+    data_set.takes(tuple(by_class), collection.phones(), of_phones=True)
+    return Wanted(
+        t("Your class's room"),
+        (taught.code, tuple(sent.id for sent in collection.photos())),
+        lambda: _at_once(lambda: datasets.from_files(by_class)),
+        max(counts.values()),
+        room=taught,
+    )
 
 
 def _by_hand(ask: Callable[[int, str], Sequence[datasets.Upload]]) -> Wanted | None:

@@ -11,6 +11,7 @@ from core.training.comparison import Comparison, best
 from core.training.loop import Training
 from core.training.settings import STRATEGIES, STRATEGY_TITLES, Strategy
 from pages.parts.fine_tuning import data_set, evidence
+from pages.parts.fine_tuning.give import give
 from pages.parts.fine_tuning.runs import Runs
 from pages.parts.fine_tuning.star import show_star
 from pages.parts.shared import made, plots, session
@@ -65,10 +66,12 @@ def show(runs: Runs, training: Training, comparison: Comparison) -> None:
         )
     )
     show_star(training)
+    give(training.classifier)
     if len(comparison) > 1:
         _ways(comparison)
     classes = tuple(training.classifier.labels)
-    data_set.takes(classes, takes(len(classes), training.photos))
+    of_phones = data_set.are_of_phones(training.photos)
+    data_set.takes(classes, takes(len(classes), training.photos), of_phones=of_phones)
     data_set.unreadable(training.skipped)
     answers = evidence.Answers(
         photos=training.validation,

@@ -8,11 +8,13 @@ from functools import partial
 from typing import Any
 
 import streamlit as st
+from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from core.data import datasets, overview, sources
 from core.data.datasets import Dataset
 from core.server.jobs import Job, Snapshot
+from core.server.scheduler import scheduler
 from core.steps import Step, Steps
 from core.training import learning_curve, loop
 from core.training.challenge import challenge
@@ -131,7 +133,11 @@ class Runs:
         assert self.of_photos is not None
         made.note(name, self.of_photos)
         first = partial(loaded, self.wanted.load)
-        session.start_job(name, run, lambda last: last.result, first=first)
+        job = session.start_job(name, run, lambda last: last.result, first=first)
+        if self.wanted.room:
+            self.wanted.room.when_cleared(
+                partial(_forget, session.owner(), name, job.number, session.own_photos())
+            )
 
     def watch(self) -> None:
         """Follow the run that is going on, or show how the latest training ended."""
@@ -140,6 +146,22 @@ class Runs:
         if job := self.jobs[name]:
             draw = self.draw.get(name, lambda snapshot: None)
             live.watch(job, draw, place=self.places.get(name, self.places[session.TRAIN]))
+
+
+def _forget(owner: str, name: str, number: int, own: dict[str, Image.Image]) -> None:
+    """Forget a run, unless another one has taken its place, and the photos taken over from it.
+
+    Args:
+        owner: whose run it is.
+        name: of the job.
+        number: of the job.
+        own: the owner's photos; see `session.own_photos`.
+    """
+    job = scheduler().get(owner, name)
+    if job and job.number == number:
+        scheduler().discard(owner, name)
+        for photo in [photo for photo in own if photo.startswith(session.LEARNED)]:
+            own.pop(photo, None)
 
 
 def loaded(load: Callable[[], Steps[Dataset]]) -> Generator[Step[Any], None, Dataset]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,6 +18,7 @@ from PIL import Image
 
 from core.images import photos
 from core.problem import N_, Problem
+from core.server.pace import pace
 from pages.parts.shared import session
 from pages.parts.shared.components import component
 from pages.parts.shared.language import class_name, percent, say, t, tn
@@ -44,11 +43,6 @@ _THUMBNAIL = 64
 _FIXED_ROWS = 8
 """Up to so many classes each has its place; of more, the most probable ones are shown."""
 _ROWS = 5
-_MOST_PER_SECOND = 8.0
-"""Of one panel's answers; no eye wants more."""
-_MOST_FOR_ALL = 20.0
-"""Shared among all panels: about half of the compute thread stays for the long runs."""
-_GONE_SECONDS = 3.0
 
 _component = component("webcam")
 
@@ -165,32 +159,6 @@ class Frame:
         return cls(frame, photos.decode(read_photo(message.get("photo")), "webcam.jpg"))
 
 
-class Pace:
-    """Shares a number of answers a second among the panels that ask. Safe from any thread."""
-
-    def __init__(self, most: float = _MOST_FOR_ALL, most_of_one: float = _MOST_PER_SECOND) -> None:
-        """Allow so many answers a second, together and to one."""
-        self._most = most
-        self._most_of_one = most_of_one
-        self._asked: dict[str, float] = {}
-        self._lock = threading.Lock()
-
-    def seconds(self, panel: str) -> float:
-        """Note that a panel asks, and give how long it is to wait from question to question."""
-        now = time.monotonic()
-        with self._lock:
-            self._asked[panel] = now
-            self._asked = {
-                who: when for who, when in self._asked.items() if now - when < _GONE_SECONDS
-            }
-            return max(1 / self._most_of_one, len(self._asked) / self._most)
-
-
-@st.cache_resource(show_spinner=False)
-def _pace() -> Pace:
-    return Pace()
-
-
 @session.kept
 def _recordings() -> dict[str, Recording]:
     """This session's photos of the webcam, by the panel's key."""
@@ -296,7 +264,7 @@ def _live(key: str, classifier: Classifier, *, watched: bool) -> None:
             "side": SIDE,
             "quality": _QUALITY,
             "answer": _answers().get(key),
-            "interval": 1000 * _pace().seconds(f"{session.owner()} {key}"),
+            "interval": 1000 * pace().seconds(f"{session.owner()} {key}"),
             "texts": {
                 **_texts(),
                 "waiting": t("looking …"),
@@ -320,7 +288,7 @@ def _answer(key: str, classifier: Classifier, message: object) -> None:
     count = len(classifier.labels)
     photo = frame.photo
     predictions = session.compute(
-        lambda: top(classifier, photo, count if count <= _FIXED_ROWS else _ROWS)
+        pace().timed(lambda: top(classifier, photo, count if count <= _FIXED_ROWS else _ROWS))
     )
     sure = sure_answer(predictions)
     _answers()[key] = {

@@ -17,8 +17,8 @@ from core.synthesis.regularisers import REGULARISERS
 from core.training.comparison import Comparison, Outcome
 from core.training.settings import STRATEGY_TITLES
 from pages.parts.adversarial_attack import attack, kept_attacks, ledger_tables
-from pages.parts.ideal_class import drawing
-from pages.parts.shared import session
+from pages.parts.ideal_class import gallery, opinions
+from pages.parts.shared import network_names, session
 from pages.parts.shared.language import (
     class_name,
     current,
@@ -45,7 +45,7 @@ def gathered(author: str) -> HandIn:
     """Return all that this session has done so far, in the visitor's language."""
     comparison = session.comparison()
     parts = {
-        "ideal": tuple(map(_drawn, reversed(drawing.gallery()))),
+        "ideal": tuple(map(_drawn, reversed(gallery.gallery()))),
         "attack": _attacks(),
         "training": _trained(comparison) if comparison else (),
         "answers": _answers(),
@@ -62,7 +62,7 @@ def gathered(author: str) -> HandIn:
 def counts() -> dict[str, int]:
     """Say how much there is for each section."""
     return {
-        "ideal": len(drawing.gallery()),
+        "ideal": len(gallery.gallery()),
         "attack": len(attack.book()),
         "training": len(session.comparison() or ()),
         "answers": len(session.answers()),
@@ -78,15 +78,15 @@ def _today() -> str:
     return format_date(now, "long", locale=current())
 
 
-def _drawn(kept: drawing.Keepsake) -> Part:
+def _drawn(kept: gallery.Keepsake) -> Part:
     text = ""
     if kept.opinions:
-        score = drawing.score(kept.opinions).replace("*", "")
+        score = opinions.score(kept.opinions).replace("*", "")
         text = t("Of the networks that never saw this run: {score}.", score=score)
-    caption = drawing.caption(kept)
+    caption = gallery.caption(kept)
     return Part(
         title=caption,
-        facts=((t("Network"), attack.network_title(kept.model)), *_told(kept.settings)),
+        facts=((t("Network"), network_names.title_of(kept.model)), *_told(kept.settings)),
         figures=(Figure(kept.png, caption, caption),),
         text=text,
     )
@@ -131,7 +131,7 @@ def _attacked(kept: kept_attacks.Attacked) -> Part:
     return Part(
         title=f"{photo_title(row.photo)} → {wanted}",
         facts=(
-            (t("Network"), attack.network_title(row.network)),
+            (t("Network"), network_names.title_of(row.network)),
             (t("Method"), ledger_tables.method_told(row.attack)),
             (t("Fooled"), t("yes") if row.success else t("no")),
         ),
@@ -156,7 +156,7 @@ def _trained(comparison: Comparison) -> tuple[Part, ...]:
     )
     rows = tuple(_way(outcome) for outcome in comparison.values())
     facts = (
-        (t("Network"), attack.network_title(first.classifier.provenance.network)),
+        (t("Network"), network_names.title_of(first.classifier.provenance.network)),
         (t("Classes"), ", ".join(first.classifier.labels)),
         (t("Seed"), str(first.settings.seed)),
     )

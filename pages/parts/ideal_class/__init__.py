@@ -1,5 +1,7 @@
-"""The parts of the page that draws: its settings, and the picture while it grows.
+"""The parts of the page that draws: its settings, its runs, and the pictures that come of them.
 
-`drawing` has the settings and what is said of a drawing; `drawn` shows the picture, or several abreast.
-Begin reading at `drawing`.
+`choices` asks what to draw; `running` draws it, and `comparing` several beside each other; `latest`
+knows which of them the session did last. `drawn` shows the picture while it grows, `opinions` what
+networks see in it, and `real_ones` photos of the same. `finished` offers what can be done with it,
+with `ask_room` among that; `gallery` keeps it, and `saved` draws it again. Begin reading at `choices`.
 """

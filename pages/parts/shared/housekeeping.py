@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 
+from core.classroom.room import rooms
 from core.server.background import regularly
 from core.server.memory import give_back, memory_mb
 from pages.parts.shared import streamlit_internals
@@ -22,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 def tidy_regularly(seconds: float = SECONDS) -> None:
     """Forget those who are gone now and then, in the background, where this is a server."""
+    regularly("rooms", seconds, rooms().sweep)
     forget = streamlit_internals.forgetting_sessions()
     if forget is not None:
         regularly("housekeeping", seconds, lambda: _tidy(forget))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 
@@ -49,8 +51,27 @@ def switch() -> None:
     )
 
 
+_SPOKEN: ContextVar[str] = ContextVar("spoken", default="")
+
+
+@contextmanager
+def speaking(accepted: str) -> Iterator[None]:
+    """Let texts be in the language of whoever asks over HTTP, where there is no session.
+
+    Args:
+        accepted: the languages that a browser says it takes, its header `Accept-Language`.
+    """
+    before = _SPOKEN.set(LOCALES[_of_browser_tag(accepted)])
+    try:
+        yield
+    finally:
+        _SPOKEN.reset(before)
+
+
 def current() -> str:
     """The locale in use, such as "pt_BR"."""
+    if spoken := _SPOKEN.get():
+        return spoken
     return LOCALES[st.session_state.get(KEY) or _of_the_address() or _of_the_browser()]
 
 
@@ -124,6 +145,13 @@ def class_search_words(labels: Labels, index: int) -> str:
     return ", ".join(dict.fromkeys((*words[1:], *plain_letters)))
 
 
+def class_names(labels: Labels, index: int) -> tuple[str, ...]:
+    """Return all names of a class, in every language."""
+    tables = (_class_table(locale) for locale in LOCALES.values())
+    translated = (name for table in tables for name in table.get(labels[index], ()))
+    return tuple(dict.fromkeys((*labels.names(index), *translated)))
+
+
 def without_accents(text: str) -> str:
     """Leave the letters only: "gato siames" for "gato siamês"."""
     letters = unicodedata.normalize("NFD", text)
@@ -141,6 +169,11 @@ def percent(share: float, digits: int = 0) -> str:
     """Write a share in [0, 1] as a percentage, as the language does."""
     pattern = "#,##0." + "0" * digits + "%" if digits else "#,##0%"
     return format_percent(share, format=pattern, locale=current())
+
+
+def fine_percent(share: float) -> str:
+    """Write a share in [0, 1] as a percentage that also tells small ones apart."""
+    return percent(share, 1 if share >= 0.01 else 3)
 
 
 def number(value: float, digits: int = 0) -> str:
@@ -191,10 +224,12 @@ def _plain(value: object) -> object:
         return value
     if isinstance(value, Texts):
         return ", ".join(str(_plain(text)) for text in value)
-    if isinstance(value, ImageNetName):
-        return plain(class_name(value))
-    # Problems are shown by elements that read Markdown, and carry names of people's files.
-    return t(value) if isinstance(value, Text) else plain(str(value))
+    if isinstance(value, Text):
+        return t(value)
+    text = class_name(value) if isinstance(value, ImageNetName) else str(value)
+    # Problems carry names of people's files, and are shown by elements that read Markdown; over
+    # HTTP they go to pages that show every letter as it is.
+    return text if _SPOKEN.get() else plain(text)
 
 
 def _of_the_address() -> str:
@@ -204,8 +239,11 @@ def _of_the_address() -> str:
 
 
 def _of_the_browser() -> str:
-    browser = (st.context.locale or "").lower()
-    matching = (shown for shown in LOCALES if browser.startswith(shown.lower()))
+    return _of_browser_tag(st.context.locale or "")
+
+
+def _of_browser_tag(tag: str) -> str:
+    matching = (shown for shown in LOCALES if tag.lower().startswith(shown.lower()))
     return next(matching, "EN")
 
 

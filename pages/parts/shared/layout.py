@@ -139,14 +139,15 @@ def _for_one(*, folded: bool) -> Workbench:
     )
 
 
-def in_sight(run: str, above: str, *, just: bool = False) -> None:
+def in_sight(run: str, above: str, *, just: float = 0.0) -> None:
     """See that what begins here can be seen once a run has begun: on a phone it is further down.
 
     Args:
         run: names the run that has begun; nothing moves twice for the same one.
         above: key of the container that is to be the first in sight.
-        just: whether to move no further than it takes to see that container, so that what stands
-            above it is still seen.
+        just: to move no further than it takes to see that container, or so much of it as fills
+            this share of the window, so that what stands above it is still seen; 0 to let it be
+            the first.
     """
     _in_sight(key=f"in_sight_{above}", data={"run": run, "above": f".st-key-{above}", "just": just})
 
@@ -158,7 +159,8 @@ def count(clicks: str) -> None:
 
 def counted(clicks: str) -> str:
     """Name the latest of the clicks that were counted, for `in_sight`; empty before the first."""
-    return str(st.session_state.get(clicks, ""))
+    number = st.session_state.get(clicks)
+    return f"{clicks} {number}" if number else ""
 
 
 def heading(title: str, promise: str) -> None:

@@ -21,7 +21,7 @@ from core.training.settings import BEGINNING, STRATEGIES, STRATEGY
 from pages.parts.adversarial_attack import attack, laboratory
 from pages.parts.feature_maps import compare, inspector, maps
 from pages.parts.fine_tuning import settings as training
-from pages.parts.ideal_class import drawing
+from pages.parts.ideal_class import choices
 from pages.parts.shared.registry import ATTACK, IDEAL, MAPS, TRAINING, PageInfo
 
 CLASSES = 1000
@@ -55,7 +55,7 @@ def places(page: PageInfo, preset: str | None = None) -> dict[str, Place]:
         preset: of the ideal class page, which has settings for each.
     """
     if page is IDEAL:
-        return _ideal(preset if preset in drawing.PRESET_NAMES else "best")
+        return _ideal(preset if preset in choices.PRESET_NAMES else "best")
     return {MAPS: _MAPS, ATTACK: _ATTACK, TRAINING: _TRAINING}.get(page, {})
 
 
@@ -78,15 +78,15 @@ def _ideal(preset: str) -> dict[str, Place]:
     setting, value = asked["photo"]  # whose own photos stay at home
     asked["photo"] = replace(setting, choices=dict.fromkeys(("", *_SAMPLES), setting.label)), value
     return {
-        "draw": Place("ideal_target", one_of(drawing.KINDS)),
+        "draw": Place("ideal_target", one_of(choices.KINDS)),
         "class": _class("ideal_class", 284),
         "second": _class("ideal_second", 340),
         "share": Place("ideal_share", number(0, 100, 50)),
         "layer": Place("ideal_layer_{network}", Parameter()),
         "channel": Place("ideal_channel_number", number(0, _MOST_CHANNELS, 0)),
         "stretch": Place("ideal_stretch", Parameter(False)),
-        "dials": Place("ideal_preset", one_of(drawing.PRESET_NAMES)),
-        **_declared(asked, lambda name: drawing.key(name, preset)),
+        "dials": Place("ideal_preset", one_of(choices.PRESET_NAMES)),
+        **_declared(asked, lambda name: choices.key(name, preset)),
     }
 
 

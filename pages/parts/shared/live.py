@@ -164,7 +164,7 @@ def progress(line: DeltaGenerator, snapshot: Snapshot, unit: str = "") -> None:
     step = snapshot.step
     waiting = t("Place {place} in the queue", place=snapshot.place) if snapshot.place else ""
     if step is None:
-        begun = waiting or t("Waiting for a turn …")
+        begun = waiting or t("Begun: the first step takes longest …")
         line.progress(0.0, t(snapshot.state) if snapshot.state.is_end else begun)
         return
     unit = unit or t(_COUNTED_IN.get(step.phase, "steps"))
@@ -198,17 +198,31 @@ def progress(line: DeltaGenerator, snapshot: Snapshot, unit: str = "") -> None:
 
 
 def start_and_stop(
-    key: str, job: Job | None, start: Callable[[], None], label: str, *, disabled: bool = False
+    key: str,
+    job: Job | None,
+    start: Callable[[], None],
+    label: str,
+    *,
+    disabled: bool = False,
+    leads: bool = True,
 ) -> None:
-    """Show the one button that matters, and the one that ends what it began.
+    """Show the button that begins a run, and the one that ends what it began.
 
     Both sit outside any fragment and use callbacks, so they answer while a run is watched.
+
+    Args:
+        key: of the buttons.
+        job: the run, if there is one.
+        start: begins it.
+        label: of the button that does.
+        disabled: whether it cannot be begun.
+        leads: whether this is the one button that matters.
     """
     running = is_running(job)
     with st.container(horizontal=True, key=f"{key}_buttons"):
         st.button(
             label,
-            type="primary",
+            type="primary" if leads else "secondary",
             icon=":material/play_arrow:",
             on_click=start,
             disabled=running or disabled,

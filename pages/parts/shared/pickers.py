@@ -14,7 +14,7 @@ from core.images import photos
 from core.problem import Problem
 from core.zoo import catalogue, weights
 from core.zoo.labels import Labels
-from pages.parts.shared import files, layout, live, session, tab, uploads
+from pages.parts.shared import files, layout, live, network_names, session, tab, uploads
 from pages.parts.shared.components import component
 from pages.parts.shared.language import (
     LOCALES,
@@ -38,14 +38,16 @@ _OUT_OF_SIGHT = "\N{EM SPACE}" * 24
 _BOX = 360
 """Greatest width of the box, in pixels."""
 
-_gallery = component("photo_gallery")
+gallery = component("photo_gallery")
 
 
 def network() -> None:
-    """Show the choice of networks: built in, downloadable, and the visitor's own."""
+    """Show the choice of networks: built in, downloadable, the visitor's own, the class's."""
     names = [entry.name for entry in catalogue.ENTRIES]
     if session.own_classifier():
         names.insert(0, session.OWN)
+    if session.room_classifier():
+        names.insert(0, session.ROOM)
     st.selectbox(
         t("Network"),
         names,
@@ -61,9 +63,8 @@ def network() -> None:
 
 
 def _network_label(name: str) -> str:
-    if name == session.OWN:
-        # The browser sends the label back, so it must not change with the next training.
-        return t("★ Your network")
+    if name in catalogue.TRAINED_HERE:
+        return network_names.title_of(name)
     entry = catalogue.entry(name)
     size = f" ↓ {entry.weights_bytes / 1e6:.0f} MB" if not weights.present(entry) else ""
     return entry.title + size
@@ -86,7 +87,7 @@ def photo(default: str) -> None:
         for name, (label, image) in session.learned_photos().items()
     ]
     layout.label(t("Photo"))
-    _gallery(
+    gallery(
         key="photo_gallery",
         data={"photos": tiles, "selected": chosen, "label": t("Photo")},
         on_choice_change=_choose,

@@ -77,7 +77,10 @@ def chart(figure: go.Figure, key: str, title: str, **more: Any) -> None:
         title: what screen readers say.
         more: what else the element takes.
     """
-    st.plotly_chart(figure.update_layout(separators=separators()), key=key, alt=title, **more)
+    figure.update_layout(separators=separators(), dragmode=False)
+    # What can be dragged keeps a finger on a phone from scrolling past it.
+    figure.update_xaxes(fixedrange=True).update_yaxes(fixedrange=True)
+    st.plotly_chart(figure, key=key, alt=title, **more)
 
 
 def curves(

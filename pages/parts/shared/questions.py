@@ -8,18 +8,24 @@ from streamlit.delta_generator import DeltaGenerator
 from core.classroom import lesson
 from core.classroom.answer import Answer
 from core.classroom.lesson import Part
+from core.classroom.poll import Poll, Question
+from core.classroom.room import Room
 from core.classroom.scene import Scene
-from pages.parts.shared import layout, scenes, session
-from pages.parts.shared.language import plain, remember_choice, t
+from core.server.scheduler import scheduler
+from pages.parts.shared import layout, polls, scenes, session, teacher
+from pages.parts.shared import room as class_room
+from pages.parts.shared.language import plain, remember_choice, t, tn
 from pages.parts.shared.registry import HAND_IN, LESSON, PAGES, PageInfo
 
 _SURPRISE = ":material/lightbulb:"
+_REFRESH_SECONDS = 2
 
 
 def strip(page: PageInfo) -> DeltaGenerator:
     """Show the question of the scene that is open on a page, if it is one of the lesson.
 
-    Until it is answered it has its options below it; then it folds to a line, which stays in sight.
+    Until it is answered it has its options below it; then it folds to a line, which still asks it
+    and stays in sight.
 
     Returns:
         The place for what every page has at its top: beside the question, where there is one.
@@ -38,7 +44,8 @@ def strip(page: PageInfo) -> DeltaGenerator:
         st.container(border=True, gap="xxsmall", key="lesson_strip"),
     ):
         with st.container(horizontal=True, vertical_alignment="center", key="lesson_head"):
-            st.markdown(f"**{number_of(part)} · {t(part.title)}**", width="stretch")
+            left_out = f" :small[{t('if there is time')}]" if part.if_time else ""
+            st.markdown(f"**{number_of(part)} · {t(part.title)}**{left_out}", width="stretch")
             tools = st.container(
                 horizontal=True, width="content", vertical_alignment="center", key="scene_tools"
             )
@@ -49,10 +56,52 @@ def strip(page: PageInfo) -> DeltaGenerator:
                 key="lesson_buttons",
             ):
                 st.page_link(LESSON.file, label=t("Lesson"), icon=":material/arrow_back:")
+                _ask_the_phones(part)
                 reveal(part)
                 following(part)
-        ask(part, t(part.task))
+        ask(part, in_scene=True)
     return tools
+
+
+def _question_id(part: Part) -> str:
+    return f"scene-{part.id}"
+
+
+def _ask_the_phones(part: Part) -> None:
+    """Let the teacher of a room put the question to its phones; then show how many have answered."""
+    room = class_room.of_teacher()
+    if room is None or part.id in session.answers():
+        return
+    if poll := polls.asked(room, _question_id(part)):
+        _waiting(room, poll)
+        return
+    question = Question(
+        part.question, options=part.options, right=part.expected, id=_question_id(part)
+    )
+    st.button(
+        t("Ask the phones"),
+        icon=":material/smartphone:",
+        on_click=polls.ask,
+        args=(room, question),
+        key=f"lesson_phones_{part.id}",
+    )
+
+
+@st.fragment(run_every=_REFRESH_SECONDS)
+def _waiting(room: Room, poll: Poll) -> None:
+    count, of = polls.answered(room, poll)
+    st.markdown(tn("{count} of {of} has answered", "{count} of {of} have answered", count, of=of))
+
+
+def _phones_told(part: Part) -> str:
+    """Say what the phones have answered to a part's question; empty where they were not asked."""
+    room = class_room.of_teacher()
+    results = room.results() if room else ()
+    result = next((r for r in results[::-1] if r.question.id == _question_id(part)), None)
+    if result is None:
+        return ""
+    rows = (f"**{row.count}** × {plain(t(row.answer))}" for row in result.rows())
+    return t("On the phones: {answers}.", answers=" · ".join(rows)) + "  \n"
 
 
 def awaits_prediction(page: PageInfo) -> bool:
@@ -110,24 +159,47 @@ def reveal(part: Part) -> None:
     )
 
 
-def ask(part: Part, task: str) -> None:
+def ask(part: Part, *, in_scene: bool) -> None:
     """Ask a part's question; once revealed, show what was predicted and what holds.
 
     Args:
         part: the part.
-        task: what to do once the prediction is made; empty where that is said already.
+        in_scene: whether it is asked on its page, where the task is told, too, and little room is
+            taken from what the question is about.
     """
     given, predicted = session.answers().get(part.id), _prediction(part)
     if given:
-        with _folded(part, told(given), ":material/check:" if given.is_right else _SURPRISE):
-            # On its page it must leave room for what it speaks of.
-            st.markdown(t(part.why) if task else f"{t(part.question)} {t(part.why)}")
+        icon = ":material/check:" if given.is_right else _SURPRISE
+        answer, question = told(given), t(part.question)
+        label = question if in_scene else f"{question} {answer}"
+        with _folded(part, label, icon, expanded=in_scene):
+            if in_scene:  # on a phone it is at the top of the page
+                layout.in_sight(f"{scenes.opened()} told", "lesson_head")
+            st.markdown(_phones_told(part) + (f"{answer} " if in_scene else "") + t(part.why))
+        st.empty()  # in the place of what was predicted, which would else stay until the run's end
     elif predicted is not None:
-        label = t("You predict: **{option}**.", option=t(part.options[predicted]))
-        with _folded(part, f"{label} {task}".strip(), ":material/edit:"):
+        with _folded(part, t(part.question), ":material/edit:"):
             _choose(part)
+        label = t("You predict: **{option}**.", option=t(part.options[predicted]))
+        st.markdown(f"{label} {t(part.task)}" if in_scene else label)
     else:
         _choose(part)
+        st.empty()
+
+
+def answered_any() -> bool:
+    """Whether anything of the lesson is predicted or revealed."""
+    return any(map(_is_answered, lesson.PARTS))
+
+
+def begin_again() -> None:
+    """Forget what was predicted, and what the scenes have made; for a button's callback."""
+    session.answers().clear()
+    for part in lesson.PARTS:
+        st.session_state.pop(_choice_key(part), None)
+        st.session_state.pop(_fold_key(part), None)
+    for name in (session.TRAIN, *(name for page in PAGES for name in page.draws)):
+        scheduler().discard(session.owner(), name)
 
 
 def told(given: Answer) -> str:
@@ -135,12 +207,12 @@ def told(given: Answer) -> str:
     if given.is_right:
         return t("You predicted: **{option}**. That is right.", option=plain(given.predicted))
     predicted = t("You predicted: {option}.", option=plain(given.predicted))
-    expected = t("It is: **{option}**.", option=plain(given.expected))
+    expected = t("The answer: **{option}**.", option=plain(given.expected))
     return f"{predicted} {expected}"
 
 
-def _folded(part: Part, label: str, icon: str) -> DeltaGenerator:
-    return st.expander(label, icon=icon, key=_fold_key(part), on_change="rerun")
+def _folded(part: Part, label: str, icon: str, *, expanded: bool = False) -> DeltaGenerator:
+    return st.expander(label, expanded, icon=icon, key=_fold_key(part), on_change="rerun")
 
 
 def _fold_key(part: Part) -> str:
@@ -183,6 +255,9 @@ def _reveal(part: Part) -> None:
     chosen = _prediction(part)
     if chosen is None:
         return
+    room = class_room.of_teacher()
+    if room and polls.asked(room, _question_id(part)):
+        teacher.act(room.reveal)
     st.session_state[_fold_key(part)] = True  # what holds is to be read, and folded by hand
     session.answers()[part.id] = Answer(
         part.id, t(part.question), t(part.options[chosen]), t(part.options[part.expected])

@@ -51,6 +51,7 @@ MAPS = PageInfo(
     ":material/grid_view:",
     N_("See what each layer of the network makes of your photo."),
     default_photo="cat",
+    draws=("maps_losses",),
 )
 TRAINING = PageInfo(
     "pages/fine_tuning.py",
@@ -95,9 +96,18 @@ LESSON = PageInfo(
     "pages/lesson.py",
     N_("Lesson"),
     ":material/school:",
-    N_("Nine scenes for 45 minutes: predict first, then look."),
+    N_("Scenes for 45 minutes, and some more if there is time: predict first, then look."),
     uses_network=False,
     in_class=True,
 )
 
-PAGES = (HOME, MAPS, TRAINING, IDEAL, ATTACK, LESSON, WALL, HAND_IN)
+CLASSROOM = PageInfo(
+    "pages/classroom.py",
+    N_("Classroom"),
+    ":material/groups:",
+    N_("Collect photos with phones, vote blind, fool the camera: the class does it together."),
+    uses_network=False,
+    in_class=True,
+)
+
+PAGES = (HOME, MAPS, TRAINING, IDEAL, ATTACK, LESSON, CLASSROOM, WALL, HAND_IN)

@@ -28,7 +28,7 @@ _GOING = "scene_going"
 _NUMBER = "scene_number"
 _LINK_SHOWN = "scene_link_shown"
 _COMMON = ("network", "photo", "question")
-_OF_THIS_COMPUTER = ("localhost", "127.0.0.1", "::1")
+OF_THIS_COMPUTER = ("localhost", "127.0.0.1", "::1")
 
 
 def arrive(page: PageInfo) -> None:
@@ -69,7 +69,7 @@ def _read(page: PageInfo, query: Mapping[str, str], table: Mapping[str, Place]) 
         page.address,
         query,
         {name: place.parameter for name, place in table.items()},
-        questions=[part.id for part in lesson.PARTS if part.scene.page == page.address],
+        questions=[part.id for part in lesson.PARTS if page.address in part.pages],
         languages=list(language.LOCALES),
     )
     _check_layers(scene)
@@ -109,6 +109,7 @@ def open_scene(page: PageInfo, scene: Scene, table: Mapping[str, Place]) -> None
             state.pop(key, None)
         else:
             state[key] = values[name]
+    state.pop(session.SWITCHED, None)
     state[_QUESTION] = scene.question
     state[_NUMBER] = state.get(_NUMBER, 0) + 1
 
@@ -135,7 +136,7 @@ def current(page: PageInfo) -> tuple[Scene, bool]:
     state = st.session_state
     table = _table(page, {"dials": str(state.get("ideal_preset", ""))})
     network = str(state.get(session.NETWORK, catalogue.DEFAULT))
-    travels = network != session.OWN
+    travels = network not in catalogue.TRAINED_HERE
     network = network if travels else catalogue.DEFAULT
     photo = session.photo_id(page.default_photo) if page.default_photo else ""
     if photo in session.own_photos():
@@ -164,17 +165,21 @@ def current(page: PageInfo) -> tuple[Scene, bool]:
 def question(page: PageInfo) -> str:
     """Return the id of the lesson's part whose scene is open on this page; empty for none."""
     part = lesson.part(str(st.session_state.get(_QUESTION, "")))
-    return part.id if part and part.scene.page == page.address else ""
+    return part.id if part and page.address in part.pages else ""
 
 
 def address(page: PageInfo, scene: Scene) -> str:
     """Return the whole address of a scene, at which the reader's browser has found this app."""
+    return f"{root(page)}/{scene.address(_parameters(page, scene))}"
+
+
+def root(page: PageInfo) -> str:
+    """Return where the reader's browser, which is on a page, has found this app."""
     here = urlsplit(st.context.url or "")
     folder = here.path.removesuffix("/")
     if page is not HOME:
         folder = folder.removesuffix(page.address).removesuffix("/")
-    root = f"{here.scheme}://{here.netloc}" if here.netloc else ""
-    return f"{root}{folder}/{scene.address(_parameters(page, scene))}"
+    return f"{here.scheme}://{here.netloc}{folder}" if here.netloc else folder
 
 
 def query(page: PageInfo, scene: Scene) -> dict[str, str]:
@@ -220,18 +225,18 @@ def _link(page: PageInfo) -> None:
                 "Your own photos and networks stay here: whoever opens the link sees the page's own instead."
             )
         )
-    if urlsplit(found).hostname in _OF_THIS_COMPUTER:
+    if urlsplit(found).hostname in OF_THIS_COMPUTER:
         st.caption(
             t(
                 "This address is known to this computer only. For a class, open the app by its address in the local network."
             )
         )
     with st.container(key="scene_qr"):
-        st.image(_qr(found), width="stretch", alt=t("QR code of the link"))
+        st.image(qr(found), width="stretch", alt=t("QR code of the link"))
 
 
 @lru_cache(maxsize=64)
-def _qr(text: str) -> str:
+def qr(text: str) -> str:
     """Draw a QR code as a picture inside its own address."""
     code = segno.make(text, error="m", micro=False)
     return code.png_data_uri(scale=max(4, 840 // (code.symbol_size()[0])), border=4)

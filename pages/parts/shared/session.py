@@ -14,6 +14,7 @@ import streamlit as st
 from PIL import Image
 
 from core.classroom.answer import Answer
+from core.classroom.room import rooms
 from core.images import photos
 from core.problem import Problem
 from core.server import cluster
@@ -35,8 +36,13 @@ T = TypeVar("T")
 OWNER = "owner"
 NETWORK = "network"
 PHOTO = "photo"
-OWN = "own"
+OWN, ROOM = catalogue.OWN, catalogue.ROOM
+"""In the place of a network's name: the visitor's own, and the one given to the class's room."""
+VISITED = "room_visited"
+"""Under which the code of the room is kept that this visitor has come to."""
 TRAIN = "train"
+SWITCHED = "maps_gains"
+"""Under which is kept by what channels of networks are multiplied."""
 LEARNED = "learned "
 """Begins the id of a photo that the visitor's own network was examined on."""
 MOST_LEARNED = 8
@@ -216,6 +222,21 @@ def own_classifier() -> Classifier | None:
     return trained.classifier if trained else None
 
 
+def room_classifier() -> Classifier | None:
+    """Return the network of the room that this visitor has come to, as long as there is one."""
+    try:
+        return rooms().find(str(st.session_state.get(VISITED, ""))).network
+    except Problem:
+        return None
+
+
+def trained_here(name: str) -> Classifier | None:
+    """Return the network of one of these names: the visitor's own, or the room's; else None."""
+    if name == OWN:
+        return own_classifier()
+    return room_classifier() if name == ROOM else None
+
+
 def photo(default: str) -> Image.Image:
     """Return the chosen photo as RGB; the page's own default as long as nothing was chosen."""
     chosen = photo_id(default)
@@ -242,29 +263,27 @@ def classifier() -> Classifier:
     the page; where that fails, it says so and gives the built-in network.
     """
     name = st.session_state.get(NETWORK, catalogue.DEFAULT)
-    if name == OWN and (own := own_classifier()):
-        return own
-    return _loaded(name)
+    return trained_here(name) or _loaded(name)
 
 
 def network_named(name: str) -> Classifier:
-    """Return a network by its name, the visitor's own one included, without any download.
+    """Return a network by its name, the visitor's own and the room's included, without a download.
 
     Raises:
         Problem: there is none, or its weights are not here.
     """
     from core.zoo import loading
 
-    if name == OWN and (own := own_classifier()):
+    if own := trained_here(name):
         return own
     return compute(lambda: loading.shared(catalogue.entry(name).name))
 
 
 def base_classifier() -> Classifier:
-    """Return the chosen network of the catalogue; for the visitor's own one, its origin."""
+    """Return the chosen network of the catalogue; for one that was trained, its origin."""
     name = st.session_state.get(NETWORK, catalogue.DEFAULT)
-    if name == OWN:
-        own = own_classifier()
+    if name in catalogue.TRAINED_HERE:
+        own = trained_here(name)
         name = own.provenance.network if own else catalogue.DEFAULT
     return _loaded(name)
 

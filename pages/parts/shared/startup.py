@@ -11,7 +11,7 @@ import streamlit as st
 from core.server import log, metrics
 from core.server.scheduler import scheduler
 from core.zoo import catalogue
-from pages.parts.shared import housekeeping, uploads
+from pages.parts.shared import housekeeping, streamlit_internals, uploads
 from pages.parts.shared.language import t
 
 _ready = threading.Event()
@@ -34,6 +34,7 @@ def wait_until_warm() -> None:
 def _begin() -> None:
     log.set_up()
     uploads.guard()
+    streamlit_internals.send_all_before_a_fragment()
     scheduler().on_end = metrics.ends().note
     metrics.log_regularly(scheduler())
     housekeeping.tidy_regularly()

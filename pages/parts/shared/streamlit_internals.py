@@ -8,10 +8,11 @@ server what each of them is for.
 from __future__ import annotations
 
 import importlib
+import inspect
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import streamlit as st
@@ -175,6 +176,39 @@ def refuses_uploads() -> bool:
     if _server() is None or not st.get_option("server.enableXsrfProtection"):
         return False
     return _XSRF_COOKIE not in st.context.cookies
+
+
+def send_all_before_a_fragment() -> None:
+    """Let the server send what is still waiting to be sent before it runs a fragment.
+
+    Streamlit 1.67 drops what waits of the fragment that runs again, but not what waits of the
+    fragments within it. The browser is then told to put something into a container that it never
+    got, and the whole page turns white: "Cannot set a node at a delta path". It takes a click on a
+    page that has just been laid out, and a busy server.
+    """
+    try:
+        queue = importlib.import_module("streamlit.runtime.forward_msg_queue").ForwardMsgQueue
+        drop = queue.clear
+        if "fragment_ids_this_run" not in inspect.signature(drop).parameters:
+            raise AttributeError("fragment_ids_this_run")
+    except (ImportError, AttributeError):
+        _warn(
+            "Streamlit keeps what it has to send otherwise than before: a click on a page that has just been laid out may turn it white, and the visitor has to load it again"
+        )
+        return
+
+    @wraps(drop)
+    def clear(
+        waiting: Any,
+        retain_lifecycle_msgs: bool = False,
+        fragment_ids_this_run: list[str] | None = None,
+    ) -> None:
+        if retain_lifecycle_msgs and fragment_ids_this_run is not None:
+            waiting._delta_index_map = {}  # nothing new may take the place of what waits
+        else:
+            drop(waiting, retain_lifecycle_msgs, fragment_ids_this_run)
+
+    queue.clear = clear
 
 
 def hold_uploads_to(megabytes: int) -> None:

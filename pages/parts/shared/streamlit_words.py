@@ -34,6 +34,12 @@ _WORDS = (
         "0.9rem",
         ('[data-testid="stSelectboxVirtualDropdown"] [data-empty] span',),
     ),
+    # It may be that nothing is found, or that as many are chosen as may be.
+    (
+        N_("Nothing more to choose"),
+        "0.9rem",
+        ('[data-testid="stMultiSelectDropdown"] [data-empty] span',),
+    ),
 )
 """What to say, in which size, and what it covers."""
 

@@ -29,7 +29,8 @@ class _Visit:
 
     Attributes:
         session_id: by which Streamlit knows the visitor's session.
-        choices: the session's state as far as it is plain values: what the widgets were set to.
+        choices: the session's state as far as it is plain values: what the widgets were set to, and
+            which link was opened: another one in the same tab is opened over them.
     """
 
     session_id: str = ""
@@ -67,6 +68,8 @@ def arrive() -> None:
 
 
 def _is_plain(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_plain, (*value.keys(), *value.values())))
     if isinstance(value, tuple | list):
         return all(map(_is_plain, value))
     return isinstance(value, _PLAIN)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from core.attacks.report import Report
 from core.classroom import exhibit, pin
-from core.classroom.wall import LONGEST_NICKNAME, MOST_PICTURES, Hung, Wall, file
+from core.classroom.typed import LONGEST_NICKNAME
+from core.classroom.wall import MOST_PICTURES, Hung, Wall, file
 from core.images import photos
 from core.problem import Problem
 from core.synthesis.loop import Synthesis
 from core.zoo import catalogue
 from core.zoo.labels import imagenet
-from pages.parts.shared import session
+from pages.parts.shared import session, teacher
 from pages.parts.shared.language import class_name, plain, say, sentence, t
 
 NICKNAME = "wall_nickname"
-_PROBLEM = "wall_problem"
 _REFRESH_SECONDS = 3
 
 
@@ -41,7 +39,7 @@ def send(work: Synthesis | Report, network: str, key: str) -> None:
         hangs = wall().hangs(work, sender=session.owner())
     except Problem:
         return  # the wall's page says what is wrong with it; here it is in nobody's way
-    _notice()
+    teacher.notice()
     if hangs:
         st.success(t("It hangs on the class's wall."), icon=":material/gallery_thumbnail:")
         st.button(t("Take it back"), on_click=_take_back, args=(work,), key=f"{key}_back")
@@ -68,24 +66,11 @@ def send(work: Synthesis | Report, network: str, key: str) -> None:
 def _hang(work: Synthesis | Report, network: str) -> None:
     nickname = str(st.session_state.get(NICKNAME) or "")
     who = session.owner()
-    _try(lambda: wall().hang(work, network=network, nickname=nickname, sender=who))
+    teacher.attempt(lambda: wall().hang(work, network=network, nickname=nickname, sender=who))
 
 
 def _take_back(work: Synthesis | Report) -> None:
-    _try(lambda: wall().take_back(work, sender=session.owner()))
-
-
-def _try(action: Callable[[], None]) -> None:
-    """Do something in a callback, where nothing can be shown; a problem is shown afterwards."""
-    try:
-        action()
-    except Problem as problem:
-        st.session_state[_PROBLEM] = problem
-
-
-def _notice() -> None:
-    if problem := st.session_state.pop(_PROBLEM, None):
-        st.error(say(problem), icon=":material/error:")
+    teacher.attempt(lambda: wall().take_back(work, sender=session.owner()))
 
 
 def told(hung: Hung) -> tuple[str, str]:
@@ -99,11 +84,6 @@ def told(hung: Hung) -> tuple[str, str]:
     return sentence(title), " · ".join(filter(None, (network, hung.nickname)))
 
 
-def is_teacher() -> bool:
-    """Whether this session has given the PIN."""
-    return pin.guard().is_inside(session.owner())
-
-
 @st.fragment(run_every=_REFRESH_SECONDS)
 def pictures() -> None:
     """Show what hangs on the wall, as it changes: to the teacher always, to all while it is open."""
@@ -112,8 +92,8 @@ def pictures() -> None:
     except Problem as problem:
         st.error(say(problem), icon=":material/error:")
         return
-    _notice()
-    if not is_open and not is_teacher():
+    teacher.notice()
+    if not is_open and not teacher.is_signed_in():
         st.info(t("The wall is closed. Your teacher can open it."), icon=":material/lock:")
         return
     if is_open:
@@ -139,12 +119,12 @@ def _picture(hung: Hung) -> None:
     title, below = told(hung)
     st.image(photos.data_uri(hung.jpeg), width="stretch", alt=title)
     st.markdown(f"**{plain(title)}**  \n{plain(below)}")
-    if is_teacher():
+    if teacher.is_signed_in():
         st.button(
             t("Take down"),
             icon=":material/delete:",
             type="tertiary",
-            on_click=_as_teacher,
+            on_click=teacher.act,
             args=(lambda: wall().remove(hung.id),),
             key=f"wall_remove_{hung.id}",
         )
@@ -161,7 +141,7 @@ def teacher_controls() -> None:
             t("Close the wall") if is_open else t("Open the wall"),
             type="secondary" if is_open else "primary",
             icon=":material/lock:" if is_open else ":material/lock_open:",
-            on_click=_as_teacher,
+            on_click=teacher.act,
             args=(lambda: wall().open(wanted=not is_open),),
             key="wall_open",
         )
@@ -169,50 +149,9 @@ def teacher_controls() -> None:
             st.markdown(t("Takes down all pictures, for good."))
             st.button(
                 t("Yes, clear it"),
-                on_click=_as_teacher,
+                on_click=teacher.act,
                 args=(lambda: wall().clear(),),
                 key="wall_clear_yes",
             )
-        st.button(t("Sign out"), on_click=_sign_out, key="wall_sign_out")
+        st.button(t("Sign out"), on_click=teacher.sign_out, key="wall_sign_out")
         st.caption(t("Room for {count} pictures.", count=MOST_PICTURES))
-
-
-def _as_teacher(action: Callable[[], None]) -> None:
-    if is_teacher():
-        _try(action)
-
-
-def sign_in() -> None:
-    """Ask for the PIN."""
-    with st.expander(t("For the teacher"), icon=":material/key:"):
-        with st.form("wall_pin_form", clear_on_submit=True, border=False):
-            st.text_input(
-                t("PIN"), type="password", max_chars=100, key="wall_pin", autocomplete="off"
-            )
-            st.form_submit_button(t("Sign in"), on_click=_sign_in)
-        if problem := st.session_state.pop("wall_pin_problem", None):
-            st.error(say(problem), icon=":material/error:")
-
-
-def _sign_in() -> None:
-    try:
-        pin.guard().enter(session.owner(), str(st.session_state.get("wall_pin", "")))
-    except Problem as problem:
-        st.session_state["wall_pin_problem"] = problem
-
-
-def _sign_out() -> None:
-    pin.guard().leave(session.owner())
-
-
-def how_to_set_up() -> None:
-    """Say what it takes for there to be a wall."""
-    st.info(
-        t(
-            "The wall and the teacher's functions are off on this server. Whoever runs it sets a "
-            "PIN of at least {count} characters, and starts it again:",
-            count=pin.SHORTEST,
-        ),
-        icon=":material/key_off:",
-    )
-    st.code("IDEALCAT_TEACHER_PIN=… make run", language=None)
