@@ -37,7 +37,10 @@ export default function ({ data, parentElement, setStateValue }) {
   gallery.append(...buttons);
   if (data.more)
     gallery.append(Object.assign(document.createElement("p"), { textContent: data.more }));
-  parentElement.querySelector(".gallery")?.remove();
+  // A choice redraws the gallery; whoever works with the keys must not lose their place.
+  const before = parentElement.querySelector(".gallery");
+  const hadFocus = before?.contains(parentElement.getRootNode().activeElement);
+  before?.remove();
   parentElement.append(gallery);
-  return () => gallery.remove();
+  if (hadFocus) buttons.find((button) => button.tabIndex === 0)?.focus();
 }

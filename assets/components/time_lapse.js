@@ -1,7 +1,12 @@
 // A run as a film to scrub through: a picture, a slider, a button to play. No server is asked.
 export default function ({ data, parentElement }) {
+  const whole = JSON.stringify(data);
+  const before = parentElement.querySelector(".film");
+  if (before?.whole === whole) return; // the page is drawn again: who scrubs or plays goes on
   const film = document.createElement("div");
   film.className = "film";
+  film.whole = whole;
+  film.run = data.run;
   const image = document.createElement("img");
   const row = document.createElement("div");
   row.className = "row";
@@ -46,11 +51,9 @@ export default function ({ data, parentElement }) {
     show(Number(slider.value));
   };
   rest();
-  show(data.frames.length - 1);
-  parentElement.querySelector(".film")?.remove();
+  // With another contrast it is the same run, and stands where somebody left it.
+  const left = before?.run === data.run ? Number(before.querySelector("input").value) : null;
+  show(left ?? data.frames.length - 1);
+  before?.remove();
   parentElement.append(film);
-  return () => {
-    rest();
-    film.remove();
-  };
 }

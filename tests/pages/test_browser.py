@@ -70,6 +70,8 @@ def test_the_ideal_siamese_cat_grows_before_the_eyes(browse):
 
 
 def test_a_drawing_can_be_scrubbed_through_and_gone_on_with(browse):
+    from playwright.sync_api import expect
+
     page = browse("ideal_class?steps=20")
     page.get_by_role("button", name="Draw").click()
     slider = page.get_by_role("slider", name="Time-lapse")
@@ -78,7 +80,12 @@ def test_a_drawing_can_be_scrubbed_through_and_gone_on_with(browse):
     last = film.get_attribute("src")
     slider.press("Home")
     page.locator(".film span").get_by_text("step 1", exact=True).wait_for()
-    assert film.get_attribute("src") != last
+    first = film.get_attribute("src")
+    assert first != last
+    # The page is drawn again, with the pictures otherwise; the film stands where it was left.
+    page.get_by_text("Stretch the contrast").click()
+    expect(film).not_to_have_attribute("src", first)
+    assert page.locator(".film span").inner_text() == "step 1"
     page.get_by_role("button", name="Play").click()
     page.get_by_text("step 20", exact=True).wait_for()
     page.get_by_role("button", name="200 steps more").click()
@@ -154,6 +161,8 @@ def test_feature_maps_of_the_chosen_photo_are_shown(browse):
     page.get_by_text("dalmatian", exact=True).wait_for()
     page.get_by_role("radio", name="Dalmatian").press("ArrowLeft")  # back to the cat, by keyboard
     page.get_by_text("Egyptian cat", exact=True).wait_for()
+    page.keyboard.press("ArrowRight")  # the keys have not lost their place
+    page.get_by_text("dalmatian", exact=True).wait_for()
     mosaic = page.get_by_alt_text("Mosaic of the feature maps of blocks.1.0")
     assert mosaic.evaluate("image => image.naturalWidth") > 1000
     page.get_by_role("radio", name="Channel 7", exact=True).click()

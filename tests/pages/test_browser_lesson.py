@@ -102,8 +102,12 @@ def look(page, part) -> None:
         case "switch":
             page.locator(".st-key-maps_measure_losses button").first.click()
             in_sight(page, ".st-key-maps_losses_row")
-            page.locator(".links button").first.click()
-            page.locator('[class*="st-key-maps_switch_efficientnet"] button').first.click()
+            most = page.locator(".links button").first
+            channel = most.locator("span").inner_text()
+            most.click()
+            # There is a switch for the channel before until the page has run.
+            switch = f".st-key-maps_switch_efficientnet_lite0_blocks-1-0_{channel}"
+            page.locator(f"{switch} button").first.click()
             in_sight(page, ".st-key-maps_switched")
             in_sight(page, ".st-key-maps_inspector [data-testid=stMarkdown]")
         case "unfamiliar":

@@ -288,15 +288,20 @@ def _downloads(
             "maps_download_npz",
             type="tertiary",
         )
-        if st.button(
+        st.button(
             t("Draw the channel large"),
             icon=":material/palette:",
             key="maps_draw",
+            on_click=_draw_large,
+            args=(layer, channel),
             help=t("Its own ideal picture, on the page “Ideal class”."),
-        ):
-            st.session_state["ideal_target"] = "channel"
-            st.session_state["ideal_channel"] = {"layer": layer, "channel": channel}
-            st.switch_page(IDEAL.file)
+        )
+
+
+def _draw_large(layer: str, channel: int) -> None:
+    st.session_state["ideal_target"] = "channel"
+    st.session_state["ideal_channel"] = {"layer": layer, "channel": channel}
+    st.switch_page(IDEAL.file)
 
 
 def as_npy(values: np.ndarray[Any, Any]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -122,6 +123,7 @@ def _time_lapse(run: record.Record, contrasted: Callable[[Pixels], Pixels]) -> N
         key="ideal_film",
         data={
             "frames": frames,
+            "run": zlib.crc32(last.jpeg),
             "label": t("Time-lapse"),
             "after": t("step {step}", step="{step}"),
             "play": t("Play"),

@@ -36,9 +36,11 @@ def arrive(page: PageInfo) -> None:
 
     To be called before any widget is made.
     """
-    if going := st.session_state.pop(_GOING, None):
+    if going := st.session_state.get(_GOING):
         st.session_state.pop(_OPENED, None)  # its settings may have been changed since
         file, parameters = going
+        # Last: this run may be ended wherever it reads or changes the session's state.
+        del st.session_state[_GOING]
         st.switch_page(file, query_params=parameters)
     query = dict(st.query_params)
     table = _table(page, query)

@@ -35,6 +35,7 @@ def _begin() -> None:
     log.set_up()
     uploads.guard()
     streamlit_internals.send_all_before_a_fragment()
+    streamlit_internals.end_callbacks_before_the_next_run()
     scheduler().on_end = metrics.ends().note
     metrics.log_regularly(scheduler())
     housekeeping.tidy_regularly()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import lru_cache, wraps
@@ -209,6 +210,46 @@ def send_all_before_a_fragment() -> None:
             drop(waiting, retain_lifecycle_msgs, fragment_ids_this_run)
 
     queue.clear = clear
+
+
+def end_callbacks_before_the_next_run() -> None:
+    """Let every press have its callback, and every callback its end, before the next one is heeded.
+
+    Streamlit 1.67 looks for a newer request of the browser whenever a run sends something or reads
+    the session's state, also before the callbacks of the request that it has begun with, and within
+    them. A newer request then takes its place, without the press that the older one brought: it has
+    no answer, or half of one. It takes two requests in quick succession, and a busy server.
+    """
+    try:
+        runner = importlib.import_module(
+            "streamlit.runtime.scriptrunner.script_runner"
+        ).ScriptRunner
+        state = importlib.import_module(
+            "streamlit.runtime.state.safe_session_state"
+        ).SafeSessionState
+        heed, call_back = runner._maybe_handle_execution_control_request, state.on_script_will_rerun
+    except (ImportError, AttributeError):
+        _warn(
+            "Streamlit runs callbacks otherwise than before: a press that another one follows at once may have no answer, and has to be repeated"
+        )
+        return
+    busy = threading.local()
+
+    @wraps(heed)
+    def heed_later(self: Any) -> None:
+        if not getattr(busy, "with_callbacks", False):
+            heed(self)
+
+    @wraps(call_back)
+    def call_all_back(self: Any, *args: Any, **options: Any) -> None:
+        busy.with_callbacks = True
+        try:
+            call_back(self, *args, **options)
+        finally:
+            busy.with_callbacks = False
+
+    runner._maybe_handle_execution_control_request = heed_later
+    state.on_script_will_rerun = call_all_back
 
 
 def hold_uploads_to(megabytes: int) -> None:
