@@ -1,12 +1,9 @@
 // A run as a film to scrub through: a picture, a slider, a button to play. No server is asked.
+const left = {}; // the run that was shown last, where it stands, and whether it plays
+
 export default function ({ data, parentElement }) {
-  const whole = JSON.stringify(data);
-  const before = parentElement.querySelector(".film");
-  if (before?.whole === whole) return; // the page is drawn again: who scrubs or plays goes on
   const film = document.createElement("div");
   film.className = "film";
-  film.whole = whole;
-  film.run = data.run;
   const image = document.createElement("img");
   const row = document.createElement("div");
   row.className = "row";
@@ -24,6 +21,7 @@ export default function ({ data, parentElement }) {
   let timer = null;
   const show = (place) => {
     const { step, src } = data.frames[place];
+    left.place = place;
     slider.value = place;
     image.src = src;
     image.alt = label.textContent = data.after.replace("{step}", step);
@@ -32,12 +30,12 @@ export default function ({ data, parentElement }) {
   const rest = () => {
     clearInterval(timer);
     timer = null;
+    left.plays = false;
     play.textContent = "▶";
     play.setAttribute("aria-label", data.play);
   };
-  play.onclick = () => {
-    if (timer) return rest();
-    if (Number(slider.value) === data.frames.length - 1) show(0);
+  const go = () => {
+    left.plays = true;
     play.textContent = "❚❚";
     play.setAttribute("aria-label", data.pause);
     timer = setInterval(() => {
@@ -46,14 +44,25 @@ export default function ({ data, parentElement }) {
       show(next);
     }, 90);
   };
+  play.onclick = () => {
+    if (timer) return rest();
+    if (Number(slider.value) === data.frames.length - 1) show(0);
+    go();
+  };
   slider.oninput = () => {
     rest();
     show(Number(slider.value));
   };
+  // When the page is drawn again, the film goes on where it was left.
+  const { place, plays } = left.run === data.run ? left : { place: data.frames.length - 1 };
+  left.run = data.run;
   rest();
-  // With another contrast it is the same run, and stands where somebody left it.
-  const left = before?.run === data.run ? Number(before.querySelector("input").value) : null;
-  show(left ?? data.frames.length - 1);
-  before?.remove();
+  show(place);
+  if (plays) go();
+  parentElement.querySelector(".film")?.remove();
   parentElement.append(film);
+  return () => {
+    clearInterval(timer);
+    film.remove();
+  };
 }
