@@ -124,7 +124,7 @@ def test_the_class_s_network_is_learned_given_and_gone_with_the_room(teach, arri
     del student.query_params["room"]
     student.switch_page(registry.MAPS.file).run()
     assert not student.exception
-    assert student.session_state[session.NETWORK] == session.ROOM
+    assert student.session_state[session.NETWORK] == catalogue.ROOM
     assert "2 classes" in all_text(student)
 
     student.switch_page(registry.IDEAL.file).run()

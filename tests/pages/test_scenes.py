@@ -401,9 +401,9 @@ def test_in_a_scene_only_the_networks_it_speaks_of_are_asked(follow, lite0, monk
     own = copy.copy(lite0)  # the same network, but the visitor's own
     monkeypatch.setattr(session, "own_classifier", lambda: own)
     everywhere = follow(registry.ATTACK, {})
-    assert session.OWN in asked(everywhere)
+    assert catalogue.OWN in asked(everywhere)
     in_scene = follow(registry.ATTACK, {"question": "dog"})
-    assert session.OWN not in asked(in_scene)
+    assert catalogue.OWN not in asked(in_scene)
 
 
 def asked(app: AppTest) -> list[str]:

@@ -14,7 +14,7 @@ from core.steps import Step, Steps
 from core.training import hardening
 from core.training.embeddings import shared_cache
 from core.training.loop import Training
-from core.zoo import loading
+from core.zoo import catalogue, loading
 from core.zoo.classifier import Classifier
 from pages.parts.adversarial_attack.curve import Curves, accuracy_chart, curves, measured_on
 from pages.parts.adversarial_attack.laboratory import Laboratory, examined, made_with
@@ -126,7 +126,7 @@ def _show(found: Hardening) -> None:
 
 
 def _make_own(classifier: Classifier) -> None:
-    session.brought()[session.OWN] = classifier
+    session.brought()[catalogue.OWN] = classifier
 
 
 def _gain_told(found: Hardening) -> str:

@@ -143,9 +143,9 @@ def seen_as(classifier: Classifier, photo: Image.Image) -> int:
 def networks(names: Sequence[str]) -> Callable[[], list[Classifier]]:
     """Return a function that loads networks by their names; called on the compute thread."""
     own = session.own_classifier()
-    others = [name for name in names if name != session.OWN]
+    others = [name for name in names if name != catalogue.OWN]
     # The visitor's own may have gone: a new one is being trained.
-    mine = [own] if own and session.OWN in names else []
+    mine = [own] if own and catalogue.OWN in names else []
     return partial(_loaded, mine, others)
 
 

@@ -14,6 +14,7 @@ from core.attacks.goal import already_seen
 from core.attacks.mask import MASK, MaskName
 from core.attacks.norm import NORMS, NormName
 from core.setting import asked
+from core.zoo import catalogue
 from core.zoo.classifier import Classifier
 from pages.parts.adversarial_attack import attack
 from pages.parts.adversarial_attack.attack import METHODS
@@ -198,7 +199,7 @@ def _others(classifier: Classifier) -> tuple[str, ...]:
     # In a scene only what it speaks of is asked.
     asks_own = own is not None and own is not classifier and not scenes.question(ATTACK)
     if asks_own:
-        known = [session.OWN, *known]
+        known = [catalogue.OWN, *known]
     chosen: list[str] = st.multiselect(
         t("Other networks to ask"),
         known,

@@ -141,7 +141,7 @@ def _maps(maps: FeatureMaps, channels: list[int], beside: FeatureMaps | None = N
 
 
 def _own(photo: Image.Image, layer: str) -> None:
-    own = session.network_named(session.OWN)
+    own = session.network_named(catalogue.OWN)
     base = session.network_named(own.provenance.network)
     if own.provenance.body == base.provenance.body:
         st.info(

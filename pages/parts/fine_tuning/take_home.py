@@ -13,6 +13,7 @@ from core.export.wording import Wording
 from core.limits import LIMITS
 from core.problem import Problem
 from core.training.loop import Training
+from core.zoo import catalogue
 from pages.parts.fine_tuning.star import IMPORTED
 from pages.parts.shared import files, layout, save, session, uploads
 from pages.parts.shared.language import plain, say, t, wording
@@ -80,12 +81,12 @@ def _upload() -> None:
     )
     if given and (found := st.session_state.get(_PROBLEM)):
         st.error(say(found), icon=":material/error:")
-    elif given and session.OWN in session.brought():
+    elif given and catalogue.OWN in session.brought():
         st.success(
             t(
                 "**{title}** is now your network: it stands as ★ among the networks in the "
                 "side bar.",
-                title=plain(session.brought()[session.OWN].title),
+                title=plain(session.brought()[catalogue.OWN].title),
             ),
             icon=":material/check:",
         )
@@ -100,6 +101,6 @@ def _bring(given: Sequence[UploadedFile]) -> None:
     file = given[-1]
     try:
         archive = uploads.read(file)
-        session.brought()[session.OWN] = session.compute(lambda: bundle.read(archive, file.name))
+        session.brought()[catalogue.OWN] = session.compute(lambda: bundle.read(archive, file.name))
     except Problem as found:
         st.session_state[_PROBLEM] = found

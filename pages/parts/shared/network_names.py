@@ -11,9 +11,9 @@ from pages.parts.shared.language import t
 def title_of(name: str) -> str:
     """Return a network's name for people."""
     # The browser sends it back as a choice, so it must not change with the next training.
-    if name == session.OWN:
+    if name == catalogue.OWN:
         return t("★ Your network")
-    if name == session.ROOM:
+    if name == catalogue.ROOM:
         return t("★ Your class's network")
     return catalogue.TITLES.get(name, name)
 

@@ -11,10 +11,9 @@ import streamlit as st
 from PIL import Image
 
 from core.images import photos
-from core.problem import Problem
 from core.zoo import catalogue, weights
 from core.zoo.labels import Labels
-from pages.parts.shared import files, layout, live, network_names, session, tab, uploads
+from pages.parts.shared import files, layout, live, network_names, problems, session, tab, uploads
 from pages.parts.shared.components import component
 from pages.parts.shared.language import (
     LOCALES,
@@ -25,7 +24,6 @@ from pages.parts.shared.language import (
     number,
     plain,
     remember_choice,
-    say,
     t,
 )
 
@@ -38,6 +36,8 @@ _OUT_OF_SIGHT = "\N{EM SPACE}" * 24
 _BOX = 360
 """Greatest width of the box, in pixels."""
 
+_PROBLEM = "photo"
+
 gallery = component("photo_gallery")
 
 
@@ -45,9 +45,9 @@ def network() -> None:
     """Show the choice of networks: built in, downloadable, the visitor's own, the class's."""
     names = [entry.name for entry in catalogue.ENTRIES]
     if session.own_classifier():
-        names.insert(0, session.OWN)
+        names.insert(0, catalogue.OWN)
     if session.room_classifier():
-        names.insert(0, session.ROOM)
+        names.insert(0, catalogue.ROOM)
     st.selectbox(
         t("Network"),
         names,
@@ -104,8 +104,7 @@ def photo(default: str) -> None:
             seconds=tab.kept_for(),
         ),
     )
-    if problem := st.session_state.pop("photo_problem", None):
-        st.error(say(problem))
+    problems.notice(_PROBLEM)
     if st.toggle(t("Use the camera"), key="photo_camera_on"):
         files.ask(
             st.camera_input,
@@ -147,13 +146,13 @@ def _receive(name: str, given: Sequence[UploadedFile]) -> None:
         if st.session_state.get(session.PHOTO) == name:
             del st.session_state[session.PHOTO]
         return
-    file = given[-1]
-    try:
-        session.own_photos()[name] = photos.decode(uploads.read(file), file.name)
-        session.own_photo_names()[name] = file.name if name == "upload" else name
-        st.session_state[session.PHOTO] = name
-    except Problem as problem:
-        st.session_state["photo_problem"] = problem
+    problems.attempt(lambda: _take_over(name, given[-1]), _PROBLEM)
+
+
+def _take_over(name: str, file: UploadedFile) -> None:
+    session.own_photos()[name] = photos.decode(uploads.read(file), file.name)
+    session.own_photo_names()[name] = file.name if name == "upload" else name
+    st.session_state[session.PHOTO] = name
 
 
 @lru_cache(maxsize=len(photos.SAMPLES))

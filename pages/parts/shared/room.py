@@ -7,8 +7,8 @@ import streamlit as st
 from core.classroom.room import CODE_LENGTH, Room, rooms
 from core.problem import N_, Problem
 from core.zoo import catalogue
-from pages.parts.shared import session, teacher
-from pages.parts.shared.language import say, t
+from pages.parts.shared import problems, session, teacher
+from pages.parts.shared.language import t
 
 PARAMETER = "room"
 """In a link for visitors: the room's code."""
@@ -20,7 +20,7 @@ TO_TRAINING = "room_to_training"
 _TAUGHT = "room_code"
 _ASKED = "room_asked"
 _TYPED = "room_typed"
-_PROBLEM = "room_visit_problem"
+_COMING = "coming_to_room"
 
 
 def of_teacher() -> Room | None:
@@ -49,9 +49,8 @@ def arrive() -> None:
     if asked and st.session_state.get(_ASKED) != asked:
         st.session_state[_ASKED] = asked
         _come_to(asked)
-    if problem := st.session_state.pop(_PROBLEM, None):
-        st.error(say(problem), icon=":material/meeting_room:")
-    if st.session_state.get(session.NETWORK) == session.ROOM and not session.room_classifier():
+    problems.notice(_COMING, ":material/meeting_room:")
+    if st.session_state.get(session.NETWORK) == catalogue.ROOM and not session.room_classifier():
         st.session_state[session.NETWORK] = catalogue.DEFAULT
         st.toast(
             t("The room's network has gone. Going on with the built-in network."),
@@ -85,15 +84,15 @@ def _come_to_typed() -> None:
 
 
 def _come_to(code: str) -> None:
-    """Be in a room from now on, with its network if it has one; a problem is shown when `arrive` is."""
-    try:
-        room = rooms().find(code)
-        if room.is_locked:
-            raise Problem(N_("This room is locked. Ask your teacher to unlock it."))
-    except Problem as problem:
-        st.session_state[_PROBLEM] = problem
-        return
+    """Be in a room from now on; `arrive` shows why that is not possible."""
+    problems.attempt(lambda: _enter(code), _COMING)
+
+
+def _enter(code: str) -> None:
+    room = rooms().find(code)
+    if room.is_locked:
+        raise Problem(N_("This room is locked. Ask your teacher to unlock it."))
     st.session_state[session.VISITED] = room.code
     st.toast(t("You are in your class's room now."), icon=":material/meeting_room:")
     if session.room_classifier():
-        st.session_state[session.NETWORK] = session.ROOM
+        st.session_state[session.NETWORK] = catalogue.ROOM

@@ -36,8 +36,6 @@ T = TypeVar("T")
 OWNER = "owner"
 NETWORK = "network"
 PHOTO = "photo"
-OWN, ROOM = catalogue.OWN, catalogue.ROOM
-"""In the place of a network's name: the visitor's own, and the one given to the class's room."""
 VISITED = "room_visited"
 """Under which the code of the room is kept that this visitor has come to."""
 TRAIN = "train"
@@ -210,14 +208,14 @@ def training() -> Training | None:
 
 @kept
 def brought() -> dict[str, Classifier]:
-    """Return the network that the visitor has brought along, under `OWN`; only in memory."""
+    """Return the network that the visitor has brought along, under `catalogue.OWN`; only in memory."""
     return {}
 
 
 def own_classifier() -> Classifier | None:
     """Return this session's own network: the one brought along, or else the one trained here."""
-    if OWN in brought():
-        return brought()[OWN]
+    if catalogue.OWN in brought():
+        return brought()[catalogue.OWN]
     trained = training()
     return trained.classifier if trained else None
 
@@ -232,9 +230,9 @@ def room_classifier() -> Classifier | None:
 
 def trained_here(name: str) -> Classifier | None:
     """Return the network of one of these names: the visitor's own, or the room's; else None."""
-    if name == OWN:
+    if name == catalogue.OWN:
         return own_classifier()
-    return room_classifier() if name == ROOM else None
+    return room_classifier() if name == catalogue.ROOM else None
 
 
 def photo(default: str) -> Image.Image:

@@ -7,11 +7,12 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.classroom import pin
-from core.problem import Problem
-from pages.parts.shared import session
-from pages.parts.shared.language import say, t
+from pages.parts.shared import problems, session
+from pages.parts.shared.language import t
 
-_PROBLEM = "teacher_problem"
+ACTS = "teacher"
+"""Where what went wrong with something that only the teacher may do is shown."""
+_SIGN_IN = "sign_in"
 
 
 def is_signed_in() -> bool:
@@ -22,21 +23,12 @@ def is_signed_in() -> bool:
 def act(action: Callable[[], object]) -> None:
     """Do something in a callback that only the teacher may do; a problem is shown afterwards."""
     if is_signed_in():
-        attempt(action)
-
-
-def attempt(action: Callable[[], object]) -> None:
-    """Do something in a callback, where nothing can be shown; a problem is shown afterwards."""
-    try:
-        action()
-    except Problem as problem:
-        st.session_state[_PROBLEM] = problem
+        problems.attempt(action, ACTS)
 
 
 def notice() -> None:
-    """Show what went wrong in the last callback, once."""
-    if problem := st.session_state.pop(_PROBLEM, None):
-        st.error(say(problem), icon=":material/error:")
+    """Show what went wrong when the teacher did something."""
+    problems.notice(ACTS)
 
 
 def sign_in() -> None:
@@ -50,15 +42,12 @@ def sign_in() -> None:
                 t("PIN"), type="password", max_chars=100, key="wall_pin", autocomplete="off"
             )
             st.form_submit_button(t("Sign in"), on_click=_sign_in)
-        if problem := st.session_state.pop("wall_pin_problem", None):
-            st.error(say(problem), icon=":material/error:")
+        problems.notice(_SIGN_IN)
 
 
 def _sign_in() -> None:
-    try:
-        pin.guard().enter(session.owner(), str(st.session_state.get("wall_pin", "")))
-    except Problem as problem:
-        st.session_state["wall_pin_problem"] = problem
+    typed = str(st.session_state.get("wall_pin", ""))
+    problems.attempt(lambda: pin.guard().enter(session.owner(), typed), _SIGN_IN)
 
 
 def sign_out() -> None:

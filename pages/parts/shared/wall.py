@@ -13,10 +13,11 @@ from core.problem import Problem
 from core.synthesis.loop import Synthesis
 from core.zoo import catalogue
 from core.zoo.labels import imagenet
-from pages.parts.shared import session, teacher
+from pages.parts.shared import problems, session, teacher
 from pages.parts.shared.language import class_name, plain, say, sentence, t
 
 NICKNAME = "wall_nickname"
+_SENDING = "wall"
 _REFRESH_SECONDS = 3
 
 
@@ -39,7 +40,7 @@ def send(work: Synthesis | Report, network: str, key: str) -> None:
         hangs = wall().hangs(work, sender=session.owner())
     except Problem:
         return  # the wall's page says what is wrong with it; here it is in nobody's way
-    teacher.notice()
+    problems.notice(_SENDING)
     if hangs:
         st.success(t("It hangs on the class's wall."), icon=":material/gallery_thumbnail:")
         st.button(t("Take it back"), on_click=_take_back, args=(work,), key=f"{key}_back")
@@ -66,11 +67,13 @@ def send(work: Synthesis | Report, network: str, key: str) -> None:
 def _hang(work: Synthesis | Report, network: str) -> None:
     nickname = str(st.session_state.get(NICKNAME) or "")
     who = session.owner()
-    teacher.attempt(lambda: wall().hang(work, network=network, nickname=nickname, sender=who))
+    problems.attempt(
+        lambda: wall().hang(work, network=network, nickname=nickname, sender=who), _SENDING
+    )
 
 
 def _take_back(work: Synthesis | Report) -> None:
-    teacher.attempt(lambda: wall().take_back(work, sender=session.owner()))
+    problems.attempt(lambda: wall().take_back(work, sender=session.owner()), _SENDING)
 
 
 def told(hung: Hung) -> tuple[str, str]:
