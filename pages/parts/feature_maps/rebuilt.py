@@ -22,6 +22,7 @@ from core.synthesis.verdict import RecordedDrawing
 from core.zoo.classifier import Classifier
 from pages.parts.feature_maps import maps
 from pages.parts.feature_maps.follow import follow
+from pages.parts.feature_maps.walk import place_of
 from pages.parts.shared import layout, live, plots, save, session
 from pages.parts.shared.language import number, plain, remember_choice, t
 from pages.parts.shared.registry import MAPS
@@ -174,8 +175,7 @@ def _told(found: Rebuilt, way: str) -> str:
 
 
 def _numbered(classifier: Classifier, layer: str) -> str:
-    names = [found.name for found in classifier.layers]
-    return t("Layer {number} of {count}", number=names.index(layer) + 1, count=len(names))
+    return t("Layer {number} of {count}", **place_of(classifier, layer))
 
 
 def _downloads(found: Rebuilt, stem: str, layer: str) -> None:

@@ -22,6 +22,7 @@ from pages.parts.feature_maps import channel as channel_part
 from pages.parts.feature_maps import diagram, maps
 from pages.parts.feature_maps.channel import Place
 from pages.parts.feature_maps.follow import follow
+from pages.parts.feature_maps.walk import place_of
 from pages.parts.shared import layout, live, save, session
 from pages.parts.shared.language import class_name, plain, remember_choice, t
 from pages.parts.shared.live import progress
@@ -139,12 +140,11 @@ def _show(
 ) -> None:
     chosen = st.session_state.get(_STOP, 0)
     stop, text = halts[chosen], _SENTENCES[chosen]
-    layer, names = stop.maps.layer, [found.name for found in classifier.layers]
+    layer = stop.maps.layer
     with st.container(border=True, key="maps_halt"), st.container(key="maps_row_tour"):
         size = t(
             "layer {number} of {count} · one value sees {field}×{field} pixels",
-            number=names.index(layer.name) + 1,
-            count=len(names),
+            **place_of(classifier, layer.name),
             field=min(layer.receptive_field, classifier.input_size),
         )
         st.markdown(f"{t(text)} :small[:gray[{plain(size)}]]")

@@ -22,6 +22,7 @@ from pages.parts.feature_maps import channel as channel_part
 from pages.parts.feature_maps import diagram, maps
 from pages.parts.feature_maps.channel import Place
 from pages.parts.feature_maps.follow import begun, follow
+from pages.parts.feature_maps.walk import place_of
 from pages.parts.shared import layout, live, pickers, session
 from pages.parts.shared.components import component
 from pages.parts.shared.language import class_name, number, percent, plain, t
@@ -155,7 +156,6 @@ def _draw(classifier: Classifier, observation: Observation, found: Trace) -> Non
     greatest = max((abs(p.knot.amount) for p in placed), default=0) or 1
     name = class_name(classifier.labels[found.class_id])
     predicted = {p.class_id: p.probability for p in observation.predictions}
-    names = [layer.name for layer in classifier.layers]
     columns = list(dict.fromkeys(p.knot.layer for p in placed))
     with st.container(key="maps_trace"):
         _tree(
@@ -171,11 +171,7 @@ def _draw(classifier: Classifier, observation: Observation, found: Trace) -> Non
                 },
                 "columns": [
                     {
-                        "title": t(
-                            "layer {number} of {count}",
-                            number=names.index(layer) + 1,
-                            count=len(names),
-                        ),
+                        "title": t("layer {number} of {count}", **place_of(classifier, layer)),
                         "name": layer,
                     }
                     for layer in columns
@@ -198,7 +194,6 @@ def _knot(
     answer: str,
 ) -> dict[str, Any]:
     layer, channel = placed.place
-    names = [known.name for known in classifier.layers]
     amount = number(placed.knot.amount, 3)
     target = answer
     if placed.parent is not None:
@@ -214,8 +209,7 @@ def _knot(
         "told": t(
             "Channel {channel} of layer {number} of {count}, {layer}: gives {amount} to {target}",
             channel=channel,
-            number=names.index(layer) + 1,
-            count=len(names),
+            **place_of(classifier, layer),
             layer=layer,
             amount=amount,
             target=target,

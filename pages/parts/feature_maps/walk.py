@@ -103,10 +103,15 @@ def go_back() -> None:
 
 def layer_title(classifier: Classifier, layer: str) -> str:
     """Return what to call a layer: in a scene of the lesson its place, elsewhere its name."""
-    names = [found.name for found in classifier.layers]
-    if layer not in names or not scenes.question(MAPS):
+    if not scenes.question(MAPS) or all(layer != found.name for found in classifier.layers):
         return layer
-    return t("layer {number} of {count}", number=names.index(layer) + 1, count=len(names))
+    return t("layer {number} of {count}", **place_of(classifier, layer))
+
+
+def place_of(classifier: Classifier, layer: str) -> dict[str, int]:
+    """Return the number of a layer, counted from the photo, and how many there are."""
+    names = [found.name for found in classifier.layers]
+    return {"number": names.index(layer) + 1, "count": len(names)}
 
 
 def channel_title(classifier: Classifier, layer: str, channel: int) -> str:
