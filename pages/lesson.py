@@ -16,7 +16,7 @@ right = sum(answer.is_right for answer in answers.values())
 st.progress(
     len(answers) / len(lesson.PARTS),
     t(
-        "{done} of {total} questions answered, {right} as predicted",
+        "{done} of {total} answers revealed, {right} as predicted",
         done=len(answers),
         total=len(lesson.PARTS),
         right=right,

@@ -21,8 +21,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     cell.style.background = `color-mix(in srgb, ${colour} ${strength}%, #f7f7f7)`;
     cell.style.color = "#1a1a1a";
   };
-  const numbers = (grid, inside, name, go, fine) => {
-    const most = Math.max(...grid.flat().map(Math.abs));
+  const greatest = (grid) => Math.max(...grid.flat().map(Math.abs));
+  const numbers = (grid, inside, name, go, fine, most = greatest(grid)) => {
     const table = make("div", "grid");
     table.style.gridTemplateColumns = `repeat(${grid[0].length}, 1fr)`;
     table.classList.toggle("small", grid[0].length > 3);
@@ -77,6 +77,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const box = add(make("section"), before);
     if (step.rows) {
       const list = make("div", "rows");
+      // Single values beside each other are as strong as they are beside each other.
+      const most = step.single ? Math.max(...step.rows.map(({ patch }) => greatest(patch))) : undefined;
       list.classList.toggle("narrow", step.rows[0].patch.flat().length === 1);
       step.rows.forEach((row) => {
         const line = make("div", "row");
@@ -87,7 +89,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
           column: row.corner[1] + x * step.spacing,
         });
         const walk = row.corner && ((y, x) => setTriggerValue("walk", place(y, x)));
-        line.append(numbers(row.patch, step.inside, words.patch, walk));
+        line.append(numbers(row.patch, step.inside, words.patch, walk, false, most));
         if (!row.kernel) return void list.append(line);
         const times = add(make("span", "apart"), before + 1, line);
         times.append(make("b", "", "×"), numbers(row.kernel, null, words.kernel, null, true));
@@ -103,9 +105,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const line = add(make("p", "sum"), before + Math.max(0, step.phases.length - 1), box);
       step.sum.forEach(({ name, value, target }, place) => {
         const text = place && value < 0 ? say(-value) : say(value);
-        if (place) line.append(` ${value < 0 ? "−" : "+"} `);
-        const term = make("span", "term");
-        term.append(make("span", "", text), target ? link(name, target) : make("small", "", name));
+        const sign = place ? (value < 0 ? "− " : "+ ") : "";
+        const term = make("span", "term"); // in which no line is broken
+        line.append(" ");
+        term.append(make("span", "", sign + text), target ? link(name, target) : make("small", "", name));
         line.append(term);
       });
       line.append(" = ", make("b", "", say(step.result)));
@@ -119,9 +122,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
   const phases = steps.flatMap((step) => step.phases);
   const key = data.key;
-  // Who has gone through one computation to its end sees the next ones whole.
+  // Who has gone through one of this kind to its end sees the next ones whole.
+  const known = (parentElement.known ??= new Set());
   if (parentElement.shown?.key !== key)
-    parentElement.shown = { key, phase: parentElement.wasAtEnd ? phases.length - 1 : 0 };
+    parentElement.shown = { key, phase: known.has(data.kind) ? phases.length - 1 : 0 };
   const back = make("button", "step", "◀");
   const next = make("button", "step", "▶");
   const told = make("p", "told");
@@ -132,7 +136,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   next.setAttribute("aria-label", words.next);
   back.title = words.back;
   next.title = words.next;
-  bar.append(back, told, next);
+  if (phases.length > 1) bar.append(back, told, next);
+  else bar.append(told);
 
   const show = () => {
     const { phase } = parentElement.shown;
@@ -141,21 +146,25 @@ export default function ({ data, parentElement, setTriggerValue }) {
       const way = element.tagName === "P" ? ["display", "none"] : ["visibility", "hidden"];
       element.style[way[0]] = from <= phase ? "" : way[1];
     });
-    const count = make("b", "", `${phase + 1}/${phases.length} `);
+    const count = make("b", "", phases.length > 1 ? `${phase + 1}/${phases.length} ` : "");
     told.replaceChildren(count, phases[phase]);
     back.disabled = phase === 0;
     next.disabled = phase === phases.length - 1;
     next.classList.toggle("inviting", phase === 0 && !next.disabled);
-    parentElement.wasAtEnd ||= next.disabled;
+    if (next.disabled) known.add(data.kind);
   };
   const go = (by) => {
     const phase = parentElement.shown.phase + by;
     parentElement.shown.phase = Math.min(phases.length - 1, Math.max(0, phase));
     show();
+    // Further down than the window goes, a step would seem to do nothing.
+    const [newest] = parts.findLast(([, from]) => from <= parentElement.shown.phase);
+    newest.scrollIntoView({ block: "nearest" });
   };
   back.onclick = () => go(-1);
   next.onclick = () => go(1);
   const panel = make("div", "number");
+  if (data.title) panel.append(make("p", "title", data.title));
   panel.onkeydown = (event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (by === undefined) return;

@@ -173,9 +173,7 @@ PARTS = (
         N_("The dog that is a cat"),
         8,
         Scene("adversarial_attack", photo="dalmatian", question="dog"),
-        N_(
-            "Press “Attack”: each value may change by up to ε = 4. Then press “How much is needed” and “Find the smallest ε”."
-        ),
+        N_("Press “Attack”, then “How much is needed” and “Find the smallest ε”."),
         N_(
             "The network sees the dalmatian as 150,000 values from 0 to 255: 224×224 pixels, each with its red, green and blue. By how much must each value be allowed to change until the network sees a tabby?"
         ),

@@ -66,15 +66,15 @@ def mosaic(
 
 
 def coloured(features: FeatureMaps, channel: int, *, least: int = 112) -> Pixels:
-    """Return one map in colours as in `mosaic`: a square for each value.
+    """Return one map in colours: a square for each value, white at 0, red above it, blue below.
 
     Args:
         features: the maps.
         channel: which.
         least: side of the picture in pixels, at least.
     """
-    colours = _colours(_DIVERGING if features.signed else _VIRIDIS)
-    scaled = (_around_zero if features.signed else _stretched)(features.maps[[channel]], "own")
+    colours = _colours(_DIVERGING)
+    scaled = _around_zero(features.maps[[channel]], "own")
     side = -(-least // scaled.shape[-1])
     return colours[(scaled[0] * 255).astype(np.uint8).repeat(side, axis=0).repeat(side, axis=1)]
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from core.classroom import lesson
 from tests.helpers.accessibility import assert_open_to_all
+from tests.helpers.sight import in_sight
 
 PROJECTOR = {"width": 1280, "height": 720}
 
@@ -18,31 +19,7 @@ def click(field) -> None:
     field.evaluate("field => field.click()")
 
 
-IN_SIGHT = """([selector, part]) => [...document.querySelectorAll(selector)].some(element => {
-  const { top, bottom, height } = element.getBoundingClientRect();
-  const below = selector => document.querySelector(selector)?.getBoundingClientRect().bottom ?? 0;
-  const bar = below("[data-testid=stHeader]");
-  const card = document.querySelector(".st-key-scene_is_answered")?.parentElement;
-  const covers = card && getComputedStyle(card).position === "sticky" && !card.contains(element);
-  const roof = covers ? Math.max(bar, card.getBoundingClientRect().bottom) : bar;
-  return height > 0 && Math.min(bottom, innerHeight) - Math.max(top, roof) >= part * height;
-})"""
-WHERE = """selector => JSON.stringify({
-  window: innerHeight,
-  scrolled: document.querySelector("[data-testid=stMain]").scrollTop,
-  places: [...document.querySelectorAll(selector)].map(e => e.getBoundingClientRect().toJSON()),
-})"""
 CHANGED = ".st-key-attack_pictures [data-testid=stColumn]:last-child img"
-
-
-def in_sight(page, selector: str, part: float = 0.95) -> None:
-    """Wait until so much of an element is in the window, without anybody having scrolled."""
-    from playwright.sync_api import TimeoutError as WaitedInVain
-
-    try:
-        page.wait_for_function(IN_SIGHT, arg=[selector, part], polling=100)
-    except WaitedInVain as error:
-        raise AssertionError(f"{selector}: {page.evaluate(WHERE, selector)}") from error
 
 
 RESULTS = {

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.helpers.accessibility import assert_open_to_all
+from tests.helpers.sight import in_sight
 
 LAYER = "blocks.2.1"
 PHONE, PROJECTOR = {"width": 390, "height": 844}, {"width": 1280, "height": 720}
@@ -43,7 +44,9 @@ def test_the_diagram_and_the_mosaic_work_with_the_keyboard(browse):
         page.keyboard.press("ArrowRight")
     page.get_by_alt_text("Mosaic of the feature maps of blocks.2.1").wait_for()
     chosen = network.get_by_role("radio", checked=True)
-    assert chosen.get_attribute("aria-label").startswith("Layer 6 of 18, blocks.2.1 · 28×28×40 · ")
+    assert chosen.get_attribute("aria-label").startswith(
+        "Layer 6 of 18, blocks.2.1 · 40 maps of 28×28 numbers · "
+    )
     assert chosen.evaluate("button => button.getRootNode().activeElement === button")
     page.keyboard.press("End")
     page.get_by_alt_text("Mosaic of the feature maps of conv_head").wait_for()
@@ -98,6 +101,8 @@ def test_from_the_photo_to_a_number_and_back_by_touch_and_by_keys(browse):
 
     page.locator(".number .source").first.click()
     page.get_by_role("heading", name=re.compile("dentro de blocks.1.0")).wait_for()
+    page.locator(".number .told", has_text="1/5").wait_for()  # another kind: from the start again
+    in_sight(page, ".st-key-maps_number", 0.9)
     page.get_by_role("radio", name="De onde vem").click()
     page.get_by_text("Alimentado por").first.wait_for()
     page.locator(".links button").first.focus()

@@ -40,7 +40,7 @@ def view(
         label_visibility="collapsed",
     )
     found = session.compute(lambda: logit(classifier, photo, class_id))
-    number_part.show(f"logit {class_id}", [_sum(found, layer), _softmax(found)])
+    number_part.show(f"logit {class_id}", "logit", "", [_sum(found, layer), _softmax(found)])
 
 
 def _sum(found: Logit, layer: Layer) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def _bar(block: diagram.Block, input_size: int, number_of: int, count: int) -> d
         "height": round(min(104.0, 14 + 84 * math.sqrt(2 * layer.size / input_size))),
         "width": round(6 + 3 * math.log2(max(1, layer.channels / 8))),
         "told": t(
-            "Layer {number} of {count}, {layer} · {height}×{width}×{channels} · {parameters} parameters · one value sees {field}×{field} pixels",
+            "Layer {number} of {count}, {layer} · {channels} maps of {height}×{width} numbers · {parameters} parameters, found by training · one number sees {field}×{field} pixels of the photo",
             number=number_of,
             count=count,
             layer=layer.name,

@@ -95,7 +95,7 @@ def _look(classifier: Classifier, photo: Image.Image, layer: Layer, here: Channe
 def _adds_up(fed: Fed) -> str:
     """Say how what a channel is fed adds up."""
     others = fed.contributions[_SHOWN:]
-    told = {"bias": _signed(fed.bias), "total": _signed(fed.total)}
+    told = {"bias": number(fed.bias, 2), "total": number(fed.total, 2)}
     if not others:
         return t(
             "How much each gives: its values times its weight, on average over the map. With a bias of {bias} that makes {total}, before any activation function.",
@@ -103,15 +103,10 @@ def _adds_up(fed: Fed) -> str:
         )
     return t(
         "How much each gives: its values times its weight, on average over the map. With {rest} from the other {count} channels and a bias of {bias} that makes {total}, before any activation function.",
-        rest=_signed(sum(c.amount for c in others)),
+        rest=number(sum(c.amount for c in others), 2),
         count=len(others),
         **told,
     )
-
-
-def _signed(value: float) -> str:
-    """Write a number with a true minus sign, as the pictures beside it do."""
-    return number(value, 2).replace("-", "−")
 
 
 def _row(

@@ -21,9 +21,9 @@ from pages.parts.feature_maps.walk import (
     Channel,
     go_back,
     inside,
-    layer_title,
     title_of,
     walked,
+    whereabouts,
 )
 from pages.parts.shared import layout
 from pages.parts.shared.components import component
@@ -124,7 +124,7 @@ def _path(classifier: Classifier, here: Channel, layer: str, row: int, column: i
         )
     return t(
         "Photo → {layer} → channel {channel} → row {row}, column {column}",
-        layer=plain(layer_title(classifier, layer)),
+        layer=plain(whereabouts(classifier, layer)),
         channel=here.channel,
         row=row,
         column=column,
@@ -198,12 +198,12 @@ def _map(features: FeatureMaps, here: Channel, map_id: str, row: int, column: in
             "values": [round(float(value), 5) for value in of_channel.flat],
             "selected": [row, column],
             "label": t("The channel's map. Choose a value with the arrow keys."),
-            "hint": t("Its map: click a number"),
+            "hint": t("Each square is a number, red above 0, blue below: click one"),
             "row": t("row"),
             "column": t("column"),
             "locale": tag(),
         },
-        on_place_change=lambda: None,
+        on_place_change=lambda: layout.count(number_part.CLICKS),
     )
 
 
@@ -214,18 +214,20 @@ def _numbers(maps: FeatureMaps, channel: int) -> None:
         t("Mean {mean}", mean=number(float(values.mean()), 3)),
         t("greatest {maximum}", maximum=number(float(values.max()), 3)),
     ]
+    method = None
     if maps.evidence is not None:
         told.append(evidence_told(float(maps.evidence[channel])))
-    st.caption(" · ".join(told))
+        method = t(
+            "Gradient × activation: how much the answer's logit would change with each value, times the value, added up over the map."
+        )
+    st.caption(" · ".join(told), help=method)
 
 
 def evidence_told(evidence: float) -> str:
     """Say how much a channel speaks for the answer, or against it."""
     strength = number(abs(evidence), 3)
     if strength == number(0, 3):
-        return t("speaks neither for the answer nor against it (gradient × activation)")
+        return t("speaks neither for the answer nor against it")
     if evidence < 0:
-        return t(
-            "speaks against the answer with {evidence} (gradient × activation)", evidence=strength
-        )
-    return t("speaks for the answer with {evidence} (gradient × activation)", evidence=strength)
+        return t("speaks against the answer with {evidence}", evidence=strength)
+    return t("speaks for the answer with {evidence}", evidence=strength)

@@ -28,6 +28,7 @@ from core.features.maps import FeatureMaps
 from core.problem import N_
 from core.zoo.classifier import Classifier
 from pages.parts.feature_maps.walk import COLOURS, Channel, Inside, go_to, title_of
+from pages.parts.shared import layout
 from pages.parts.shared.components import component
 from pages.parts.shared.language import number, short, t, tag
 from pages.parts.shared.live import data_uri
@@ -35,6 +36,8 @@ from pages.parts.shared.live import data_uri
 _ROWS, _ROWS_OF_PATCHES = 10, 3
 """How many channels are shown one by one, of single values and of patches."""
 _LARGEST_PATCH = 7
+CLICKS = "maps_number_clicks"
+"""Under which it is counted how often a number was asked for."""
 _KEY = "maps_number"
 
 _one_number = component("one_number")
@@ -51,25 +54,37 @@ _FUNCTIONS: dict[str, str] = {
 
 def explained(classifier: Classifier, at_hand: Inside, found: Computation) -> None:
     """Show how a value comes about."""
+    # On a phone it is further down, or up, than what was clicked.
+    layout.in_sight(layout.counted(CLICKS), _KEY, just=0.4)
     steps = [_told(classifier, at_hand, found.place, step) for step in found.operations]
     if isinstance(found.operations[-1], Convolution):
-        linear = t("No activation function follows here: the sum is the number.")
+        linear = t("Nothing is cut off here: the sum is the number.")
         steps[-1]["note"] = f"{linear} {steps[-1]['note']}".strip()
     place = found.place
-    show(f"{place.node} {place.channel} {place.row} {place.column}", steps)
+    title = t(
+        "{channel}, row {row}, column {column}",
+        channel=title_of(classifier, Channel(place.node, place.channel)),
+        row=place.row,
+        column=place.column,
+    )
+    show(f"{place.node} {place.channel} {place.row} {place.column}", place.node, title, steps)
 
 
-def show(of: str, steps: Sequence[Mapping[str, Any]]) -> None:
+def show(of: str, kind: str, title: str, steps: Sequence[Mapping[str, Any]]) -> None:
     """Show a computation, to be gone through step by step.
 
     Args:
-        of: what is computed; another one is shown whole at first.
+        of: what is computed.
+        kind: how: whoever has gone through one of this kind to its end sees the next ones whole.
+        title: what it is called.
         steps: of the computation, as assets/components/one_number.js reads them.
     """
     _one_number(
         key=_KEY,
         data={
             "key": of,
+            "kind": kind,
+            "title": title,
             "steps": steps,
             "locale": tag(),
             "words": {
@@ -79,7 +94,9 @@ def show(of: str, steps: Sequence[Mapping[str, Any]]) -> None:
                 "patch": t("What it is fed"),
                 "kernel": t("The kernel"),
                 "go": t("See where its strongest value comes from"),
-                "hint": t("Click a map or a number of it to see where that comes from."),
+                "hint": t(
+                    "Click a map or a number of it to see where that comes from. All numbers are rounded."
+                ),
                 "outside": t("Striped: outside of the map, 0."),
             },
         },
@@ -90,6 +107,7 @@ def show(of: str, steps: Sequence[Mapping[str, Any]]) -> None:
 def _walk_on() -> None:
     """Look at the channel whose button was pressed."""
     target = st.session_state[_KEY]["walk"]
+    layout.count(CLICKS)
     go_to(Channel(str(target["node"]), int(target["channel"]), target["row"], target["column"]))
 
 
@@ -97,7 +115,7 @@ def _told(classifier: Classifier, at_hand: Inside, place: Place, step: Operation
     """Return what the component shows of one operation."""
     told: dict[str, Any] = {"result": step.result}
     if isinstance(step, Convolution):
-        return told | _convolution(classifier, at_hand, step)
+        return told | _convolution(classifier, at_hand, place, step)
     if isinstance(step, Pooling):
         return told | _pooling(place, step)
     if isinstance(step, Sum):
@@ -131,8 +149,11 @@ def _of_one_value(step: Operation) -> dict[str, Any]:
         )
         return {"phases": [t("The batch norm brings it to its usual range")], "line": line}
     assert isinstance(step, Pixel)
-    line = f"({number(step.colour, 2)} − {short(step.mean)}) ÷ {short(step.deviation)}"
-    return {"phases": [t("A colour of the photo, from 0 to 1, is brought around 0")], "line": line}
+    line = f"({number(step.colour, 3)} − {short(step.mean)}) ÷ {short(step.deviation)}"
+    phase = t(
+        "A colour of the photo lies between 0 and 1. Less the mean, divided by the standard deviation, it lies around 0"
+    )
+    return {"phases": [phase], "line": line}
 
 
 def _term(classifier: Classifier, place: Place, term: Term) -> dict[str, Any]:
@@ -153,7 +174,9 @@ def target_of(
     return {"node": node, "channel": channel, "row": row, "column": column}
 
 
-def _convolution(classifier: Classifier, at_hand: Inside, step: Convolution) -> dict[str, Any]:
+def _convolution(
+    classifier: Classifier, at_hand: Inside, place: Place, step: Convolution
+) -> dict[str, Any]:
     channels, height, width = step.patch.shape
     is_single = height * width == 1
     shown, rest = step.strongest(_ROWS if is_single else _ROWS_OF_PATCHES)
@@ -162,14 +185,14 @@ def _convolution(classifier: Classifier, at_hand: Inside, step: Convolution) -> 
     source = at_hand.maps[step.source].cpu().numpy()
     features = FeatureMaps(at_hand.features.layer, source)
     is_photo = find_node(classifier, step.source).op == "placeholder"
-    note = t("The network has a batch norm here; it is worked into weights and bias already.")
+    note = t("What the batch norm behind it does is in weights and bias already.")
     return {
         "rows": [_row(step, features, index, is_photo=is_photo) for index in shown],
         "single": is_single,
         "spacing": step.dilation,
         "inside": step.is_inside.tolist(),
         "sum": summed(step.contributions[shown].tolist(), channels - len(shown), rest, step.bias),
-        "phases": _phases(step, len(shown), is_photo=is_photo),
+        "phases": _phases(place, step, shown, is_photo=is_photo),
         "note": note if step.has_folded_norm else "",
     }
 
@@ -203,40 +226,71 @@ def _row(step: Convolution, features: FeatureMaps, index: int, *, is_photo: bool
     }
 
 
-def _phases(step: Convolution, shown: int, *, is_photo: bool) -> list[str]:
+def _phases(place: Place, step: Convolution, shown: Sequence[int], *, is_photo: bool) -> list[str]:
     """Return a sentence for each step of a convolution."""
     channels, height, width = step.patch.shape
-    names = {"channels": channels, "height": height, "width": width}
-    is_single = height * width == 1
-    if is_photo:
-        fed = t(
-            "It is fed {height}×{width} pixels of the photo. Their colours are brought around 0, so dark ones are below 0",
-            **names,
-        )
-    elif channels == 1:
-        fed = t(
-            "It is fed {height}×{width} values of one map, around row {row}, column {column}",
-            row=step.top + step.dilation * (height // 2),
-            column=step.left + step.dilation * (width // 2),
-            **names,
-        )
-    elif is_single:
-        fed = t("It is fed one value of each of {channels} maps, all from the same place", **names)
-    else:
-        fed = t("It is fed {height}×{width} values of each of {channels} maps", **names)
-    if channels > shown:
-        fed += " – " + t("here are the {count} that count most", count=shown)
-    times = t(
-        "Each value is multiplied by its weight, a number that training has found; the weights of a channel are its kernel"
-    )
+    fed = _fed(place, step, is_photo=is_photo)
+    if channels > len(shown):
+        fed += " – " + t("here are the {count} that count most", count=len(shown))
     total = (
         t("The bias is added, one more number that training has found")
         if channels == 1
         else t("All of them are added up, and the bias, one more number that training has found")
     )
-    # Of a single value of each map there is only one product, which is its sum.
-    within = [] if is_single else [t("The products of each map, place by place, are added up")]
-    return [fed, times, *within, total]
+    if height * width == 1:  # of each map there is only one product, which is its sum
+        times = t(
+            "Each value is multiplied by its weight, a number that training has found; the weights of a channel are its kernel"
+        )
+        return [fed, times, total]
+    index = shown[0]
+    products = step.patch[index] * step.kernel[index]
+    at = np.unravel_index(np.abs(products).argmax(), products.shape)
+    times = t(
+        "Each value is multiplied by the weight at its place in the kernel, a number that training has found: {value} × {weight} = {product}, and so on",
+        value=number(float(step.patch[index][at]), 2),
+        weight=number(float(step.kernel[index][at]), 2),
+        product=number(float(products[at]), 2),
+    )
+    within = (
+        t("The {count} products are added up", count=height * width)
+        if channels == 1
+        else t("The {count} products of each map are added up", count=height * width)
+    )
+    return [fed, times, within, total]
+
+
+def _fed(place: Place, step: Convolution, *, is_photo: bool) -> str:
+    """Say what a convolution is fed, and from where."""
+    channels, height, width = step.patch.shape
+    names = {"channels": channels, "height": height, "width": width}
+    if is_photo:
+        return t(
+            "It is fed {height}×{width} pixels of the photo. Their colours are brought around 0, so dark ones are below 0",
+            **names,
+        )
+    if height * width == 1:
+        return t(
+            "It is fed one value of each of {channels} maps of the step before, all from the same place",
+            **names,
+        )
+    if channels > 1:
+        return t(
+            "It is fed {height}×{width} values of each of {channels} maps of the step before",
+            **names,
+        )
+    row = step.top + step.dilation * (height // 2)
+    column = step.left + step.dilation * (width // 2)
+    if (row, column) == (place.row, place.column):
+        return t(
+            "It is fed {height}×{width} values of one map of the step before, around the same place",
+            **names,
+        )
+    return t(
+        "It is fed {height}×{width} values of one map of the step before. That map is larger: the same place is row {row}, column {column} there",
+        row=row,
+        column=column,
+        **names,
+    )
 
 
 def _pooling(place: Place, step: Pooling) -> dict[str, Any]:

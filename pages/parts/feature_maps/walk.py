@@ -130,13 +130,24 @@ def title_of(classifier: Classifier, channel: Channel) -> str:
     if node.op == "placeholder":
         return t("The photo, {colour}", colour=t(COLOURS[channel.channel]))
     path = str(node.target) if node.op == "call_module" else channel.node
-    names = [layer.name for layer in classifier.layers if path.startswith(f"{layer.name}.")]
     return t(
         "Channel {channel} inside {layer}, after its {operation}",
         channel=channel.channel,
-        layer=max(names, key=len, default=path),
+        layer=_layer_around(classifier, path),
         operation=t(_kind(path_to(node)[0])),
     )
+
+
+def whereabouts(classifier: Classifier, path: str) -> str:
+    """Return what to call a layer, or the place of a module inside one."""
+    around = _layer_around(classifier, path)
+    return layer_title(classifier, path) if around == path else t("inside {layer}", layer=around)
+
+
+def _layer_around(classifier: Classifier, path: str) -> str:
+    """Return what to call the layer in which a module is; its own path if it is in none."""
+    names = [layer.name for layer in classifier.layers if path.startswith(f"{layer.name}.")]
+    return layer_title(classifier, max(names, key=len)) if names else path
 
 
 def _kind(node: fx.Node) -> str:

@@ -179,12 +179,17 @@ def fine_percent(share: float) -> str:
 def number(value: float, digits: int = 0) -> str:
     """Write a number with a fixed count of digits after the decimal sign, as the language does."""
     pattern = "#,##0." + "0" * digits if digits else "#,##0"
-    return format_decimal(value, format=pattern, locale=current())
+    return _with_minus(format_decimal(value, format=pattern, locale=current()))
 
 
 def short(value: float) -> str:
     """Write a number with up to six digits after the decimal sign, as few as it needs."""
-    return format_decimal(value, format="#,##0.######", locale=current())
+    return _with_minus(format_decimal(value, format="#,##0.######", locale=current()))
+
+
+def _with_minus(written: str) -> str:
+    """Write what is below 0 with a minus sign, which is as wide as a plus, instead of a hyphen."""
+    return written.replace("-", "−")
 
 
 def separators() -> str:
