@@ -231,15 +231,22 @@ def _collect(key: str, class_name: str, recording: Recording, *, watched: bool) 
         },
         on_photos_change=lambda: _take_in(key, "photos"),
     )
-    if recording.photos and st.button(
-        tn("Delete this {count} photo", "Delete these {count} photos", len(recording.photos)),
-        icon=":material/delete:",
-        key=f"{key}_delete",
-    ):
-        recording.clear()
-        ended = True
+    if recording.photos:
+        st.button(
+            tn("Delete this {count} photo", "Delete these {count} photos", len(recording.photos)),
+            icon=":material/delete:",
+            key=f"{key}_delete",
+            on_click=_delete,
+            args=(key, recording),
+        )
     if ended:
         st.rerun()
+
+
+def _delete(key: str, recording: Recording) -> None:
+    recording.clear()
+    # As when a button is let go: the page, too, runs again.
+    _inbox()[key] = {"batch": recording.received, "last": True}
 
 
 def live(key: str, classifier: Classifier, *, watched: bool = False) -> None:
