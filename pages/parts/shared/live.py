@@ -26,6 +26,8 @@ the same machine."""
 _FRAMES_FOR_ALL = 16
 """Shared among everybody who computes, so that a class's Wi-Fi carries it."""
 
+_LONGEST_WAIT = 0.5
+"""In seconds, without news: a place in the queue changes all the same."""
 _NAP = 0.05
 _NAP_IN_A_CROWD = 0.2
 _CROWD = 8
@@ -140,8 +142,7 @@ def watch(
         frames = max(0.5, min(_MOST_FRAMES_PER_SECOND, _FRAMES_FOR_ALL / max(1, snapshot.sharing)))
         nap = _NAP_IN_A_CROWD if snapshot.sharing >= _CROWD else _NAP
         _rest(1 / frames - (time.monotonic() - began), nap)
-        # The timeout keeps a waiting or paused job's page answering.
-        snapshot = job.wait(snapshot.version, timeout=0.5)
+        snapshot = _next(job, snapshot, nap)
     if watched and rerun:
         st.rerun()
 
@@ -151,9 +152,26 @@ def _rest(seconds: float, nap: float) -> None:
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         time.sleep(min(left, nap))
-        # Reading the session's state is one of the places where Streamlit looks whether the page
-        # is to run again; drawing is the other, and not each frame draws anything.
-        _ = "owner" in st.session_state
+        _look_for_the_visitor()
+
+
+def _next(job: Job, before: Snapshot, nap: float) -> Snapshot:
+    """Wait for news of a job, but let the visitor interrupt after each nap."""
+    until = time.monotonic() + _LONGEST_WAIT
+    while True:
+        snapshot = job.wait(before.version, timeout=nap)
+        _look_for_the_visitor()
+        if snapshot.version != before.version or time.monotonic() > until:
+            return snapshot
+
+
+def _look_for_the_visitor() -> None:
+    """End this run of the page if it is to run again.
+
+    Reading the session's state is one of the places where Streamlit looks for that; drawing is the
+    other, and not each frame draws anything.
+    """
+    _ = "owner" in st.session_state
 
 
 def progress(line: DeltaGenerator, snapshot: Snapshot, unit: str = "") -> None:
