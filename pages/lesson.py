@@ -44,7 +44,9 @@ with st.container(key="lesson_list"):
                     told.append(t("if there is time"))
                 if CLASSROOM.address in part.pages:
                     told.append(t("it takes phones, and the teacher's PIN"))
-                st.caption(" · ".join((*told, t(part.task))))
+                if questions.is_answered(part):  # what there is to do often tells the answer
+                    told.append(t(part.task))
+                st.caption(" · ".join(told))
             with link, st.container(horizontal=True, horizontal_alignment="right"):
                 questions.reveal(part)
                 questions.open_link(part, t("Open the scene"))

@@ -53,12 +53,12 @@ PARTS = (
     Part(
         "edges",
         N_("From edges to cat"),
-        7,
+        9,
         Scene("feature_maps", photo="cat", question="edges", settings={"view": "tour"}),
         N_(
-            "Press “Draw their ideal pictures”, if they are missing, and the five stops; then “The maps”, and click layers in the diagram."
+            "Press “Draw their ideal pictures”, unless they are there already, and then the five stops. Then press “The maps”, and click layers in the diagram."
         ),
-        N_("How much of the photo can one value of the first layer see?"),
+        N_("How much of the photo can one number of the first layer see?"),
         (N_("3×3 pixels"), N_("About the cat's eye"), N_("The whole photo")),
         0,
         N_(
@@ -66,33 +66,9 @@ PARTS = (
         ),
     ),
     Part(
-        "number",
-        N_("One number"),
-        6,
-        Scene(
-            "feature_maps",
-            photo="cat",
-            question="number",
-            settings={"layer": "conv_stem", "channel": 7},
-        ),
-        N_(
-            "Click one of the brightest places of the map and one of the darkest: each is one number. Go through its computation with ◀ and ▶."
-        ),
-        N_("What does the network do to get one number of a map of its first layer?"),
-        (
-            N_("It compares the photo with photos that it has stored"),
-            N_("It multiplies, adds, and cuts off what is below 0"),
-            N_("It follows a rule for edges that somebody wrote"),
-        ),
-        1,
-        N_(
-            "27 values of the photo, each multiplied by its weight, and one more number, all added up; what is below 0 or above 6 is cut off: that is all. Nobody wrote the weights; they were found by training."
-        ),
-    ),
-    Part(
         "unfamiliar",
         N_("What the network cannot know"),
-        3,
+        4,
         Scene("feature_maps", photo="astronaut", question="unfamiliar"),
         N_("Look at what the network says about the photo."),
         N_(
@@ -101,7 +77,7 @@ PARTS = (
         (
             N_("That it does not know"),
             N_("An astronaut, after all"),
-            N_("One of its classes, though none fits"),
+            N_("One of its 1,000 classes"),
         ),
         2,
         N_(
@@ -111,9 +87,9 @@ PARTS = (
     Part(
         "transfer",
         N_("Old features, new classes"),
-        7,
+        8,
         Scene("fine_tuning", question="transfer", settings={"photos": 5}),
-        N_("Press “Train”. Then press 1 photo per class and “Train” again, then 60."),
+        N_("Press “Train”. Then choose 1 photo per class and press “Train” again; then 60."),
         N_(
             "The network has never learned digits. Only a new last layer learns, from 5 pictures of each. What share of 300 others does it get right?"
         ),
@@ -134,7 +110,7 @@ PARTS = (
         Scene("ideal_class", question="noise"),
         N_("Press “Noise or cat?” and wait for the three pictures."),
         N_(
-            "Three pictures are changed until the network is sure that each is a Siamese cat. In two of them, differences between neighbouring pixels are penalised, too: that is the TV loss (total variation). The first is drawn “Without the TV loss”. What will you see in it?"
+            "Three pictures are changed until the network is sure that each is a Siamese cat. In the first, nothing keeps neighbouring pixels alike. What will you see in that picture?"
         ),
         (
             N_("A Siamese cat"),
@@ -143,7 +119,7 @@ PARTS = (
         ),
         1,
         N_(
-            "There are far more ways to be sure with noise than with a cat, and gradient descent finds the nearest. In the other two noise costs something, and so shapes are left."
+            "Far more pictures of noise than of cats make this network sure, and it finds noise first. In the other two the TV loss (total variation) makes differences between neighbouring pixels cost something, so noise goes and shapes are left; and there other networks begin to see a cat as well."
         ),
     ),
     Part(
@@ -156,10 +132,10 @@ PARTS = (
             "The zebra is chosen already. Press “Draw”, and read at the end what the other networks say."
         ),
         N_(
-            "Two other networks never saw the run. What do they call the finished picture of a zebra?"
+            "Two other networks, Lite1 and Lite2, had no part in the drawing. What do these two see in the finished picture?"
         ),
         (
-            N_("A zebra, both of them"),
+            N_("Both of them a zebra"),
             N_("Each something else"),
             N_("They cannot be sure of anything"),
         ),
@@ -171,17 +147,42 @@ PARTS = (
     Part(
         "dog",
         N_("The dog that is a cat"),
-        8,
+        10,
         Scene("adversarial_attack", photo="dalmatian", question="dog"),
-        N_("Press “Attack”, then “How much is needed” and “Find the smallest ε”."),
+        N_("Press “Attack” (ε = 4), then “How much is needed” and “Find the smallest ε”."),
         N_(
-            "The network sees the dalmatian as 150,000 values from 0 to 255: 224×224 pixels, each with its red, green and blue. By how much must each value be allowed to change until the network sees a tabby?"
+            "The network sees the dalmatian as 150,000 values from 0 to 255: 224×224 pixels, each with its red, green and blue. ε says by how much each value may change. How large must ε be until the network sees a tabby?"
         ),
-        (N_("By about 1"), N_("By about 30"), N_("By more than 100")),
+        (N_("About 1"), N_("About 30"), N_("More than 100")),
         0,
         N_(
-            "Of the 4 that were allowed, a little more than 0.5 is enough. A saved picture has whole numbers, so in it a value changes by 1. Nobody can see that, but there are 150,000 values and all pull in the same direction."
+            "The first attack had 4, and a little more than 0.5 is enough. A saved picture has whole numbers, so in it a value changes by 1. Nobody can see that, but there are 150,000 values, and each is changed towards what the network calls a tabby."
         ),
+    ),
+    Part(
+        "number",
+        N_("One number"),
+        8,
+        Scene(
+            "feature_maps",
+            photo="cat",
+            question="number",
+            settings={"layer": "conv_stem", "channel": 7},
+        ),
+        N_(
+            "Click a dark red place of the map (the picture on the right) and a white one: each is one number. Go through its computation with ◀ and ▶."
+        ),
+        N_("What does the network do to get one number of a map of its first layer?"),
+        (
+            N_("It compares the photo with photos that it has stored"),
+            N_("It multiplies, adds, and cuts off what is below 0"),
+            N_("It follows a rule for edges that somebody wrote"),
+        ),
+        1,
+        N_(
+            "27 values of the photo, each multiplied by its weight, and one more number, all added up; what is below 0 or above 6 is cut off: that is all. Nobody wrote the weights; they were found by training."
+        ),
+        if_time=True,
     ),
     Part(
         "helps",
@@ -216,7 +217,7 @@ PARTS = (
         ),
         N_("Press “Which channel matters most?”, click the first channel, and press “off”."),
         N_(
-            "The network says “Egyptian cat”. Its third layer has 24 channels; the one that matters most for this answer is switched off. What will it say?"
+            "The network says “Egyptian cat”. Its third layer has 24 channels; the one that matters most for this answer is switched off. What will the network say then?"
         ),
         (N_("Egyptian cat, as before"), N_("Another kind of cat"), N_("No cat at all")),
         1,

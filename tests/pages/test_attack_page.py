@@ -163,7 +163,7 @@ def test_the_smallest_epsilon_tells_what_8_bits_allow(lab):
     lab.checkbox(key="attack_untargeted").check().run()
     lab.button(key="attack_needed_start").click().run()
     assert not lab.exception
-    assert "ε = 0.5/255 is the floor for every network" in all_text(lab)
+    assert "less than ε = 0.5/255 in a saved picture" in all_text(lab)
     found = scheduler().get(lab.session_state["owner"], "attack_needed").snapshot().result
     (needed,) = found.values()
     assert needed.unrounded < 0.5 <= needed.epsilon

@@ -102,7 +102,7 @@ def test_from_the_photo_to_a_number_and_back_by_touch_and_by_keys(browse):
     page.locator(".number .source").first.click()
     page.get_by_role("heading", name=re.compile("dentro de blocks.1.0")).wait_for()
     page.locator(".number .told", has_text="1/5").wait_for()  # another kind: from the start again
-    in_sight(page, ".st-key-maps_number", 0.9)
+    in_sight(page, ".st-key-maps_number", 0.5)
     page.get_by_role("radio", name="De onde vem").click()
     page.get_by_text("Alimentado por").first.wait_for()
     page.locator(".links button").first.focus()

@@ -93,7 +93,7 @@ def _chart(found: Mapping[str, robustness.Needed]) -> None:
         t("more than {epsilon}", epsilon=short(f.most))
         if f.epsilon is None
         else t(
-            "{epsilon}{unit}, saved: L∞ = {linf}/255",
+            "{epsilon}{unit}, in the saved picture {linf}/255",
             epsilon=number(f.epsilon, 2),
             unit=NORMS[norm].unit_name,
             linf=f.linf,
@@ -102,7 +102,7 @@ def _chart(found: Mapping[str, robustness.Needed]) -> None:
     ]
     bar = {"y": names, "orientation": "h", "textposition": "auto"}
     figure = go.Figure()
-    figure.add_bar(x=values, text=texts, name=t("saved in 8 bits"), **bar)
+    figure.add_bar(x=values, text=texts, name=t("saved in whole numbers"), **bar)
     told = ["–" if value is None else number(value, 2) + NORMS[norm].unit_name for value in before]
     figure.add_bar(x=before, text=told, name=t("unrounded"), **bar)
     figure.update_layout(
@@ -110,13 +110,13 @@ def _chart(found: Mapping[str, robustness.Needed]) -> None:
         height=140 + 70 * len(names),
         margin={"l": 10, "r": 10, "t": 90, "b": 10},  # on a phone title and legend have a line each
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
-        xaxis={"title": "ε", "rangemode": "tozero"},
+        xaxis={"title": "ε" + NORMS[norm].unit_name, "rangemode": "tozero"},
         yaxis={"autorange": "reversed"},
     )
     chart(figure, "attack_needed_chart", title)
     if norm == "linf" and any(f.epsilon and f.epsilon < 1 for f in found.values()):
         st.caption(
             t(
-                "A saved picture has 8 bits: each value is a whole number of 1/255. A change of less than half of that vanishes, a greater one becomes a whole 1/255. So ε = 0.5/255 is the floor for every network, and just above it much is possible at once. Where several networks end at that floor, compare what they need before rounding."
+                "A saved picture has whole numbers, from 0 to 255. A change of less than 0.5 is rounded away, a greater one becomes 1. So no network can be fooled by less than ε = 0.5/255 in a saved picture. Where several end there, compare what they need before rounding."
             )
         )

@@ -14,7 +14,7 @@ from core.images import photos
 from core.zoo.classifier import Classifier
 from pages.parts.shared import layout, scenes, session
 from pages.parts.shared.components import component
-from pages.parts.shared.language import class_name, current, number, percent, t
+from pages.parts.shared.language import class_name, current, number, percent, t, tn
 from pages.parts.shared.live import data_uri
 from pages.parts.shared.registry import MAPS
 
@@ -74,7 +74,8 @@ def layer_choice(
                     "width": 100 * p.probability,
                 }
                 for p in observation.predictions
-            ],
+            ]
+            + _others(classifier, observation),
         },
         on_layer_change=lambda: _choose(key, component),
     )
@@ -93,6 +94,14 @@ def component_key(classifier: Classifier) -> str:
 
 def _key(classifier: Classifier) -> str:
     return f"maps_layer_{classifier.provenance.network}"
+
+
+def _others(classifier: Classifier, observation: Observation) -> list[dict[str, Any]]:
+    """Return what all other classes have together: with them it is 100 %."""
+    count = len(classifier.labels) - len(observation.predictions)
+    share = max(0.0, 1 - sum(p.probability for p in observation.predictions))
+    name = tn("{count} other class", "{count} other classes", count)
+    return [{"name": name, "share": percent(share, 1), "width": 0, "rest": True}] if count else []
 
 
 def _choose(key: str, component: str) -> None:

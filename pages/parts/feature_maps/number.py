@@ -55,7 +55,7 @@ _FUNCTIONS: dict[str, str] = {
 def explained(classifier: Classifier, at_hand: Inside, found: Computation) -> None:
     """Show how a value comes about."""
     # On a phone it is further down, or up, than what was clicked.
-    layout.in_sight(layout.counted(CLICKS), _KEY, just=0.4)
+    layout.in_sight(layout.counted(CLICKS), _KEY, just=0.25)
     steps = [_told(classifier, at_hand, found.place, step) for step in found.operations]
     if isinstance(found.operations[-1], Convolution):
         linear = t("Nothing is cut off here: the sum is the number.")

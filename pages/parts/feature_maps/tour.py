@@ -64,44 +64,47 @@ def view(classifier: Classifier, photo: Image.Image) -> None:
         channel_part.keep_drawn(classifier, job.snapshot())
     missing = channel_part.missing(classifier, wanted)
     is_drawing = bool(missing) and job is not None and not job.snapshot().state.is_end
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.segmented_control(
-            t("Stop of the tour"),
-            range(len(_NAMES)),
-            format_func=lambda stop: f"{stop + 1} · {t(_NAMES[stop])}",
-            default=0,
-            required=True,
-            key=remember_choice(_STOP),
-            persist_state="session",
-            on_change=layout.count,
-            args=(_TURNS,),
-            label_visibility="collapsed",
-        )
-        if missing and not is_drawing:
-            st.button(
-                t("Draw their ideal pictures"),
-                type="primary",
-                icon=":material/play_arrow:",
-                key="maps_tour_start",
-                on_click=_start,
-                args=(classifier, missing, _name(classifier, wanted)),
-                help=t("Fifteen small pictures, about ten seconds."),
+    with st.container(key="maps_tour_stage"):  # the stops, too: the next press is there
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.segmented_control(
+                t("Stop of the tour"),
+                range(len(_NAMES)),
+                format_func=lambda stop: f"{stop + 1} · {t(_NAMES[stop])}",
+                default=0,
+                required=True,
+                key=remember_choice(_STOP),
+                persist_state="session",
+                on_change=layout.count,
+                args=(_TURNS,),
+                label_visibility="collapsed",
             )
-    drawing = job if is_drawing else None
-    layout.in_sight(layout.counted(_TURNS) or live.run_number(drawing), "maps_halt", just=1)
-    if drawing:
-        st.button(
-            t("Stop run"), icon=":material/stop:", on_click=drawing.stop, key="maps_tour_stop"
+            if missing and not is_drawing:
+                st.button(
+                    t("Draw their ideal pictures"),
+                    type="primary",
+                    icon=":material/play_arrow:",
+                    key="maps_tour_start",
+                    on_click=_start,
+                    args=(classifier, missing, _name(classifier, wanted)),
+                    help=t("Fifteen small pictures, about ten seconds."),
+                )
+        drawing = job if is_drawing else None
+        layout.in_sight(
+            layout.counted(_TURNS) or live.run_number(drawing), "maps_tour_stage", just=1
         )
-        follow(
-            drawing,
-            lambda snapshot: _live(snapshot, classifier, observation.seen, halts),
-            seconds=1,
-        )
-        return
-    if missing and job is not None and job.snapshot().problem is not None:
-        progress(st.empty(), job.snapshot())
-    _show(classifier, observation.seen, halts, {})
+        if drawing:
+            st.button(
+                t("Stop run"), icon=":material/stop:", on_click=drawing.stop, key="maps_tour_stop"
+            )
+            follow(
+                drawing,
+                lambda snapshot: _live(snapshot, classifier, observation.seen, halts),
+                seconds=1,
+            )
+            return
+        if missing and job is not None and job.snapshot().problem is not None:
+            progress(st.empty(), job.snapshot())
+        _show(classifier, observation.seen, halts, {})
     answer = observation.predictions[0]
     st.caption(
         t(
@@ -143,7 +146,7 @@ def _show(
     layer = stop.maps.layer
     with st.container(border=True, key="maps_halt"), st.container(key="maps_row_tour"):
         size = t(
-            "layer {number} of {count} · one value sees {field}×{field} pixels",
+            "layer {number} of {count} · one number sees {field}×{field} pixels",
             **place_of(classifier, layer.name),
             field=min(layer.receptive_field, classifier.input_size),
         )

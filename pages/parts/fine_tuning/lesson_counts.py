@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import lru_cache
 
 import streamlit as st
 
+from core.data import datasets, sources
+from core.data.datasets import Photo
+from core.steps import Pixels
 from core.training.loop import Training
+from pages.parts.fine_tuning import thumbnails
 from pages.parts.fine_tuning.settings import key
 from pages.parts.shared import scenes, session
 from pages.parts.shared.language import number, percent, t
 
 PER_CLASS = (1, 5, 60)
+_DIGITS = next(source.name for source in sources.SOURCES if source.kind == "digits")
+_TILE = 44
 
 
 def lesson_counts(training: Training | None, photos: Hashable) -> None:
@@ -23,6 +30,8 @@ def lesson_counts(training: Training | None, photos: Hashable) -> None:
     """
     if training is not None:
         _tried()[scenes.opened(), photos, training.settings.per_class] = training.accuracy
+    if photos == _DIGITS:
+        st.image(_one_of_each(), width=_TILE * 10, alt=t("One digit of each class"))
     chosen = st.session_state[key("per_class")]
     with st.container(
         horizontal=True, vertical_alignment="center", gap="xsmall", key="train_counts"
@@ -37,6 +46,14 @@ def lesson_counts(training: Training | None, photos: Hashable) -> None:
                 on_click=_learn_from,
                 args=(count,),
             )
+
+
+@lru_cache(maxsize=1)
+def _one_of_each() -> Pixels:
+    """Return a digit of each class beside each other, for who has not looked at the photos."""
+    of_class = {file.class_name: file for file in reversed(datasets.in_digits()[:200])}
+    shown = [Photo(file.name, 0, file.read()) for _, file in sorted(of_class.items())]
+    return thumbnails.sheet(shown, _TILE, len(shown))
 
 
 def _learn_from(per_class: int) -> None:

@@ -29,7 +29,8 @@ def live(place: DeltaGenerator, snapshot: Snapshot) -> None:
             _live_numbers(st.empty(), snapshot, kept.settings.strategy, kept.epoch)
             st.caption(
                 t(
-                    "The numbers are those of epoch {epoch}, which was kept.",
+                    "Learned from {count} photos; the numbers are those of epoch {epoch}, which was kept.",
+                    count=number(kept.n_train),
                     epoch=number(kept.epoch),
                 )
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -40,7 +42,7 @@ def strip(page: PageInfo) -> DeltaGenerator:
         )
     layout.in_sight(scenes.opened(), "lesson_strip")
     with (
-        st.container(key="scene_is_answered" if _is_answered(part) else "scene_asks"),
+        st.container(key="scene_is_answered" if is_answered(part) else "scene_asks"),
         st.container(border=True, gap="xxsmall", key="lesson_strip"),
     ):
         with st.container(horizontal=True, vertical_alignment="center", key="lesson_head"):
@@ -107,7 +109,7 @@ def _phones_told(part: Part) -> str:
 def awaits_prediction(page: PageInfo) -> bool:
     """Whether what answers the question of a page's scene is still to be covered."""
     part = lesson.part(scenes.question(page))
-    return part is not None and not _is_answered(part)
+    return part is not None and not is_answered(part)
 
 
 def number_of(part: Part) -> str:
@@ -170,15 +172,15 @@ def ask(part: Part, *, in_scene: bool) -> None:
     given, predicted = session.answers().get(part.id), _prediction(part)
     if given:
         icon = ":material/check:" if given.is_right else _SURPRISE
-        answer, question = told(given), t(part.question)
-        label = question if in_scene else f"{question} {answer}"
+        answer = told(given)
+        label = _asked(part) if in_scene else f"{t(part.question)} {answer}"
         with _folded(part, label, icon, expanded=in_scene):
             if in_scene:  # on a phone it is at the top of the page
                 layout.in_sight(f"{scenes.opened()} told", "lesson_head")
             st.markdown(_phones_told(part) + (f"{answer} " if in_scene else "") + t(part.why))
         st.empty()  # in the place of what was predicted, which would else stay until the run's end
     elif predicted is not None:
-        with _folded(part, t(part.question), ":material/edit:"):
+        with _folded(part, _asked(part), ":material/edit:"):
             _choose(part)
         label = t("You predict: **{option}**.", option=t(part.options[predicted]))
         st.markdown(f"{label} {t(part.task)}" if in_scene else label)
@@ -189,7 +191,7 @@ def ask(part: Part, *, in_scene: bool) -> None:
 
 def answered_any() -> bool:
     """Whether anything of the lesson is predicted or revealed."""
-    return any(map(_is_answered, lesson.PARTS))
+    return any(map(is_answered, lesson.PARTS))
 
 
 def begin_again() -> None:
@@ -200,6 +202,11 @@ def begin_again() -> None:
         st.session_state.pop(_fold_key(part), None)
     for name in (session.TRAIN, *(name for page in PAGES for name in page.draws)):
         scheduler().discard(session.owner(), name)
+
+
+def _asked(part: Part) -> str:
+    """Return the sentence that asks: a line has no room for those that lead to it."""
+    return re.split(r"(?<=[.!?”]) ", t(part.question))[-1]
 
 
 def told(given: Answer) -> str:
@@ -229,7 +236,8 @@ def _prediction(part: Part) -> int | None:
     return chosen
 
 
-def _is_answered(part: Part) -> bool:
+def is_answered(part: Part) -> bool:
+    """Whether a part's question is predicted or revealed."""
     return part.id in session.answers() or _prediction(part) is not None
 
 
