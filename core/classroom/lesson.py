@@ -56,7 +56,7 @@ PARTS = (
         9,
         Scene("feature_maps", photo="cat", question="edges", settings={"view": "tour"}),
         N_(
-            "Press “Draw their ideal pictures”, unless they are there already, and then the five stops. Then press “The maps”, and click layers in the diagram."
+            "Press “Draw their ideal pictures”, then the five stops; after that “The maps”, and layers in the diagram."
         ),
         N_("How much of the photo can one number of the first layer see?"),
         (N_("3×3 pixels"), N_("About the cat's eye"), N_("The whole photo")),
@@ -170,7 +170,7 @@ PARTS = (
             settings={"layer": "conv_stem", "channel": 7},
         ),
         N_(
-            "Click a dark red place of the map (the picture on the right) and a white one: each is one number. Go through its computation with ◀ and ▶."
+            "Click a dark red place of the map (the last of the three pictures) and a white one: each is one number. Go through its computation with ◀ and ▶."
         ),
         N_("What does the network do to get one number of a map of its first layer?"),
         (

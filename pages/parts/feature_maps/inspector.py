@@ -198,9 +198,7 @@ def _map(features: FeatureMaps, here: Channel, map_id: str, row: int, column: in
             "values": [round(float(value), 5) for value in of_channel.flat],
             "selected": [row, column],
             "label": t("The channel's map. Choose a value with the arrow keys."),
-            "hint": t(
-                "The map. Each square is a number, white at 0, red above, blue below: click one"
-            ),
+            "hint": t("The map: click a square. White is 0, red above, blue below"),
             "row": t("row"),
             "column": t("column"),
             "locale": tag(),
