@@ -29,7 +29,7 @@ _FRAMES_FOR_ALL = 16
 _LONGEST_WAIT = 0.5
 """In seconds, without news: a place in the queue changes all the same."""
 _NAP = 0.05
-_NAP_IN_A_CROWD = 0.2
+_NAP_IN_A_CROWD = 0.1
 _CROWD = 8
 """With so many people, waking up for each of them costs more than a later answer."""
 _SECONDS_OF_A_FILM = 2.0
