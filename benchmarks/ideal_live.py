@@ -41,6 +41,8 @@ def seconds(page: Any) -> float:
 def start(page: Any, seed: int) -> None:
     """Start the run of a seed, and wait until it has made a few steps."""
     field = page.get_by_label("Seed", exact=True)
+    if not field.is_visible():
+        page.get_by_text("More settings").click()
     field.fill(str(seed))
     field.press("Enter")
     page.wait_for_timeout(1000)
