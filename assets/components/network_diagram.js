@@ -80,14 +80,14 @@ export default function ({ data, parentElement, setStateValue }) {
   };
   const answers = element("ol", "answers");
   answers.setAttribute("aria-label", data.answersLabel);
-  for (const { name, share, width, rest } of data.answers) {
+  for (const { name, share, width } of data.answers) {
     const item = element("li", "");
     item.append(element("span", "name", name), element("span", "share", share));
     const bar = element("span", "bar");
     const fill = element("span", "");
     fill.style.width = `${width}%`;
     bar.append(fill);
-    if (!rest) item.append(bar);
+    if (width !== undefined) item.append(bar);
     answers.append(item);
   }
   if (data.covered) answers.append(element("li", "covered", data.covered));

@@ -97,11 +97,11 @@ def _key(classifier: Classifier) -> str:
 
 
 def _others(classifier: Classifier, observation: Observation) -> list[dict[str, Any]]:
-    """Return what all other classes have together: with them it is 100 %."""
+    """Return what all other classes have together, so that the list adds up to 100 %; no bar."""
     count = len(classifier.labels) - len(observation.predictions)
     share = max(0.0, 1 - sum(p.probability for p in observation.predictions))
     name = tn("{count} other class", "{count} other classes", count)
-    return [{"name": name, "share": percent(share, 1), "width": 0, "rest": True}] if count else []
+    return [{"name": name, "share": percent(share, 1)}] if count else []
 
 
 def _choose(key: str, component: str) -> None:
